@@ -1,0 +1,1 @@
+"""winimagetools makes Windows images for clouds, on Linux and on Windows."""

@@ -1,0 +1,1 @@
+"""Files that go into an image; all written for this project."""

@@ -1,0 +1,168 @@
+"""The exceptions of winimagetools: one tree, drawn here.
+
+::
+
+    WinImageError                 anything this project refuses or fails at
+    ├── RequestError              the request or the configuration is wrong         exit 2
+    │   ├── ConfigurationError    one or more Problems, all reported together
+    │   └── MediaError            an ISO, WIM or disk image that cannot be used
+    ├── HostError                 this machine lacks something                      exit 3
+    │   └── ToolMissingError      a program or library, with the package it is in
+    ├── BuildError                the build began and failed                        exit 1
+    │   ├── CommandError          another program failed
+    │   ├── DownloadError         the network or the server did not deliver
+    │   │   └── ChecksumError     it delivered something else
+    │   └── DiskFullError         no room left
+    └── Interrupted               Ctrl-C or SIGTERM                                 exit 130
+
+Library code raises them; only :mod:`winimagetools.cli` prints them and turns
+them into exit codes. Each carries a message (what failed, on which file) and a
+hint (what to do next).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class WinImageError(Exception):
+    """Base of all errors of this project.
+
+    Args:
+        message: what failed and on which file or value, as a whole sentence.
+        hint: what to do next, as a whole sentence; may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class RequestError(WinImageError):
+    """The request or the configuration is wrong; nothing was started."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a configuration.
+
+    Args:
+        message: what is wrong, as a whole sentence.
+        hint: what to do about it.
+        section: section of the configuration file, empty when it is about no option.
+        key: option name, empty when it is about no option.
+        line: line number in the configuration file, starting at 1; None when the
+            value is a default or came from the command line.
+    """
+
+    message: str
+    hint: str = ""
+    section: str = ""
+    key: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"[{self.section}] {self.key}" if self.key else ""
+        if where and self.line is not None:
+            where += f" (line {self.line})"
+        text = f"{where}: {self.message}" if where else self.message
+        return f"{text} {self.hint}".rstrip()
+
+
+class ConfigurationError(RequestError):
+    """A configuration cannot be used; carries every problem found.
+
+    Args:
+        problems: at least one problem.
+        source: the configuration file they are about.
+    """
+
+    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        where = f" in {source}" if source else ""
+        if len(self.problems) == 1:
+            super().__init__(f"The configuration cannot be used{where}: {self.problems[0]}")
+        else:
+            lines = "".join(f"\n  - {problem}" for problem in self.problems)
+            super().__init__(
+                f"The configuration cannot be used; {len(self.problems)} problems{where}:{lines}"
+            )
+
+
+class MediaError(RequestError):
+    """An ISO, WIM, ESD, SWM or disk image is missing, damaged or of another kind."""
+
+
+class HostError(WinImageError):
+    """This machine lacks something the request needs."""
+
+    exit_code = 3
+
+
+class ToolMissingError(HostError):
+    """A program or library is not installed.
+
+    Args:
+        tool: name of the program or library, such as ``mkntfs``.
+        package: Debian/Ubuntu package it is in, such as ``ntfs-3g``.
+        reason: what it is needed for, completing "needed to ...".
+    """
+
+    def __init__(self, tool: str, package: str, reason: str) -> None:
+        self.tool = tool
+        self.package = package
+        super().__init__(
+            f"{tool} was not found; it is needed to {reason}.",
+            f"Install it: apt install {package}",
+        )
+
+
+class BuildError(WinImageError):
+    """The build began and could not be completed."""
+
+    exit_code = 1
+
+
+class CommandError(BuildError):
+    """Another program failed.
+
+    Args:
+        command: the command line as it may be shown (secrets already masked).
+        exit_code: what the program returned; negative for a signal.
+        output: the last lines it printed.
+    """
+
+    def __init__(self, command: str, returncode: int, output: str) -> None:
+        self.command = command
+        self.returncode = returncode
+        self.output = output
+        tail = f" It said:\n{output}" if output else " It printed nothing."
+        super().__init__(f"This command failed with exit code {returncode}: {command}.{tail}")
+
+
+class DownloadError(BuildError):
+    """A download could not be completed."""
+
+
+class ChecksumError(DownloadError):
+    """What was downloaded is not what was asked for."""
+
+
+class DiskFullError(BuildError):
+    """A file system ran out of space."""
+
+
+class Interrupted(WinImageError):
+    """The user (Ctrl-C) or the system (SIGTERM) asked to stop."""
+
+    exit_code = 130

@@ -1,0 +1,1 @@
+"""The machines a build can run on."""

@@ -1,0 +1,369 @@
+r"""What a host can do: the contract between ``image/`` and ``host/``.
+
+``builder`` says when, ``image`` says what, a host says how. A :class:`Host` is a
+record of small protocols; ``host/linux``, ``host/windows`` and ``host/dry_run`` each
+provide one, and ``image/`` receives it without knowing which.
+
+Paths inside Windows are strings relative to the root of the Windows volume, with
+either slash, compared without regard to case: ``Windows\System32\ntdll.dll``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from winimagetools.errors import Problem
+from winimagetools.model import Architecture, DiskFormat, DiskLayout, WimImage, WindowsVersion
+
+
+class SourceTree(Protocol):
+    """Files that only are read: the content of an ISO, or a folder of the host.
+
+    Paths are relative, ``/``-separated, in the letter case the medium has; look-ups
+    ignore case.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages: the path of the ISO or folder."""
+
+    def files(self) -> Sequence[str]:
+        """Paths of all files, sorted, directories excluded."""
+
+    def find(self, path: str) -> str | None:
+        """The path as the medium spells it, or None when there is no such file."""
+
+    def read_bytes(self, path: str) -> bytes:
+        """Content of a file. Raises MediaError when it cannot be read."""
+
+    def copy_out(self, path: str, destination: Path) -> None:
+        """Stream a file into ``destination`` on the host. Raises MediaError, DiskFullError."""
+
+    def local_folder(self, path: str) -> Path | None:
+        """The folder as a path of the host, or None when files must be copied out first."""
+
+
+class WindowsTree(Protocol):
+    """The files of a Windows volume that is being made or changed."""
+
+    def exists(self, path: str) -> bool: ...
+    def is_dir(self, path: str) -> bool: ...
+
+    def list_dir(self, path: str) -> Sequence[str]:
+        """Names in a folder, sorted; empty when there is no such folder."""
+
+    def read_bytes(self, path: str) -> bytes:
+        """Content of a file. Raises FileNotFoundError."""
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Create or replace a file, and its folders."""
+
+    def make_dir(self, path: str) -> None:
+        """Create a folder and its parents; one that exists is left as it is."""
+
+    def copy_in(self, source: Path, path: str) -> None:
+        """Copy a file to exactly ``path``, or the *content* of a folder into folder ``path``."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a whole folder; nothing happens when there is none."""
+
+    def edit(self, path: str) -> AbstractContextManager[Path]:
+        """A file of the host that holds the content and is put back on a clean exit.
+
+        Raises FileNotFoundError when there is no such file.
+        """
+
+
+class InstallMedia(Protocol):
+    """An opened installation medium: the WIM (or ESD, SWM) and what it holds."""
+
+    @property
+    def path(self) -> Path:
+        """The WIM as a path of this host, for the program that applies it."""
+
+    @property
+    def images(self) -> Sequence[WimImage]: ...
+
+
+class Disk(Protocol):
+    """A disk that is attached for the length of a build."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def layout(self) -> DiskLayout: ...
+    @property
+    def tree(self) -> WindowsTree:
+        """The files of the Windows partition."""
+
+
+@dataclass(frozen=True)
+class DriverFile:
+    """A boot-start driver binary and where it goes: ``source`` path in the SourceTree."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class RegistryValue:
+    """One value to write.
+
+    Args:
+        name: value name; empty for the default value of the key.
+        kind: ``REG_SZ``, ``REG_EXPAND_SZ``, ``REG_MULTI_SZ``, ``REG_DWORD``, ``REG_QWORD``,
+            ``REG_BINARY`` or ``REG_NONE``.
+        data: text, texts, number or bytes, as the kind asks for.
+    """
+
+    name: str
+    kind: str
+    data: str | int | bytes | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RegistryEdit:
+    r"""A key to create and the values to set in it; ``hive`` such as ``SYSTEM``.
+
+    Args:
+        hive: file name below ``Windows\System32\config``.
+        key: path below the root of the hive. ``CurrentControlSet`` as first part means
+            the control set that ``Select\Current`` names.
+        values: values to set; others in the key stay as they are.
+    """
+
+    hive: str
+    key: str
+    values: tuple[RegistryValue, ...] = ()
+
+
+@dataclass(frozen=True)
+class DriverPackage:
+    """One INF and the files it needs, as chosen for an image.
+
+    Args:
+        inf: path of the INF in the source.
+        name: short name for messages and folders, such as ``viostor``.
+        version: ``DriverVer`` version text, may be empty.
+        files: paths in the source, the INF and catalog included.
+        boot_critical: whether Windows needs it to reach its own disk.
+    """
+
+    inf: str
+    name: str
+    version: str
+    files: tuple[str, ...]
+    boot_critical: bool = False
+
+
+@dataclass(frozen=True)
+class DriverPlan:
+    r"""Drivers that were chosen for an image and what that means, before anything is done.
+
+    Args:
+        source: where the files are.
+        folders: folders of the source, as ``DISM /Add-Driver /recurse`` takes them.
+        packages: the same drivers one by one.
+        boot_files: binaries of boot-critical drivers for ``System32\drivers``.
+        registry: edits that make Windows load those at boot.
+    """
+
+    source: SourceTree
+    folders: tuple[str, ...] = ()
+    packages: tuple[DriverPackage, ...] = ()
+    boot_files: tuple[DriverFile, ...] = ()
+    registry: tuple[RegistryEdit, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the drivers and downloads need to know of an installed Windows.
+
+    Port of the record that ``Get-ImageInformation`` returns.
+    """
+
+    version: WindowsVersion
+    architecture: Architecture
+    installation_type: str
+
+
+@dataclass(frozen=True)
+class VmRequest:
+    """A virtual machine that runs the first boot until it powers off; sizes in bytes."""
+
+    name: str
+    disk: Path
+    memory: int
+    cpu_count: int
+    switch: str
+    generation: int
+    disable_secure_boot: bool = False
+
+
+class Media(Protocol):
+    """Reading ISO and WIM files."""
+
+    def open_install(self, path: Path) -> AbstractContextManager[InstallMedia]:
+        """Open a WIM, ESD, SWM or the one inside an ISO. Raises MediaError."""
+
+    def open_source(self, path: Path) -> AbstractContextManager[SourceTree]:
+        """Open an ISO or a folder to read files from. Raises MediaError."""
+
+
+class Disks(Protocol):
+    """Virtual disks, their partitions and volumes."""
+
+    @property
+    def work_format(self) -> DiskFormat:
+        """The container a disk has while it is built here."""
+
+    def create(self, path: Path, size: int, layout: DiskLayout) -> AbstractContextManager[Disk]:
+        """Make a partitioned, formatted disk of ``size`` bytes and attach it.
+
+        Leaving the context cleanly after :meth:`finish` keeps the file; leaving it any
+        other way removes it. Port of ``Create-ImageVirtualDisk``.
+        """
+
+    def open(self, path: Path) -> AbstractContextManager[Disk]:
+        """Attach an existing disk and find its Windows partition."""
+
+    def finish(self, disk: Disk) -> None:
+        """Write everything out and leave the volume clean and trimmed."""
+
+    def resize(self, path: Path, size: int) -> None:
+        """Give a disk image ``size`` bytes and a new identifier (``Resize-VHD``, ``Set-VHD``)."""
+
+    def extend_windows(self, disk: Disk) -> None:
+        """Let the Windows partition fill the disk."""
+
+    def shrink(self, path: Path, free_space: int) -> None:
+        """Shrink the Windows partition and the disk, leaving ``free_space`` bytes spare.
+
+        Port of ``Resize-VHDImage``.
+        """
+
+    def optimize(self, path: Path) -> None:
+        """Give back unused blocks of the container (``Optimize-VHD -Mode Full``)."""
+
+
+class Servicing(Protocol):
+    """What DISM does on Windows."""
+
+    def check_version(self, image: WimImage) -> None:
+        """Warn when this host's servicing tools are older than the image."""
+
+    def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None: ...
+
+    def add_drivers(self, disk: Disk, plan: DriverPlan) -> None: ...
+
+    def add_package(self, disk: Disk, package: Path, ignore_errors: bool) -> None: ...
+
+    def enable_features(self, disk: Disk, names: Sequence[str]) -> None: ...
+
+    def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None: ...
+
+    def clean_updates(self, disk: Disk, purge: bool) -> None: ...
+
+    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None: ...
+
+
+class Boot(Protocol):
+    """Boot files and the BCD store."""
+
+    def create_boot_config(self, disk: Disk, image: WimImage) -> None: ...
+
+    def reset_search_order(self, disk: Disk) -> None: ...
+
+
+class Vm(Protocol):
+    """The virtual machine for the online stage."""
+
+    def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
+        """Everything that would keep such a machine from running here."""
+
+    def run_sysprep(self, request: VmRequest) -> None: ...
+
+
+class Files(Protocol):
+    """Work on finished disk image files."""
+
+    def convert(
+        self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
+    ) -> None:
+        """Convert between containers with qemu-img. Port of ``Convert-VirtualDisk``."""
+
+    def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
+        """Wrap ``source`` in ``formats`` in turn (``tar``, ``gz``, ``zip``) beside it.
+
+        Returns the last file; the source and those between are removed. Port of
+        ``Compress-Image``.
+        """
+
+    def decompress(self, source: Path, compression: str, password: str) -> Path:
+        """Unwrap one layer beside ``source``. Port of ``Decompress-File``."""
+
+    def image_format(self, path: Path) -> str:
+        """What ``qemu-img info`` calls the container."""
+
+    def publish(self, source: Path, destination: Path) -> None:
+        """Put a complete file under its final name at once (rename, never a copy in place)."""
+
+    def remove(self, path: Path) -> None: ...
+
+
+class Fetcher(Protocol):
+    """The network."""
+
+    def fetch(self, url: str, *, sha256: str = "", magic: Sequence[bytes] = ()) -> Path:
+        """Download (or take from the cache) and return a local, read-only copy.
+
+        Args:
+            url: http or https.
+            sha256: expected SHA-256 in hexadecimal; not compared when empty.
+            magic: the file must begin with one of these; not compared when empty.
+
+        Raises:
+            DownloadError, ChecksumError
+        """
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine, as a record of what it can do."""
+
+    name: str
+    media: Media
+    disks: Disks
+    servicing: Servicing
+    boot: Boot
+    vm: Vm
+    files: Files
+    fetcher: Fetcher
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a request needs of a host, so that missing tools are told before the first step."""
+
+    layout: DiskLayout
+    formats: tuple[DiskFormat, ...] = ()
+    compression: tuple[str, ...] = ()
+    registry: bool = False
+    vm: bool = False
+
+
+def walk_folders(files: Sequence[str]) -> Iterator[str]:
+    """Every folder above the given ``/``-separated file paths, once, parents first."""
+    seen: set[str] = set()
+    for path in files:
+        parts = path.split("/")[:-1]
+        for depth in range(1, len(parts) + 1):
+            folder = "/".join(parts[:depth])
+            if folder not in seen:
+                seen.add(folder)
+                yield folder

@@ -1,0 +1,1 @@
+"""How a Linux host does it."""

@@ -1,0 +1,44 @@
+"""The disk a Linux build works on: nothing is written to it until it is finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from winimagetools.host.linux.tree import StagedTree
+from winimagetools.model import DiskLayout
+from winimagetools.partitions import PartitionPlan
+
+
+@dataclass(frozen=True)
+class WimSource:
+    """The image that will be extracted: a WIM, ESD or first SWM part and an image index."""
+
+    path: Path
+    index: int
+
+
+@dataclass
+class LinuxDisk:
+    """A disk under construction.
+
+    Args:
+        path: the raw disk image to make.
+        plan: its partitions, GUIDs and signature included.
+        work: private folder on the same file system, removed by whoever made it.
+        tree: the Windows volume as it will be: an overlay above the WIM.
+        esp: folder whose content goes to the EFI system partition (UEFI only).
+        source: the image to extract; None until ``apply_image``.
+    """
+
+    path: Path
+    plan: PartitionPlan
+    work: Path
+    tree: StagedTree
+    esp: Path
+    source: WimSource | None = None
+
+    @property
+    def layout(self) -> DiskLayout:
+        """How firmware starts this disk."""
+        return self.plan.layout

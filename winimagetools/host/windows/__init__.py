@@ -1,0 +1,1 @@
+"""How a Windows host does it."""

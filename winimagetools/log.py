@@ -1,0 +1,180 @@
+"""What the user sees while a build runs: named and timed steps, progress, no secrets.
+
+Lines go through the standard ``logging`` logger ``winimagetools``; :func:`setup` attaches
+it to standard error. On a terminal long steps draw one bar that redraws itself; in a log
+file they leave a plain line every :data:`LOG_INTERVAL` seconds.
+
+This module owns the list of secrets of the running process and the list of steps that
+were done, both for as long as the process lives.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+LOGGER = logging.getLogger("winimagetools")
+LOG_INTERVAL = 10.0
+"""Seconds between progress lines when standard error is not a terminal."""
+_REDRAW_INTERVAL = 0.1
+_BAR_WIDTH = 24
+
+_secrets: set[str] = set()
+_steps: list[StepRecord] = []
+_depth = 0
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """A step that was completed: its name, nesting depth from 0 and duration in seconds."""
+
+    name: str
+    depth: int
+    seconds: float
+
+
+def add_secret(secret: str) -> None:
+    """Never show ``secret`` again: it is replaced by ``***`` in every line."""
+    if secret.strip():
+        _secrets.add(secret)
+
+
+def mask(text: str) -> str:
+    """``text`` with every known secret replaced by ``***``."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+class _MaskingFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record))
+
+
+def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
+    """Send the lines of this project to ``stream`` (default: standard error)."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.addLevelName(logging.INFO, "    ")
+    logging.addLevelName(logging.WARNING, "warning:")
+    logging.addLevelName(logging.ERROR, "error:")
+    LOGGER.handlers[:] = [handler]
+    LOGGER.setLevel(level)
+    LOGGER.propagate = False
+
+
+def info(message: str) -> None:
+    """One line about what goes on."""
+    LOGGER.info("%s%s", "  " * _depth, message)
+
+
+def warning(message: str) -> None:
+    """One line about something the user probably did not mean."""
+    LOGGER.warning("%s", message)
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Name a step; log its beginning, and how long it took when it ends well."""
+    global _depth
+    info(name)
+    _depth += 1
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        _depth -= 1
+    seconds = time.monotonic() - began
+    _steps.append(StepRecord(name, _depth, seconds))
+    if seconds >= 1:
+        info(f"{name}: done in {duration(seconds)}")
+
+
+def take_steps() -> list[StepRecord]:
+    """The steps done since the last call, in the order in which they ended."""
+    steps = _steps[:]
+    _steps.clear()
+    return steps
+
+
+def duration(seconds: float) -> str:
+    """A duration for people: ``0.4 s``, ``12 s``, ``3 min 05 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s"
+
+
+def size(count: float) -> str:
+    """A number of bytes for people: ``512 bytes``, ``1.5 GiB``."""
+    if count < 1024:
+        return f"{count:.0f} bytes"
+    for unit in ("KiB", "MiB", "GiB"):
+        count /= 1024
+        if count < 1024:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1024:.1f} TiB"
+
+
+class Progress:
+    """Progress of one long step, counted in bytes.
+
+    Args:
+        name: what is going on, such as ``Applying image``.
+        total: bytes in all; 0 when unknown.
+        stream: where to draw; standard error by default.
+
+    Use as a context manager and call :meth:`update` with the bytes done so far.
+    """
+
+    def __init__(self, name: str, total: int = 0, stream: TextIO | None = None) -> None:
+        self.name = name
+        self.total = total
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._interval = _REDRAW_INTERVAL if self._terminal else LOG_INTERVAL
+        self._began = self._last = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """Say that ``done`` bytes are complete (and that the total is ``total`` after all)."""
+        if total is not None:
+            self.total = total
+        now = time.monotonic()
+        if now - self._last < self._interval:
+            return
+        self._last = now
+        line = self.line(done, now - self._began)
+        if self._terminal:
+            self._stream.write(f"\r\x1b[K{line}")
+            self._stream.flush()
+        else:
+            info(line)
+
+    def line(self, done: int, seconds: float) -> str:
+        """The progress line after ``seconds`` seconds: bar, amount, rate and time left."""
+        rate = done / seconds if seconds > 0 else 0.0
+        text = f"{self.name}: {size(done)}"
+        if self.total:
+            share = min(done / self.total, 1.0)
+            filled = int(share * _BAR_WIDTH)
+            bar = "#" * filled + "." * (_BAR_WIDTH - filled)
+            text = f"{self.name} [{bar}] {share:4.0%} {size(done)} of {size(self.total)}"
+        text += f", {size(rate)}/s"
+        if self.total and rate:
+            text += f", {duration(max(self.total - done, 0) / rate)} left"
+        return text

@@ -1,0 +1,123 @@
+"""Frozen records and closed sets of words that all parts of the project share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+class DiskLayout(StrEnum):
+    """How firmware starts the disk: ``disk_layout`` of the configuration."""
+
+    BIOS = "BIOS"
+    UEFI = "UEFI"
+
+
+class ImageType(StrEnum):
+    """The platform an image is for: ``image_type`` of the configuration."""
+
+    MAAS = "MAAS"
+    KVM = "KVM"
+    VMWARE = "VMware"
+    HYPER_V = "HYPER-V"
+
+
+class DiskFormat(StrEnum):
+    """Disk image containers: ``virtual_disk_format`` of the configuration."""
+
+    RAW = "RAW"
+    QCOW2 = "QCOW2"
+    VHD = "VHD"
+    VHDX = "VHDX"
+    VMDK = "VMDK"
+
+    @property
+    def extension(self) -> str:
+        """File name extension without the dot, such as ``qcow2``."""
+        return self.value.lower()
+
+    @property
+    def qemu_name(self) -> str:
+        """The name ``qemu-img`` uses; VHD is called ``vpc`` there (qemu-img(1))."""
+        return "vpc" if self is DiskFormat.VHD else self.extension
+
+
+class Architecture(StrEnum):
+    """Processor architectures, named as in an unattend file."""
+
+    X86 = "x86"
+    AMD64 = "amd64"
+    ARM = "arm"
+    ARM64 = "arm64"
+    IA64 = "ia64"
+
+
+@dataclass(frozen=True, order=True)
+class WindowsVersion:
+    """A Windows version: ``10.0.20348.587``.
+
+    Args:
+        major, minor, build: as Windows reports them.
+        revision: service pack build (``SPBUILD`` of a WIM), 0 when unknown.
+    """
+
+    major: int
+    minor: int
+    build: int = 0
+    revision: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.build}.{self.revision}"
+
+    @classmethod
+    def parse(cls, text: str) -> WindowsVersion:
+        """Read ``6.3.9600`` or ``10.0.20348.587``.
+
+        Raises:
+            ValueError: the text does not start with two to four numbers.
+        """
+        match = re.match(r"\s*(\d+)\.(\d+)(?:\.(\d+))?(?:\.(\d+))?", text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a Windows version such as 10.0.20348.587")
+        return cls(*(int(part) for part in match.groups() if part is not None))
+
+
+@dataclass(frozen=True)
+class WimImage:
+    """One edition inside a WIM file: the fields of the reference's ``WimImage`` class.
+
+    Args:
+        index: image index inside the WIM, starting at 1.
+        name: ``/IMAGE/NAME``, what ``image_name`` of the configuration must equal.
+        size: ``TOTALBYTES``, bytes of file data when applied.
+        installation_type: ``Client``, ``Server``, ``Server Core`` and so on.
+    """
+
+    index: int
+    name: str
+    architecture: Architecture
+    version: WindowsVersion
+    installation_type: str = ""
+    edition_id: str = ""
+    flags: str = ""
+    product_type: str = ""
+    description: str = ""
+    display_name: str = ""
+    display_description: str = ""
+    size: int = 0
+    default_language: str = ""
+    languages: tuple[str, ...] = field(default=())
+
+    @property
+    def is_server(self) -> bool:
+        """Whether this is a server edition.
+
+        Port of ``Is-ServerInstallationType``: ``Server`` and ``Server Core``. Server Core
+        App and Nano Server are servers too; the reference did not know them.
+        """
+        return self.installation_type.casefold().startswith(("server", "nano server"))
