@@ -5,6 +5,7 @@
     WinImageError                 anything this project refuses or fails at
     ├── RequestError              the request or the configuration is wrong         exit 2
     │   ├── ConfigurationError    one or more Problems, all reported together
+    │   ├── IniValueError         a value is not of the kind that was asked for
     │   └── MediaError            an ISO, WIM or disk image that cannot be used
     ├── HostError                 this machine lacks something                      exit 3
     │   └── ToolMissingError      a program or library, with the package it is in
@@ -58,10 +59,11 @@ class Problem:
     Args:
         message: what is wrong, as a whole sentence.
         hint: what to do about it.
-        section: section of the configuration file, empty when it is about no option.
+        section: section of the configuration file, empty when it is about none.
         key: option name, empty when it is about no option.
         line: line number in the configuration file, starting at 1; None when the
             value is a default or came from the command line.
+        host: this machine lacks something; the request itself may be right.
     """
 
     message: str
@@ -69,11 +71,13 @@ class Problem:
     section: str = ""
     key: str = ""
     line: int | None = None
+    host: bool = False
 
     def __str__(self) -> str:
-        where = f"[{self.section}] {self.key}" if self.key else ""
-        if where and self.line is not None:
-            where += f" (line {self.line})"
+        section = f"[{self.section}]" if self.section else ""
+        where = f"{section} {self.key}".strip()
+        if self.line is not None:
+            where = f"{where} (line {self.line})" if where else f"line {self.line}"
         text = f"{where}: {self.message}" if where else self.message
         return f"{text} {self.hint}".rstrip()
 
@@ -97,6 +101,10 @@ class ConfigurationError(RequestError):
             super().__init__(
                 f"The configuration cannot be used; {len(self.problems)} problems{where}:{lines}"
             )
+
+
+class IniValueError(RequestError, ValueError):
+    """A value of an ini file is not of the kind that was asked for."""
 
 
 class MediaError(RequestError):
@@ -166,3 +174,21 @@ class Interrupted(WinImageError):
     """The user (Ctrl-C) or the system (SIGTERM) asked to stop."""
 
     exit_code = 130
+
+
+def raise_problems(problems: Sequence[Problem], source: str = "") -> None:
+    """Raise one error for all problems; do nothing when there are none.
+
+    Args:
+        problems: what was found.
+        source: the configuration file they are about.
+
+    Raises:
+        HostError: all of them are about this machine.
+        ConfigurationError: at least one is about the request.
+    """
+    if not problems:
+        return
+    if all(problem.host for problem in problems):
+        raise HostError("\n".join(str(problem) for problem in problems))
+    raise ConfigurationError(problems, source)

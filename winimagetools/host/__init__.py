@@ -1,1 +1,55 @@
-"""The machines a build can run on."""
+"""The machines a build can run on, which one this is, and what it lacks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from winimagetools.errors import HostError
+from winimagetools.host.base import Host, Requirements
+from winimagetools.model import DiskFormat, DiskLayout
+
+
+def _linux() -> Host:
+    from winimagetools.host.linux import linux_host
+
+    return linux_host()
+
+
+HOSTS: dict[str, Callable[[], Host]] = {"linux": _linux}
+"""Hosts by ``sys.platform``."""
+
+
+def select_host() -> Host:
+    """The host for the machine this runs on.
+
+    Raises:
+        HostError: nobody has taught this project to work on such a machine.
+    """
+    make = HOSTS.get(sys.platform)
+    if make is None:
+        raise HostError(
+            f"Images cannot be made on {sys.platform}.", "Use a Linux or a Windows machine."
+        )
+    return make()
+
+
+def describe_hosts() -> tuple[list[str], bool]:
+    """What this machine has and lacks, for ``winimagetools doctor``.
+
+    Returns:
+        Lines for people, and whether everything is there.
+    """
+    host = select_host()
+    lines = [f"This is a {host.name} host."]
+    problems = {
+        str(problem)
+        for layout in DiskLayout
+        for problem in host.checks.check(
+            Requirements(layout, formats=tuple(DiskFormat), compression=("tar", "gz", "zip"))
+        )
+    }
+    lines += [f"missing: {problem}" for problem in sorted(problems)]
+    if not problems:
+        lines.append("Everything needed to make BIOS and UEFI images in every format is here.")
+    return lines, not problems

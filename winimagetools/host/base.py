@@ -10,9 +10,9 @@ either slash, compared without regard to case: ``Windows\System32\ntdll.dll``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -207,8 +207,27 @@ class VmRequest:
 class Media(Protocol):
     """Reading ISO and WIM files."""
 
-    def open_install(self, path: Path) -> AbstractContextManager[InstallMedia]:
-        """Open a WIM, ESD, SWM or the one inside an ISO. Raises MediaError."""
+    def locate(self, text: str, resolve: Callable[[str], Path]) -> Path:
+        """Find the installation medium a configuration names.
+
+        Args:
+            text: ``wim_file_path``; a bare name is also looked for in ``PATH``.
+            resolve: makes an absolute path of a relative one.
+
+        Raises:
+            MediaError: there is no such file.
+        """
+
+    def open_install(self, path: Path, work: Path) -> AbstractContextManager[InstallMedia]:
+        """Open a WIM, ESD, SWM or the one inside an ISO.
+
+        Args:
+            path: the medium.
+            work: a folder where files may be put while it is open.
+
+        Raises:
+            MediaError: it cannot be used.
+        """
 
     def open_source(self, path: Path) -> AbstractContextManager[SourceTree]:
         """Open an ISO or a folder to read files from. Raises MediaError."""
@@ -228,8 +247,14 @@ class Disks(Protocol):
         other way removes it. Port of ``Create-ImageVirtualDisk``.
         """
 
-    def open(self, path: Path) -> AbstractContextManager[Disk]:
-        """Attach an existing disk and find its Windows partition."""
+    def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
+        """Attach an existing disk and find its Windows partition.
+
+        With ``read_only`` whatever is written to it is thrown away on leaving.
+        """
+
+    def copy(self, source: Path, destination: Path) -> None:
+        """Copy a disk image, sharing blocks where the file system can."""
 
     def finish(self, disk: Disk) -> None:
         """Write everything out and leave the volume clean and trimmed."""
@@ -248,6 +273,14 @@ class Disks(Protocol):
 
     def optimize(self, path: Path) -> None:
         """Give back unused blocks of the container (``Optimize-VHD -Mode Full``)."""
+
+
+@dataclass(frozen=True)
+class InstalledDriver:
+    """A third-party driver found in an image: its published name and its provider."""
+
+    published_name: str
+    provider: str
 
 
 class Servicing(Protocol):
@@ -270,6 +303,9 @@ class Servicing(Protocol):
 
     def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None: ...
 
+    def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
+        """Third-party drivers in the image (``DISM /Get-Drivers``)."""
+
 
 class Boot(Protocol):
     """Boot files and the BCD store."""
@@ -290,6 +326,9 @@ class Vm(Protocol):
 
 class Files(Protocol):
     """Work on finished disk image files."""
+
+    def build_folder(self, image_path: Path) -> AbstractContextManager[Path]:
+        """A private folder beside ``image_path`` for one build at a time; removed at the end."""
 
     def convert(
         self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
@@ -314,6 +353,9 @@ class Files(Protocol):
 
     def remove(self, path: Path) -> None: ...
 
+    def measure(self, path: Path) -> tuple[int, str]:
+        """Size in bytes and SHA-256 in hexadecimal of a finished file."""
+
 
 class Fetcher(Protocol):
     """The network."""
@@ -332,6 +374,24 @@ class Fetcher(Protocol):
 
 
 @dataclass(frozen=True)
+class Requirements:
+    """What a request needs of a host, so that missing tools are told before the first step."""
+
+    layout: DiskLayout
+    formats: tuple[DiskFormat, ...] = ()
+    compression: tuple[str, ...] = ()
+    registry: bool = False
+    vm: bool = False
+
+
+class Checks(Protocol):
+    """Whether this machine can do a request at all."""
+
+    def check(self, requirements: Requirements) -> Sequence[Problem]:
+        """Everything this machine lacks: tools, libraries, rights; empty when nothing."""
+
+
+@dataclass(frozen=True)
 class Host:
     """One machine, as a record of what it can do."""
 
@@ -343,27 +403,4 @@ class Host:
     vm: Vm
     files: Files
     fetcher: Fetcher
-    notes: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Requirements:
-    """What a request needs of a host, so that missing tools are told before the first step."""
-
-    layout: DiskLayout
-    formats: tuple[DiskFormat, ...] = ()
-    compression: tuple[str, ...] = ()
-    registry: bool = False
-    vm: bool = False
-
-
-def walk_folders(files: Sequence[str]) -> Iterator[str]:
-    """Every folder above the given ``/``-separated file paths, once, parents first."""
-    seen: set[str] = set()
-    for path in files:
-        parts = path.split("/")[:-1]
-        for depth in range(1, len(parts) + 1):
-            folder = "/".join(parts[:depth])
-            if folder not in seen:
-                seen.add(folder)
-                yield folder
+    checks: Checks

@@ -1,0 +1,285 @@
+"""A host that only writes down what it was asked to do.
+
+It serves ``--dry-run`` (with the media of the real host, so that editions and drivers are
+the real ones) and the golden transcripts of the tests. Nothing is written to any disk and
+nothing is downloaded. What goes into the image is kept in memory for as long as the host
+lives, so that a file written by one step can be read by the next.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PureWindowsPath
+
+from winimagetools import log
+from winimagetools.errors import Problem
+from winimagetools.host.base import (
+    Disk,
+    DriverPlan,
+    Host,
+    InstalledDriver,
+    InstallMedia,
+    Media,
+    RegistryEdit,
+    Requirements,
+    VmRequest,
+)
+from winimagetools.model import DiskFormat, DiskLayout, WimImage
+
+Say = Callable[[str], None]
+
+
+def _normal(path: str) -> str:
+    return str(PureWindowsPath(path.replace("/", "\\"))).strip("\\")
+
+
+class DryTree:
+    """A Windows volume that exists only as a list of what was put into it.
+
+    Args:
+        say: where each change is written.
+        files: what the volume holds to begin with.
+    """
+
+    def __init__(self, say: Say, files: dict[str, bytes] | None = None) -> None:
+        self._say = say
+        self._files = {_normal(path).casefold(): data for path, data in (files or {}).items()}
+        self._names: dict[str, str] = {}
+
+    def exists(self, path: str) -> bool:
+        return _normal(path).casefold() in self._files or self.is_dir(path)
+
+    def is_dir(self, path: str) -> bool:
+        folder = _normal(path).casefold() + "\\"
+        return any(name.startswith(folder) for name in self._files)
+
+    def list_dir(self, path: str) -> Sequence[str]:
+        folder = _normal(path).casefold()
+        prefix = f"{folder}\\" if folder else ""
+        names = {
+            name[len(prefix) :].split("\\")[0] for name in self._files if name.startswith(prefix)
+        }
+        return sorted(names)
+
+    def read_bytes(self, path: str) -> bytes:
+        try:
+            return self._files[_normal(path).casefold()]
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        verb = "replace" if self.exists(path) else "write"
+        self._files[_normal(path).casefold()] = data
+        self._say(f"{verb} \\{_normal(path)}")
+
+    def make_dir(self, path: str) -> None:
+        self._say(f"make folder \\{_normal(path)}")
+
+    def copy_in(self, source: Path, path: str) -> None:
+        self._files[_normal(path).casefold()] = b""
+        self._say(f"copy {source} to \\{_normal(path)}")
+
+    def remove(self, path: str) -> None:
+        name = _normal(path).casefold()
+        for gone in [key for key in self._files if key == name or key.startswith(f"{name}\\")]:
+            del self._files[gone]
+        self._say(f"remove \\{_normal(path)}")
+
+    @contextmanager
+    def edit(self, path: str) -> Iterator[Path]:
+        content = self.read_bytes(path)
+        with tempfile.TemporaryDirectory(prefix="winimagetools-") as folder:
+            copy = Path(folder) / PureWindowsPath(path).name
+            copy.write_bytes(content)
+            yield copy
+            self._files[_normal(path).casefold()] = copy.read_bytes()
+        self._say(f"edit \\{_normal(path)}")
+
+
+@dataclass
+class DryDisk:
+    """A disk of the dry run."""
+
+    path: Path
+    layout: DiskLayout
+    tree: DryTree
+
+
+@dataclass
+class _Part:
+    """What every part of the host shares: the transcript, and how paths are written in it."""
+
+    say: Say
+    files: dict[str, bytes] = field(default_factory=dict)
+    work_format: DiskFormat = DiskFormat.RAW
+
+
+class _Disks(_Part):
+    @contextmanager
+    def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[Disk]:
+        self.say(f"create a {layout} disk of {log.size(size)}: {path.name}")
+        yield DryDisk(path, layout, DryTree(self.say, self.files))
+        self.say(f"close {path.name}")
+
+    @contextmanager
+    def open(self, path: Path, *, read_only: bool = False) -> Iterator[Disk]:
+        self.say(f"open {path.name}{' read-only' if read_only else ''}")
+        layout = DiskLayout.BIOS
+        yield DryDisk(path, layout, DryTree(self.say, self.files))
+        self.say(f"close {path.name}")
+
+    def copy(self, source: Path, destination: Path) -> None:
+        self.say(f"copy the disk {source.name} to {destination.name}")
+
+    def finish(self, disk: Disk) -> None:
+        self.say(f"write out and trim {disk.path.name}")
+
+    def resize(self, path: Path, size: int) -> None:
+        self.say(f"resize {path.name} to {log.size(size)} and give it a new identifier")
+
+    def extend_windows(self, disk: Disk) -> None:
+        self.say(f"extend the Windows partition of {disk.path.name}")
+
+    def shrink(self, path: Path, free_space: int) -> None:
+        self.say(f"shrink {path.name}, leaving {log.size(free_space)} spare")
+
+    def optimize(self, path: Path) -> None:
+        self.say(f"optimize {path.name}")
+
+
+class _Servicing(_Part):
+    stages_drivers = False
+
+    def check_version(self, image: WimImage) -> None:
+        self.say(f"compare the servicing tools with Windows {image.version}")
+
+    def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None:
+        self.say(f"apply image {image.index} ({image.name}) to {disk.path.name}")
+
+    def add_drivers(self, disk: Disk, plan: DriverPlan) -> None:
+        for package in plan.packages:
+            critical = ", needed to boot" if package.boot_critical else ""
+            self.say(f"add driver {package.name} {package.version} ({package.inf}){critical}")
+        if not plan.packages:
+            self.say(f"add drivers from {', '.join(plan.folders)}")
+
+    def add_package(self, disk: Disk, package: Path, ignore_errors: bool) -> None:
+        self.say(f"add package {package}{', errors ignored' if ignore_errors else ''}")
+
+    def enable_features(self, disk: Disk, names: Sequence[str]) -> None:
+        self.say(f"enable features {', '.join(names)}")
+
+    def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None:
+        self.say(f"add capabilities {', '.join(names)}")
+
+    def clean_updates(self, disk: Disk, purge: bool) -> None:
+        self.say(f"clean up updates{' and reset the base' if purge else ''}")
+
+    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
+        for edit in edits:
+            values = ", ".join(f"{value.name}={value.data!r}" for value in edit.values)
+            self.say(f"set {edit.hive}\\{edit.key}: {values}")
+
+    def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
+        self.say(f"list the drivers in {disk.path.name}")
+        return ()
+
+
+class _Boot(_Part):
+    def create_boot_config(self, disk: Disk, image: WimImage) -> None:
+        self.say(f"make {disk.path.name} bootable with {disk.layout} firmware")
+
+    def reset_search_order(self, disk: Disk) -> None:
+        self.say(f"let the boot manager of {disk.path.name} locate its devices")
+
+
+class _Vm(_Part):
+    def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
+        if request is not None:
+            self.say(f"check switch {request.switch!r} and {request.cpu_count} processors")
+        return ()
+
+    def run_sysprep(self, request: VmRequest) -> None:
+        secure = ", Secure Boot off" if request.disable_secure_boot else ""
+        self.say(
+            f"run a generation {request.generation} machine from {request.disk.name} with "
+            f"{request.cpu_count} processors and {log.size(request.memory)} on switch "
+            f"{request.switch!r} until it powers off{secure}"
+        )
+
+
+class _Files(_Part):
+    @contextmanager
+    def build_folder(self, image_path: Path) -> Iterator[Path]:
+        yield image_path.parent
+
+    def convert(
+        self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
+    ) -> None:
+        how = ", compressed" if compress else ""
+        self.say(f"convert {source.name} to {destination.name} ({disk_format}{how})")
+
+    def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
+        secret = " with a password" if password else ""
+        self.say(f"wrap {source.name} as {'.'.join(formats)}{secret}")
+        return source.with_name(".".join([source.name, *formats]))
+
+    def decompress(self, source: Path, compression: str, password: str) -> Path:
+        self.say(f"unwrap {compression} of {source.name}")
+        return source.with_name(source.name.removesuffix(f".{compression}"))
+
+    def image_format(self, path: Path) -> str:
+        self.say(f"ask for the container of {path.name}")
+        return {"vhd": "vpc", "img": "raw"}.get(path.suffix[1:], path.suffix[1:])
+
+    def publish(self, source: Path, destination: Path) -> None:
+        self.say(f"rename {source.name} to {destination.name}")
+
+    def remove(self, path: Path) -> None:
+        self.say(f"remove {path.name}")
+
+    def measure(self, path: Path) -> tuple[int, str]:
+        return 0, ""
+
+
+class _Fetcher(_Part):
+    def fetch(self, url: str, *, sha256: str = "", magic: Sequence[bytes] = ()) -> Path:
+        self.say(f"download {url}{f' and verify SHA-256 {sha256}' if sha256 else ''}")
+        return Path(url.rsplit("/", 1)[-1])
+
+
+class _Checks(_Part):
+    def check(self, requirements: Requirements) -> Sequence[Problem]:
+        return ()
+
+
+def dry_run_host(
+    media: Media,
+    say: Say,
+    *,
+    work_format: DiskFormat = DiskFormat.RAW,
+    files: dict[str, bytes] | None = None,
+) -> Host:
+    """Make a host that writes what it is asked to do through ``say``, a line each.
+
+    Args:
+        media: reads the installation medium and driver ISOs.
+        say: receives the lines.
+        work_format: the container the real host would build in.
+        files: what the volume of an opened disk holds.
+    """
+    common = (say, files or {}, work_format)
+    return Host(
+        name="dry run",
+        media=media,
+        disks=_Disks(*common),
+        servicing=_Servicing(*common),
+        boot=_Boot(*common),
+        vm=_Vm(*common),
+        files=_Files(*common),
+        fetcher=_Fetcher(*common),
+        checks=_Checks(*common),
+    )

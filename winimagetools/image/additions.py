@@ -1,0 +1,73 @@
+"""What is added to an image after it was applied: drivers, features, packages."""
+
+from __future__ import annotations
+
+from winimagetools import iso, log
+from winimagetools.host.base import Disk, Host, ImageInfo
+from winimagetools.image import drivers, registry_settings, virtio
+from winimagetools.image.request import Request, split_list
+from winimagetools.model import WimImage, WindowsVersion
+
+POWERSHELL_FEATURES = (
+    "NetFx2-ServerCore",
+    "MicrosoftWindowsPowerShell",
+    "NetFx2-ServerCore-WOW64",
+    "MicrosoftWindowsPowerShell-WOW64",
+)
+"""What turns on PowerShell in a Server Core installation of 2008 R2."""
+
+
+def add_to_image(host: Host, disk: Disk, request: Request, image: WimImage) -> None:
+    """Everything ``New-WindowsCloudImage`` adds after applying the image, in its order.
+
+    Other drivers come before the virtio drivers here and after them in
+    ``New-WindowsFromGoldenImage``.
+    """
+    config = request.config
+    info = ImageInfo(image.version, image.architecture, image.installation_type)
+    enable_powershell(host, disk, image)
+    add_other_drivers(host, disk, request, info)
+    add_virtio_drivers(host, disk, request, info)
+    edits = registry_settings.first_boot_registry_edits(image.version)
+    if edits:
+        host.servicing.edit_registry(disk, edits)
+    if config.extra_features:
+        host.servicing.enable_features(disk, split_list(config.extra_features))
+    for package in request.packages:
+        host.servicing.add_package(disk, package, config.extra_packages_ignore_errors)
+    if config.extra_capabilities:
+        host.servicing.add_capabilities(disk, split_list(config.extra_capabilities))
+    if config.clean_updates_offline:
+        host.servicing.clean_updates(disk, config.purge_updates)
+
+
+def enable_powershell(host: Host, disk: Disk, image: WimImage) -> None:
+    """Turn PowerShell on where it is off by default: Server Core before 2012.
+
+    Port of ``Check-EnablePowerShellInImage``.
+    """
+    if image.version < WindowsVersion(6, 2) and image.installation_type == "Server Core":
+        host.servicing.enable_features(disk, POWERSHELL_FEATURES)
+
+
+def add_other_drivers(host: Host, disk: Disk, request: Request, info: ImageInfo) -> None:
+    """Add what ``drivers_path`` names."""
+    if request.drivers is not None:
+        plan = drivers.plan_drivers(iso.FolderTree(request.drivers), info)
+        _log_drivers(plan)
+        drivers.add_drivers(host, disk, plan)
+
+
+def add_virtio_drivers(
+    host: Host, disk: Disk, request: Request, info: ImageInfo, *, folder: bool = True
+) -> None:
+    """Add what ``virtio_iso_path`` and, with ``folder``, ``virtio_base_path`` name."""
+    if request.virtio_iso is not None:
+        virtio.add_virtio_drivers_from_iso(host, disk, info, request.virtio_iso)
+    if folder and request.virtio_folder is not None:
+        virtio.add_virtio_drivers(host, disk, info, iso.FolderTree(request.virtio_folder))
+
+
+def _log_drivers(plan: drivers.DriverPlan) -> None:
+    for line in drivers.describe_plan(plan):
+        log.info(line)

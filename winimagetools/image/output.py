@@ -1,0 +1,123 @@
+"""Which container an image comes out in, how it is wrapped, and what it is called on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from winimagetools.errors import RequestError
+from winimagetools.model import DiskFormat, ImageType
+from winimagetools.paths import without_extension
+
+COMPRESSIONS = ("tar", "gz", "zip")
+"""The layers ``compression_format`` may name, in any order, joined by dots."""
+
+TYPE_FORMATS = {
+    ImageType.MAAS: DiskFormat.RAW,
+    ImageType.KVM: DiskFormat.QCOW2,
+    ImageType.VMWARE: DiskFormat.VMDK,
+    ImageType.HYPER_V: DiskFormat.VHDX,
+}
+"""The container each platform wants, as in the reference's online and golden workflows."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a finished disk is delivered.
+
+    Args:
+        path: final name of the image.
+        disk_format: container.
+        compression: layers, innermost first, such as ``("tar", "gz")``.
+        disk_name: name of the disk image before it is wrapped; what an archive shows.
+        compress_qcow2: compress inside a QCOW2 container.
+        password: password of a zip layer, empty for none.
+    """
+
+    path: Path
+    disk_format: DiskFormat
+    compression: tuple[str, ...]
+    disk_name: str
+    compress_qcow2: bool = False
+    password: str = ""
+
+    def describe(self) -> str:
+        """In words: ``QCOW2 (compressed), wrapped as tar.gz``."""
+        text = self.disk_format.value
+        if self.compress_qcow2:
+            text += " (compressed)"
+        if self.compression:
+            text += ", wrapped as " + ".".join(self.compression)
+        return text
+
+
+def parse_image_type(text: str) -> ImageType:
+    """``image_type`` in any letter case. Raises RequestError naming the types there are."""
+    for image_type in ImageType:
+        if image_type.value.casefold() == text.strip().casefold():
+            return image_type
+    raise RequestError(f"{text!r} is not an image type.", f"Choose one of {', '.join(ImageType)}.")
+
+
+def parse_disk_format(text: str) -> DiskFormat:
+    """``virtual_disk_format`` in any letter case. Raises RequestError naming the formats."""
+    for disk_format in DiskFormat:
+        if disk_format.value == text.strip().upper():
+            return disk_format
+    raise RequestError(f"{text!r} is not a disk format.", f"Choose one of {', '.join(DiskFormat)}.")
+
+
+def parse_compression(text: str) -> tuple[str, ...]:
+    """``compression_format``: layers joined by dots, ``tar.gz``.
+
+    Raises:
+        RequestError: a layer that does not exist.
+    """
+    layers = tuple(part.strip().casefold() for part in text.split(".") if part.strip())
+    unknown = [layer for layer in layers if layer not in COMPRESSIONS]
+    if unknown:
+        raise RequestError(
+            f"{unknown[0]!r} is not a compression format.",
+            f"Join any of {', '.join(COMPRESSIONS)} with dots, such as tar.gz.",
+        )
+    return layers
+
+
+def choose_disk_format(
+    image_type: ImageType, wanted: DiskFormat, explicit: bool, *, by_type: bool
+) -> DiskFormat:
+    """The container an image comes out in.
+
+    A format that was asked for wins over the one the image type implies. In the online and
+    golden workflows (``by_type``) the VHDX that ``New-WindowsImageConfig`` writes into every
+    file does not count as asked for: the reference ignored the option there, and its users'
+    files have that default beside ``image_type = KVM``.
+
+    Args:
+        image_type: the platform.
+        wanted: ``virtual_disk_format``.
+        explicit: whether the option was set rather than left to its default.
+        by_type: online and golden workflows.
+    """
+    if explicit and not (by_type and wanted is DiskFormat.VHDX):
+        return wanted
+    return TYPE_FORMATS[image_type]
+
+
+def plan_output(
+    path: Path,
+    disk_format: DiskFormat,
+    compression: tuple[str, ...] = (),
+    *,
+    compress_qcow2: bool = False,
+    password: str = "",
+) -> Output:
+    """Put together how an image is delivered; options that do not apply are dropped."""
+    return Output(
+        path=path,
+        disk_format=disk_format,
+        compression=compression,
+        disk_name=f"{without_extension(path, 3).name}.{disk_format.extension}",
+        compress_qcow2=compress_qcow2 and disk_format is DiskFormat.QCOW2,
+        password=password if "zip" in compression else "",
+    )
