@@ -1,1 +1,10 @@
 """Files that go into an image; all written for this project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def data_path(name: str) -> Path:
+    """A file or folder of this package, such as ``guest`` or ``wallpaper.jpg``."""
+    return Path(__file__).parent / name
