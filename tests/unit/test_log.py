@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+
+from winimagetools import log
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What is logged."""
+    stream = io.StringIO()
+    log.setup(stream)
+    yield stream
+    log.LOGGER.handlers.clear()
+    log.LOGGER.propagate = True
+
+
+def test_secrets_never_show(lines: io.StringIO) -> None:
+    """A secret is replaced wherever it stands, also inside another one."""
+    log.add_secret("Pa$$w0rd-test")
+    log.add_secret("Pa$$w0rd-test-long")
+    log.info("password Pa$$w0rd-test-long, again Pa$$w0rd-test")
+    log.warning("and Pa$$w0rd-test")
+    assert "Pa$$w0rd-test" not in lines.getvalue()
+    assert "password ***, again ***" in lines.getvalue()
+
+
+def test_a_blank_is_no_secret(lines: io.StringIO) -> None:
+    """An empty password does not turn every blank into stars."""
+    log.add_secret("")
+    log.add_secret(" ")
+    log.info("a b")
+    assert "a b" in lines.getvalue()
+
+
+def test_steps_are_named_nested_and_recorded(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inner steps end first; each has its depth and its duration."""
+    log.take_steps()
+    clock = iter([0.0, 1.0, 4.0, 10.0])
+    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+    with log.step("outer"), log.step("inner"):
+        pass
+    assert log.take_steps() == [
+        log.StepRecord("inner", 1, 3.0),
+        log.StepRecord("outer", 0, 10.0),
+    ]
+    assert log.take_steps() == []
+    assert "inner: done in 3.0 s" in lines.getvalue()
+
+
+def test_a_failed_step_is_not_done(lines: io.StringIO) -> None:
+    """A step that raises is not recorded and does not stay nested."""
+    log.take_steps()
+    with pytest.raises(ValueError, match="x"), log.step("fails"):
+        raise ValueError("x")
+    with log.step("next"):
+        pass
+    assert [(step.name, step.depth) for step in log.take_steps()] == [("next", 0)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (12.4, "12 s"), (185, "3 min 05 s"), (3600, "60 min 00 s")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    """Durations are written for people."""
+    assert log.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(512, "512 bytes"), (1536, "1.5 KiB"), (3 << 20, "3.0 MiB"), (40 << 30, "40.0 GiB")],
+)
+def test_size(count: int, text: str) -> None:
+    """Sizes are written for people."""
+    assert log.size(count) == text
+
+
+def test_progress_line_has_rate_and_time_left() -> None:
+    """A quarter done after ten seconds leaves thirty."""
+    progress = log.Progress("Applying", 400 << 20, io.StringIO())
+    assert progress.line(100 << 20, 10.0) == (
+        "Applying [######..................]  25% 100.0 MiB of 400.0 MiB, 10.0 MiB/s, 30 s left"
+    )
+
+
+def test_progress_draws_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the line redraws itself and is gone at the end."""
+    clock = iter([0.0, 0.05, 1.0])
+    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+    stream = Terminal()
+    with log.Progress("Copying", 100, stream) as progress:
+        progress.update(10)
+        progress.update(50)
+    assert stream.getvalue().count("Copying") == 1
+    assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_progress_is_rare_in_a_log(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal there is a plain line every ten seconds."""
+    clock = iter([0.0, 1.0, 9.0, 11.0, 12.0, 22.0])
+    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+    with log.Progress("Copying", 100, io.StringIO()) as progress:
+        for done in (10, 20, 30, 40, 50):
+            progress.update(done)
+    assert lines.getvalue().count("Copying") == 2
