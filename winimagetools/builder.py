@@ -6,18 +6,22 @@ command line of :mod:`winimagetools.cli` under the name of the PowerShell module
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from winimagetools import log
 from winimagetools.config import get_windows_image_config, new_windows_image_config
+from winimagetools.errors import BuildError
 from winimagetools.host import select_host
 from winimagetools.host.base import Host
-from winimagetools.image import additions, contents, preflight
+from winimagetools.image import additions, contents, inspection, preflight
 from winimagetools.image.output import Output
 from winimagetools.image.request import Request, Workflow
 from winimagetools.image.virtio import add_virtio_drivers_from_iso
+from winimagetools.model import MIB, DiskFormat
 from winimagetools.wim import get_wim_file_images_info, select_image
 
 __all__ = [
@@ -25,8 +29,15 @@ __all__ = [
     "get_wim_file_images_info",
     "get_windows_image_config",
     "new_windows_cloud_image",
+    "new_windows_from_golden_image",
     "new_windows_image_config",
+    "new_windows_online_image",
+    "resize_vhd_image",
+    "test_offline_windows_image",
 ]
+
+FREE_SPACE = 500 * MIB
+"""Bytes left spare when a disk is shrunk, as in the reference."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,19 @@ class BuildReport:
     steps: tuple[log.StepRecord, ...]
 
 
+class WorkflowFunction(Protocol):
+    """One of the functions that make an image from a configuration."""
+
+    def __call__(
+        self,
+        config_file_path: Path | str,
+        *,
+        overrides: Sequence[str] = (),
+        strict: bool = False,
+        host: Host | None = None,
+    ) -> BuildReport: ...
+
+
 def new_windows_cloud_image(
     config_file_path: Path | str,
     *,
@@ -50,7 +74,7 @@ def new_windows_cloud_image(
     """Make an image from an installation medium, offline.
 
     The image still has to start once: it installs what is asked for, generalizes itself and
-    powers off. Port of ``New-WindowsCloudImage``.
+    powers off.
 
     Args:
         config_file_path: the configuration.
@@ -62,8 +86,87 @@ def new_windows_cloud_image(
         ConfigurationError, MediaError: nothing was started.
         HostError: this machine lacks something.
         BuildError: the build failed; an older image is still there.
+
+    Port of ``New-WindowsCloudImage``.
     """
     return _workflow(Workflow.CLOUD, _cloud_image, config_file_path, overrides, strict, host)
+
+
+def new_windows_online_image(
+    config_file_path: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    strict: bool = False,
+    host: Host | None = None,
+) -> BuildReport:
+    """Make an image from an installation medium and finish it in a virtual machine.
+
+    Arguments and errors are those of :func:`new_windows_cloud_image`. An older image stays
+    until the new one is complete; the reference deleted it first.
+
+    Port of ``New-WindowsOnlineImage``.
+    """
+    return _workflow(Workflow.ONLINE, _online_image, config_file_path, overrides, strict, host)
+
+
+def new_windows_from_golden_image(
+    config_file_path: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    strict: bool = False,
+    host: Host | None = None,
+) -> BuildReport:
+    """Make an image from a golden one, which is copied and never touched itself.
+
+    Arguments and errors are those of :func:`new_windows_cloud_image`.
+
+    Port of ``New-WindowsFromGoldenImage``.
+    """
+    return _workflow(Workflow.GOLDEN, _golden_image, config_file_path, overrides, strict, host)
+
+
+def test_offline_windows_image(
+    config_file_path: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    strict: bool = False,
+    host: Host | None = None,
+) -> None:
+    """Check a finished image without starting it: container, Cloudbase-Init, hooks, drivers.
+
+    Arguments are those of :func:`new_windows_cloud_image`.
+
+    Raises:
+        ConfigurationError: there is no image, or the configuration is wrong.
+        BuildError: the image is not what the configuration asks for.
+
+    Port of ``Test-OfflineWindowsImage``.
+    """
+    host = host or select_host()
+    config = get_windows_image_config(config_file_path, overrides=overrides, strict=strict)
+    request = preflight.read_request(config, Workflow.TEST, host)
+    with host.files.build_folder(request.output.path) as folder:
+        _check_image(host, request, folder)
+    log.info(f"{request.output.path} is what the configuration asks for.")
+
+
+# A function of the reference, not a test to collect.
+test_offline_windows_image.__test__ = False  # type: ignore[attr-defined]
+
+
+def resize_vhd_image(
+    virtual_disk_path: Path | str, free_space: int = FREE_SPACE, *, host: Host | None = None
+) -> None:
+    """Shrink a virtual disk and its largest volume as far as possible.
+
+    Args:
+        virtual_disk_path: a VHD or VHDX.
+        free_space: bytes to leave spare.
+        host: the machine to work on; this one by default.
+    """
+    host = host or select_host()
+    with log.step(f"Shrink {virtual_disk_path}"):
+        host.disks.shrink(Path(virtual_disk_path), free_space)
 
 
 def _workflow(
@@ -94,14 +197,39 @@ def _workflow(
 
 
 def _cloud_image(host: Host, request: Request, folder: Path) -> None:
-    disk_path = folder / f"disk.{host.disks.work_format.extension}"
-    _offline_disk(host, request, folder, disk_path)
-    _deliver(host, disk_path, request.output)
+    disk = _offline_disk(host, request, folder)
+    _deliver(host, disk, host.disks.work_format, request.output)
 
 
-def _offline_disk(host: Host, request: Request, folder: Path, disk_path: Path) -> None:
+def _online_image(host: Host, request: Request, folder: Path) -> None:
+    disk = _offline_disk(host, request, folder)
+    _first_boot(host, request, disk, "WindowsOnlineImage-Sysprep")
+    _deliver(host, disk, host.disks.work_format, request.output)
+
+
+def _golden_image(host: Host, request: Request, folder: Path) -> None:
+    suffix = request.golden.suffix.lower()
+    disk_path = folder / f"disk{suffix}"
+    with log.step(f"Copy {request.golden.name}"):
+        host.disks.copy(request.golden, disk_path)
+        host.disks.resize(disk_path, request.config.disk_size)
+    with host.disks.open(disk_path) as disk:
+        host.disks.extend_windows(disk)
+        info = inspection.get_image_information(disk.tree, request.config.image_name)
+        with log.step("Add drivers"):
+            additions.add_virtio_drivers(host, disk, request, info, folder=False)
+            additions.add_other_drivers(host, disk, request, info)
+        host.boot.reset_search_order(disk)
+        with log.step("Prepare what goes into the image"):
+            contents.put_resources(host, disk.tree, request, info.architecture)
+    _first_boot(host, request, disk_path, "WindowsGoldImage-Sysprep")
+    _deliver(host, disk_path, DiskFormat(suffix[1:].upper()), request.output)
+
+
+def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
     """Everything that is done to a disk before Windows starts for the first time."""
     config = request.config
+    disk_path = folder / f"disk.{host.disks.work_format.extension}"
     with host.media.open_install(request.wim, folder) as media:
         image = select_image(media.images, config.image_name, request.wim)
         preflight.check_fits(request, image)
@@ -118,21 +246,54 @@ def _offline_disk(host: Host, request: Request, folder: Path, disk_path: Path) -
                 additions.add_to_image(host, disk, request, image)
             with log.step("Write the disk"):
                 host.disks.finish(disk)
+    return disk_path
 
 
-def _deliver(host: Host, disk_path: Path, output: Output) -> None:
+def _first_boot(host: Host, request: Request, disk: Path, name: str) -> None:
+    """Let Windows start once and finish itself, then make the disk small."""
+    if request.config.run_sysprep:
+        machine = preflight.vm_request(request, disk, f"{name}{secrets.randbelow(1 << 31)}")
+        with log.step("Run the stage in the virtual machine"):
+            host.vm.run_sysprep(machine)
+    with log.step("Make the disk small"):
+        if request.config.shrink_image_to_minimum_size:
+            host.disks.shrink(disk, FREE_SPACE)
+        host.disks.optimize(disk)
+
+
+def _deliver(host: Host, disk: Path, made_as: DiskFormat, output: Output) -> None:
     """Convert, wrap and put the image under its final name, in one step at the very end."""
-    image = disk_path.with_name(output.disk_name)
-    if output.disk_format is not host.disks.work_format:
+    image = disk.with_name(output.disk_name)
+    if output.disk_format is not made_as:
         with log.step(f"Convert to {output.disk_format}"):
-            host.files.convert(disk_path, image, output.disk_format, output.compress_qcow2)
-            host.files.remove(disk_path)
-    else:
-        host.files.publish(disk_path, image)
+            host.files.convert(disk, image, output.disk_format, output.compress_qcow2)
+            host.files.remove(disk)
+    elif disk != image:
+        host.files.publish(disk, image)
     if output.compression:
         with log.step(f"Compress as {'.'.join(output.compression)}"):
             image = host.files.compress(image, output.compression, output.password)
     host.files.publish(image, output.path)
+
+
+def _check_image(host: Host, request: Request, folder: Path) -> None:
+    image = request.output.path
+    for layer in reversed(request.output.compression):
+        with log.step(f"Unwrap {layer}"):
+            image = host.files.decompress(image, folder, layer, request.output.password)
+    wanted = inspection.expected_format(request.image_type, image)
+    if image.suffix.casefold() != f".{wanted.extension}":
+        raise BuildError(f"{image.name} does not end in .{wanted.extension}.")
+    found = host.files.image_format(image)
+    if found != wanted.qemu_name:
+        raise BuildError(f"{image.name} is {found} inside, not {wanted.qemu_name}.")
+    if wanted not in (DiskFormat.VHD, DiskFormat.VHDX, host.disks.work_format):
+        disk_path = folder / f"disk.{host.disks.work_format.extension}"
+        with log.step(f"Convert to {host.disks.work_format}"):
+            host.files.convert(image, disk_path, host.disks.work_format, False)
+        image = disk_path
+    with host.disks.open(image, read_only=True) as disk:
+        inspection.check_finished(host, disk, request)
 
 
 def _main() -> int:

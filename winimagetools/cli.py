@@ -194,15 +194,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.add_argument("--debug", action="store_true", help="show every program that is called")
-    groups = {(): parser.add_subparsers(title="commands", metavar="COMMAND", required=True)}
+    top = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    groups = {"": top}
     for command in COMMANDS:
-        group = command.names[:-1]
+        group = " ".join(command.names[:-1])
         if group not in groups:
-            outer = groups[()].add_parser(group[0], help=f"{group[0]} files")
+            outer = top.add_parser(group, help=f"read and change {group} files")
             groups[group] = outer.add_subparsers(metavar="COMMAND", required=True)
-        sub = groups[group].add_parser(
-            command.names[-1], help=command.help, description=command.help.capitalize() + "."
-        )
+        about = command.help[0].upper() + command.help[1:] + "."
+        sub = groups[group].add_parser(command.names[-1], help=command.help, description=about)
         command.add_arguments(sub)
         sub.set_defaults(action=command.action)
     return parser

@@ -89,6 +89,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            encoding="utf-8",
             errors="replace",
             env={**os.environ, "LC_ALL": "C", **(env or {})},
             cwd=cwd,

@@ -170,6 +170,7 @@ class DriverPlan:
         packages: the same drivers one by one.
         boot_files: binaries of boot-critical drivers for ``System32\drivers``.
         registry: edits that make Windows load those at boot.
+        notes: what was left out and why, and what may surprise, one sentence each.
     """
 
     source: SourceTree
@@ -177,6 +178,7 @@ class DriverPlan:
     packages: tuple[DriverPackage, ...] = ()
     boot_files: tuple[DriverFile, ...] = ()
     registry: tuple[RegistryEdit, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -286,6 +288,13 @@ class InstalledDriver:
 class Servicing(Protocol):
     """What DISM does on Windows."""
 
+    @property
+    def stages_drivers(self) -> bool:
+        """Whether drivers are only put into the image and installed at its first start.
+
+        True on Linux; on Windows DISM installs them offline.
+        """
+
     def check_version(self, image: WimImage) -> None:
         """Warn when this host's servicing tools are older than the image."""
 
@@ -342,8 +351,8 @@ class Files(Protocol):
         ``Compress-Image``.
         """
 
-    def decompress(self, source: Path, compression: str, password: str) -> Path:
-        """Unwrap one layer beside ``source``. Port of ``Decompress-File``."""
+    def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
+        """Unwrap one layer of ``source`` into ``folder`` and return what was in it. Port of ``Decompress-File``."""
 
     def image_format(self, path: Path) -> str:
         """What ``qemu-img info`` calls the container."""

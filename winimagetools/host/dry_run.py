@@ -227,9 +227,9 @@ class _Files(_Part):
         self.say(f"wrap {source.name} as {'.'.join(formats)}{secret}")
         return source.with_name(".".join([source.name, *formats]))
 
-    def decompress(self, source: Path, compression: str, password: str) -> Path:
+    def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
         self.say(f"unwrap {compression} of {source.name}")
-        return source.with_name(source.name.removesuffix(f".{compression}"))
+        return folder / (source.name.removesuffix(f".{compression}"))
 
     def image_format(self, path: Path) -> str:
         self.say(f"ask for the container of {path.name}")

@@ -1,1 +1,31 @@
 """How a Windows host does it."""
+
+from __future__ import annotations
+
+from winimagetools.host.base import Host
+
+
+def windows_host() -> Host:
+    """The Windows machine this runs on."""
+    from winimagetools.download import Downloader
+    from winimagetools.host.files import ImageFiles
+    from winimagetools.host.windows.boot import WindowsBoot
+    from winimagetools.host.windows.checks import WindowsChecks
+    from winimagetools.host.windows.disks import WindowsDisks
+    from winimagetools.host.windows.media import WindowsMediaReader
+    from winimagetools.host.windows.powershell import PowerShell
+    from winimagetools.host.windows.servicing import WindowsServicing
+    from winimagetools.host.windows.vm import HyperV
+
+    shell = PowerShell()
+    return Host(
+        name="Windows",
+        media=WindowsMediaReader(shell),
+        disks=WindowsDisks(shell),
+        servicing=WindowsServicing(shell),
+        boot=WindowsBoot(),
+        vm=HyperV(shell),
+        files=ImageFiles(),
+        fetcher=Downloader(),
+        checks=WindowsChecks(shell),
+    )

@@ -1,0 +1,44 @@
+"""Whether a Windows machine can do a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from winimagetools.errors import Problem, ToolMissingError
+from winimagetools.host.base import Requirements
+from winimagetools.host.files import QEMU_IMG
+from winimagetools.host.windows import scripts
+from winimagetools.host.windows.powershell import PowerShell
+from winimagetools.run import Tool
+
+
+class WindowsChecks:
+    """Implements :class:`winimagetools.host.base.Checks`.
+
+    Args:
+        shell: runs PowerShell.
+        find: looks a program up; raises ToolMissingError.
+    """
+
+    def __init__(self, shell: PowerShell, find: Callable[[Tool], str] = Tool.find) -> None:
+        self._shell = shell
+        self._find = find
+
+    def check(self, requirements: Requirements) -> Sequence[Problem]:
+        """Rights and programs. Port of ``Is-Administrator``."""
+        problems = []
+        if not self._shell.invoke(scripts.IS_ADMINISTRATOR):
+            problems.append(
+                Problem(
+                    "Images can only be made by an administrator.",
+                    "Start the shell with Run as administrator.",
+                    host=True,
+                )
+            )
+        if requirements.formats:
+            try:
+                self._find(QEMU_IMG)
+            except ToolMissingError as error:
+                advice = "Install QEMU for Windows and add its folder to PATH."
+                problems.append(Problem(error.message, advice, host=True))
+        return problems

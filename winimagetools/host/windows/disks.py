@@ -1,0 +1,227 @@
+r"""Disks on a Windows host: ``virtdisk.dll`` and the Storage cmdlets.
+
+A disk stays attached for as long as its handle is open, so Windows takes it away by itself
+should this process die.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from winimagetools import log
+from winimagetools.errors import BuildError
+from winimagetools.host.base import Disk
+from winimagetools.host.tree import MountedTree
+from winimagetools.host.windows import scripts, virtdisk
+from winimagetools.host.windows.powershell import PowerShell
+from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
+from winimagetools.partitions import EFI_SIZE, MSR_SIZE, TYPE_BASIC_DATA, TYPE_EFI, TYPE_MSR
+from winimagetools.retry import retry
+
+INCREASE = 100 * MIB
+INCREMENTAL_TRIES = 10
+BINARY_TRIES = 10
+"""How often the reference tries each way of shrinking."""
+
+
+@dataclass
+class WindowsDisk:
+    """An attached disk.
+
+    Args:
+        system: drive letter with colon of the partition firmware starts from.
+        windows: drive letter with colon of the Windows partition; often the same.
+    """
+
+    path: Path
+    layout: DiskLayout
+    system: str
+    windows: str
+    tree: MountedTree = field(repr=False)
+
+    @property
+    def root(self) -> str:
+        r"""The Windows volume as DISM takes it: ``E:\``."""
+        return f"{self.windows}\\"
+
+
+def sizes_to_try(minimum: int, free_space: int) -> list[int]:
+    """Partition sizes in bytes for the first way of shrinking: whole GiB, then 100 MiB more.
+
+    Empty when rounding leaves nothing to gain.
+    """
+    whole = (round((minimum + free_space) / GIB) + 1) * GIB
+    if whole - free_space <= minimum:
+        return []
+    return [whole + INCREASE * step for step in range(INCREMENTAL_TRIES)]
+
+
+def shrink_partition(
+    resize: Callable[[int], Exception | None], minimum: int, maximum: int, free_space: int
+) -> int | None:
+    """Find the smallest size a partition can be given and give it.
+
+    First steps upwards from the least size Windows names; when none of those works, ten
+    steps of a binary search between the last one and the greatest size.
+
+    Args:
+        resize: tries a size in bytes; returns what went wrong, or None.
+        minimum: least size Windows names, bytes.
+        maximum: greatest size Windows names, bytes.
+        free_space: bytes to leave spare.
+
+    Returns:
+        The size in bytes, or None when the partition stayed as it was.
+    """
+    tries = sizes_to_try(minimum, free_space)
+    for size in tries:
+        if resize(size) is None:
+            return size
+    if not tries:
+        return None
+    low, high, done = tries[-1], maximum, None
+    for _ in range(BINARY_TRIES):
+        if low >= high:
+            break
+        middle = low + (high - low) // 2
+        log.info(f"Trying to give the partition {log.size(middle)}")
+        if resize(middle) is None:
+            high = done = middle
+        else:
+            low = middle
+    return done
+
+
+class WindowsDisks:
+    """Implements :class:`winimagetools.host.base.Disks`.
+
+    Args:
+        shell: runs PowerShell.
+        load: gives ``virtdisk.dll``.
+    """
+
+    work_format = DiskFormat.VHDX
+
+    def __init__(self, shell: PowerShell, load: Callable[[], Any] = virtdisk.load_library) -> None:
+        self._shell = shell
+        self._load = load
+
+    @contextmanager
+    def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[Disk]:
+        """Make, partition, format and attach a disk. Port of ``Create-ImageVirtualDisk``.
+
+        It is detached on leaving, which the reference does with ``Detach-VirtualDisk``.
+        """
+        finished = False
+        try:
+            with virtdisk.attached(virtdisk.create(path, size, self._load())) as device:
+                yield self._partition(device.disk_number(), path, layout)
+            finished = True
+        finally:
+            if not finished:
+                path.unlink(missing_ok=True)
+
+    def _partition(self, number: int, path: Path, layout: DiskLayout) -> WindowsDisk:
+        script = scripts.PARTITION_UEFI if layout is DiskLayout.UEFI else scripts.PARTITION_BIOS
+        letters = self._shell.invoke(
+            script,
+            number=number,
+            label="OS",
+            efi_size=EFI_SIZE,
+            msr_size=MSR_SIZE,
+            efi_type=f"{{{TYPE_EFI}}}",
+            msr_type=f"{{{TYPE_MSR}}}",
+            windows_type=f"{{{TYPE_BASIC_DATA}}}",
+        )
+        windows = f"{letters['windows']}:"
+        tree = MountedTree(Path(f"{windows}\\"))
+        return WindowsDisk(path, layout, f"{letters['system']}:", windows, tree)
+
+    @contextmanager
+    def open(self, path: Path, *, read_only: bool = False) -> Iterator[Disk]:
+        """Attach a disk and find its Windows partition.
+
+        With ``read_only`` a copy is attached: what is written to it is gone with it. (The
+        reference makes a differencing disk for that, with a cmdlet of Hyper-V.)
+        """
+        attached = path.with_name(f"{path.stem}-scratch{path.suffix}") if read_only else path
+        if read_only:
+            self.copy(path, attached)
+        try:
+            with virtdisk.attached(virtdisk.open_disk(attached, self._load())) as device:
+                yield self._find_windows(device.disk_number(), attached)
+        finally:
+            if read_only:
+                attached.unlink(missing_ok=True)
+
+    def _find_windows(self, number: int, path: Path) -> WindowsDisk:
+        # Drive letters appear some time after the disk does.
+        found = retry(
+            lambda: self._shell.invoke(scripts.FIND_WINDOWS, number=number), (BuildError,)
+        )
+        letter = f"{found['windows']}:"
+        layout = DiskLayout.UEFI if found["style"] == "GPT" else DiskLayout.BIOS
+        return WindowsDisk(path, layout, letter, letter, MountedTree(Path(f"{letter}\\")))
+
+    def copy(self, source: Path, destination: Path) -> None:
+        shutil.copyfile(source, destination)
+
+    def finish(self, disk: Disk) -> None:
+        """Defragment and trim the volume, so that the container can be small."""
+        self._shell.invoke(scripts.OPTIMIZE_VOLUME, letter=_letter(disk))
+
+    def resize(self, path: Path, size: int) -> None:
+        retry(lambda: self._shell.invoke(scripts.RESIZE_DISK, path=path, size=size), (BuildError,))
+
+    def extend_windows(self, disk: Disk) -> None:
+        error = self._shell.attempt(scripts.EXTEND_PARTITION, letter=_letter(disk))
+        if error is not None:
+            log.info("The Windows partition has the size it can have.")
+
+    def shrink(self, path: Path, free_space: int) -> None:
+        """Shrink the largest volume, then the disk. Port of ``Resize-VHDImage``."""
+        with virtdisk.attached(virtdisk.open_disk(path, self._load())) as device:
+            number = device.disk_number()
+            letter = retry(
+                lambda: self._shell.invoke(scripts.LARGEST_VOLUME, number=number), (BuildError,)
+            )
+            self._shell.invoke(scripts.OPTIMIZE_VOLUME, letter=letter)
+            limits = self._shell.invoke(scripts.PARTITION_LIMITS, letter=letter)
+            size = shrink_partition(
+                lambda size: self._shell.attempt(
+                    scripts.RESIZE_PARTITION, letter=letter, size=size
+                ),
+                int(limits["minimum"]),
+                int(limits["maximum"]),
+                free_space,
+            )
+            log.info(
+                "The partition keeps its size."
+                if size is None
+                else f"The partition has {log.size(size)} now."
+            )
+        final = int(self._shell.invoke(scripts.RESIZE_DISK_TO_MINIMUM, path=path))
+        log.info(f"The disk has {log.size(final)} now.")
+
+    def optimize(self, path: Path) -> None:
+        self._shell.invoke(scripts.OPTIMIZE_DISK, path=path)
+
+
+def _letter(disk: Disk) -> str:
+    return windows_disk(disk).windows.rstrip(":")
+
+
+def windows_disk(disk: Disk) -> WindowsDisk:
+    """The disk as this host made it.
+
+    Raises:
+        BuildError: it is another host's.
+    """
+    if not isinstance(disk, WindowsDisk):
+        raise BuildError(f"{disk.path} was not attached by the Windows host.")
+    return disk

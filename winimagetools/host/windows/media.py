@@ -1,0 +1,82 @@
+"""Installation media and driver ISOs on a Windows host: attached by Windows itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from winimagetools import iso
+from winimagetools.errors import BuildError
+from winimagetools.host.base import InstallMedia, SourceTree
+from winimagetools.host.windows import scripts, virtdisk
+from winimagetools.host.windows.powershell import PowerShell
+from winimagetools.model import WimImage
+from winimagetools.paths import is_iso
+from winimagetools.retry import retry
+from winimagetools.wim import find_install_file, get_wim_file_images_info, locate_media
+
+
+@dataclass(frozen=True)
+class WindowsMedia:
+    """An opened medium: a WIM with a path Windows knows."""
+
+    path: Path
+
+    @property
+    def images(self) -> list[WimImage]:
+        """The editions in it."""
+        return get_wim_file_images_info(self.path)
+
+
+class WindowsMediaReader:
+    """Implements :class:`winimagetools.host.base.Media`.
+
+    Args:
+        shell: runs PowerShell.
+        load: gives ``virtdisk.dll``.
+    """
+
+    def __init__(self, shell: PowerShell, load: Callable[[], Any] = virtdisk.load_library) -> None:
+        self._shell = shell
+        self._load = load
+
+    def locate(self, text: str, resolve: Callable[[str], Path]) -> Path:
+        return locate_media(text, resolve, os.environ.get("PATH", ""))
+
+    @contextmanager
+    def open_install(self, path: Path, work: Path) -> Iterator[InstallMedia]:
+        if not is_iso(path):
+            yield WindowsMedia(path)
+            return
+        with self._attached(path) as root:
+            tree = iso.FolderTree(root)
+            yield WindowsMedia(root / find_install_file(tree))
+
+    @contextmanager
+    def open_source(self, path: Path) -> Iterator[SourceTree]:
+        """A folder as it is; an ISO attached as a private copy, so that it can be detached
+        whatever else Windows does with the original.
+        """
+        if not is_iso(path):
+            yield iso.FolderTree(path)
+            return
+        with tempfile.TemporaryDirectory(prefix="winimagetools-") as folder:
+            copy = Path(folder) / path.name
+            shutil.copyfile(path, copy)
+            with self._attached(copy) as root:
+                yield iso.FolderTree(root)
+
+    @contextmanager
+    def _attached(self, path: Path) -> Iterator[Path]:
+        with virtdisk.attached(virtdisk.open_disk(path, self._load())) as device:
+            physical = device.physical_path()
+            letter = retry(
+                lambda: self._shell.invoke(scripts.ISO_LETTER, device=physical), (BuildError,)
+            )
+            yield Path(f"{letter}:\\")

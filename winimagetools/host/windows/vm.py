@@ -1,0 +1,181 @@
+"""The stage in a Hyper-V machine: prerequisites, the machine, and what it reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from defusedxml import ElementTree
+
+from winimagetools import log
+from winimagetools.errors import BuildError, Problem
+from winimagetools.host.base import VmRequest
+from winimagetools.host.windows import scripts
+from winimagetools.host.windows.powershell import PowerShell, as_list
+
+PREFIX = "ImageGenerationLog-"
+"""How the guest's scripts begin the names of their reports in the key-value exchange."""
+STAGE_SYSPREP = "Sysprep"
+STAGE_FAILED = "ERROR"
+START_DELAY = 5.0
+POLL_INTERVAL = 1.0
+"""Seconds, as in the reference."""
+
+_NO_HYPERV = "Hyper-V is not turned on, and the stage in a virtual machine needs it."
+_NO_HYPERV_ADVICE = (
+    "Turn it on in an elevated PowerShell and restart: Enable-WindowsOptionalFeature -Online "
+    "-FeatureName Microsoft-Hyper-V -All"
+)
+
+
+def switch_problems(switch: str, switch_type: str, force: bool) -> list[Problem]:
+    """What is wrong with a virtual switch.
+
+    Args:
+        switch: ``external_switch``; nothing is wrong with none at all.
+        switch_type: what Hyper-V calls it, empty when it does not exist.
+        force: accept one that is not external.
+    """
+    if not switch:
+        return []
+    if not switch_type:
+        message = f"There is no virtual switch {switch!r}."
+        hint = "Make one, or name one that Get-VMSwitch lists."
+    elif switch_type.casefold() != "external" and not force:
+        message = (
+            f"The virtual switch {switch!r} is {switch_type}, not External: the machine could "
+            "not reach the network."
+        )
+        hint = "Name an external switch, or set force = True if you want it all the same."
+    else:
+        return []
+    return [Problem(message, hint, section="vm", key="external_switch")]
+
+
+def processor_problems(wanted: int, available: int) -> list[Problem]:
+    """What is wrong with a number of processors."""
+    if wanted <= available:
+        return []
+    return [
+        Problem(
+            f"{wanted} processors are more than the {available} of this machine.",
+            f"Use at most {available}.",
+            section="vm",
+            key="cpu_count",
+        )
+    ]
+
+
+def convert_kvp_data(items: Iterable[str]) -> dict[str, str]:
+    """Reports of the guest by stage, from the XML of the key-value exchange.
+
+    Port of ``Convert-KvpData``. Items that are not readable XML are passed over.
+    """
+    reports = {}
+    for item in items:
+        try:
+            instance = ElementTree.fromstring(item)
+        except ElementTree.ParseError:
+            continue
+        values = {
+            element.get("NAME", ""): element.findtext("VALUE", "")
+            for element in instance.iter("PROPERTY")
+        }
+        name = values.get("Name", "")
+        if name.startswith(PREFIX):
+            reports[name.removeprefix(PREFIX)] = values.get("Data", "")
+    return reports
+
+
+class HyperV:
+    """Implements :class:`winimagetools.host.base.Vm`.
+
+    Args:
+        shell: runs PowerShell.
+        sleep: waits a number of seconds.
+    """
+
+    def __init__(self, shell: PowerShell, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._shell = shell
+        self._sleep = sleep
+
+    def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
+        """Hyper-V, switch and processors. Port of ``Check-Prerequisites``."""
+        if self._shell.invoke(scripts.HYPERV_STATE) != "Enabled":
+            return [Problem(_NO_HYPERV, _NO_HYPERV_ADVICE, host=True)]
+        if request is None:
+            return []
+        problems = processor_problems(request.cpu_count, self.total_logical_processors())
+        if request.switch:
+            kind = self._shell.invoke(scripts.SWITCH_TYPE, name=request.switch)
+            problems += switch_problems(request.switch, kind, force)
+        return problems
+
+    def total_logical_processors(self) -> int:
+        """Processors of this machine. Port of ``Get-TotalLogicalProcessors``."""
+        return int(self._shell.invoke(scripts.PROCESSOR_COUNT))
+
+    def run_sysprep(self, request: VmRequest) -> None:
+        """Run the machine until it powers off, and take it away. Port of ``Run-Sysprep``.
+
+        Raises:
+            BuildError: the guest reported a failure, or powered off before sysprep began.
+        """
+        try:
+            self._shell.invoke(
+                scripts.CREATE_VM,
+                name=request.name,
+                disk=request.disk,
+                memory=request.memory,
+                cpu_count=request.cpu_count,
+                switch=request.switch,
+                generation=request.generation,
+                disable_secure_boot=request.disable_secure_boot,
+            )
+            self._sleep(START_DELAY)
+            judge(self._wait_for_shutdown(request.name))
+        finally:
+            self._shell.attempt(scripts.REMOVE_VM, name=request.name)
+
+    def _wait_for_shutdown(self, name: str) -> dict[str, str]:
+        """Follow a machine until it is off. Port of ``Wait-ForVMShutdown``."""
+        log.info(f"Waiting for {name} to finish and power off")
+        reports: dict[str, str] = {}
+        while True:
+            state, news = self._status(name)
+            for stage, text in news.items():
+                if reports.get(stage) != text:
+                    log.info(f"{stage}: {text}")
+            reports |= news
+            if state == "Off":
+                return reports
+            self._sleep(POLL_INTERVAL)
+
+    def _status(self, name: str) -> tuple[str, dict[str, str]]:
+        """State of a machine and reports of its guest. Port of ``Get-KVPData``."""
+        status = self._shell.invoke(scripts.VM_STATUS, name=name)
+        return status["state"], convert_kvp_data(as_list(status["items"]))
+
+
+def judge(reports: Mapping[str, str]) -> None:
+    """Decide whether a machine that is off has done its work.
+
+    The reference takes every power-off for success. A guest that reported nothing at all is
+    let pass with a warning: the key-value exchange may be turned off.
+
+    Raises:
+        BuildError: the guest said that it failed, or did not get as far as sysprep.
+    """
+    if STAGE_FAILED in reports:
+        raise BuildError(
+            f"The virtual machine reported a failure: {reports[STAGE_FAILED]}",
+            "Its log is UnattendResources\\image-generation-log.txt on the disk.",
+        )
+    if not reports:
+        log.warning("The virtual machine powered off without a report; check the image.")
+    elif STAGE_SYSPREP not in reports and "GoldImage" not in reports:
+        last = list(reports.items())[-1]
+        raise BuildError(
+            f"The virtual machine powered off before sysprep; its last report was {last[0]}: "
+            f"{last[1]}"
+        )
