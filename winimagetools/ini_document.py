@@ -1,0 +1,324 @@
+r"""An ini file as a document, with the rules of the Win32 profile API on any system.
+
+:class:`IniFile` is parsed once, asked with line numbers, edited in place, and written back
+byte for byte except for the edited lines. The rules:
+
+* Section and key names compare without regard to case and surrounding blanks. The first
+  section of a name wins, and in it the first key; a later section of the same name is
+  not merged.
+* A line that starts with ``;`` is a comment. ``#`` is only a convention: to the API such
+  a line is a key nobody asks for. After a value there are no comments.
+* A value is what follows the first ``=``, without surrounding blanks and then without one
+  matching pair of ``"`` or ``'``. A backslash escapes nothing.
+* Lines before the first section are never found.
+* UTF-16 with a byte order mark, UTF-8 with or without one, else Windows-1252.
+
+Unlike the reference, values are not cut at 1000 characters, and a value that reading
+would change (blanks at its ends, quotes around it) is quoted when it is written.
+
+Source of the rules: the documentation of GetPrivateProfileString and
+WritePrivateProfileString, and Wine's implementation of both.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from winimagetools.errors import RequestError
+
+_BLANKS = "".join(map(chr, range(0x21)))
+"""The API takes the space and all control characters (^Z too) for blanks."""
+_QUOTES = ("'", '"')
+_LINE_END = re.compile(r"(\r?\r?\n|\r)")
+"""CR CR LF is what a careless conversion leaves: one end, as editors count lines."""
+_NO_PART_OF_A_LINE = frozenset("\r\n\0")
+
+# Windows gives the five bytes that code page 1252 leaves open the control characters of
+# the same number, so that every file can be read and written back.
+_OPEN_IN_CP1252 = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
+_TO_CP1252 = {
+    byte: bytes([byte]).decode("cp1252") for byte in set(range(0x80, 0xA0)) - _OPEN_IN_CP1252
+}
+_FROM_CP1252 = {ord(character): byte for byte, character in _TO_CP1252.items()}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the bytes of a file become text: a Python codec and the byte order mark."""
+
+    codec: str
+    mark: bytes = b""
+
+    def decode(self, data: bytes) -> str:
+        """The text of a whole file."""
+        body = data[len(self.mark) :]
+        if self.codec == "cp1252":
+            return body.decode("latin-1").translate(_TO_CP1252)
+        return body.decode(self.codec, self._lossless)
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of a whole file. :exc:`UnicodeEncodeError` when a character has none."""
+        if self.codec == "cp1252":
+            return self.mark + text.translate(_FROM_CP1252).encode("latin-1")
+        return self.mark + text.encode(self.codec, self._lossless)
+
+    @property
+    def _lossless(self) -> str:
+        return "surrogateescape" if self.codec == "utf-8" else "surrogatepass"
+
+    @classmethod
+    def of(cls, data: bytes) -> Encoding:
+        """The encoding of a file, by its byte order mark, else by its content."""
+        for codec, mark in (
+            ("utf-16-le", codecs.BOM_UTF16_LE),
+            ("utf-16-be", codecs.BOM_UTF16_BE),
+            ("utf-8", codecs.BOM_UTF8),
+        ):
+            if data.startswith(mark):
+                return cls(codec, mark)
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            return cls("cp1252")
+        return cls("utf-8")
+
+
+@dataclass(frozen=True)
+class Section:
+    """The line ``[name]`` of a file and its number, starting at 1."""
+
+    name: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a file that is neither blank nor a ``;`` comment nor a section.
+
+    Args:
+        section: the section line above it; None before the first one.
+        key: the text before the first ``=``, or the whole line when there is none.
+        value: as the API would return it; None when the line has no ``=``.
+        line: line number, starting at 1.
+    """
+
+    section: Section | None
+    key: str
+    value: str | None
+    line: int
+
+
+@dataclass
+class _Line:
+    text: str
+    end: str
+
+
+class IniFile:
+    """An ini file in memory.
+
+    Args:
+        data: the bytes of the file.
+        name: what messages call it.
+
+    Raises:
+        RequestError: the file is UTF-16 and ends in the middle of a character.
+    """
+
+    def __init__(self, data: bytes = b"", name: str = "the ini file") -> None:
+        self.name = name
+        self._encoding = Encoding.of(data)
+        try:
+            text = self._encoding.decode(data)
+        except UnicodeDecodeError as error:
+            raise RequestError(
+                f"{name} cannot be read: it is marked as UTF-16 and ends in half a character.",
+                "Save it again as UTF-8 in a text editor.",
+            ) from error
+        parts = _LINE_END.split(text)
+        self._lines = [_Line(*pair) for pair in zip(parts[::2], [*parts[1::2], ""], strict=True)]
+        if not self._lines[-1].text:
+            self._lines.pop()
+        self._new_line = self._lines[0].end if self._lines else ""
+
+    @classmethod
+    def read(cls, path: Path) -> IniFile:
+        """Load a file.
+
+        Raises:
+            RequestError: it does not exist or cannot be read.
+        """
+        try:
+            return cls(path.read_bytes(), str(path))
+        except FileNotFoundError as error:
+            raise RequestError(
+                f"The ini file {path} does not exist.", "Check the path, or create the file first."
+            ) from error
+        except OSError as error:
+            raise RequestError(
+                f"The ini file {path} cannot be read: {error.strerror or error}.",
+                "It must be a text file that you may read.",
+            ) from error
+
+    def serialize(self) -> bytes:
+        """The bytes of the file, as they were except for what was edited.
+
+        Raises:
+            RequestError: a new value does not fit the encoding of the file.
+        """
+        text = "".join(line.text + line.end for line in self._lines)
+        hint = "Save the file as UTF-8 or Unicode in a text editor first."
+        try:
+            data = self._encoding.encode(text)
+        except UnicodeEncodeError as error:
+            raise RequestError(
+                f"{self.name} is written in the code page {self._encoding.codec}, which has no "
+                f"{text[error.start]!r}.",
+                hint,
+            ) from error
+        if Encoding.of(data) != self._encoding and not data.isascii():
+            raise RequestError(
+                f"{self.name} would be taken for another encoding after this edit.", hint
+            )
+        return data
+
+    def sections(self) -> Iterator[Section]:
+        """All section lines in their order, the ignored ones too."""
+        for number, line in enumerate(self._lines, 1):
+            name = _section_name(line.text)
+            if name is not None:
+                yield Section(name, number)
+
+    def entries(self) -> Iterator[Entry]:
+        """All key lines in their order, also those that the API ignores."""
+        section: Section | None = None
+        for number, line in enumerate(self._lines, 1):
+            stripped = line.text.strip(_BLANKS)
+            name = _section_name(line.text)
+            if name is not None:
+                section = Section(name, number)
+            elif stripped and not stripped.startswith(";"):
+                key, equals, value = stripped.partition("=")
+                yield Entry(
+                    section, key.rstrip(_BLANKS), _unquote(value) if equals else None, number
+                )
+
+    def find_section(self, section: str) -> Section | None:
+        """The first section of this name."""
+        wanted = _fold(section)
+        return next((found for found in self.sections() if _fold(found.name) == wanted), None)
+
+    def find(self, section: str, key: str) -> Entry | None:
+        """The line the API would take the value of this key from."""
+        header = self.find_section(section)
+        if header is None:
+            return None
+        wanted = _fold(key)
+        for entry in self.entries():
+            if entry.section == header and _fold(entry.key) == wanted:
+                return entry
+        return None
+
+    def get(self, section: str, key: str) -> str | None:
+        """The value of a key, or None when it is not in the file."""
+        entry = self.find(section, key)
+        return entry.value if entry else None
+
+    def set(self, section: str, key: str, value: str) -> None:
+        """Give a key a value: in place, or at the end of its section, or of the file.
+
+        A line that already has this value stays as it is.
+
+        Raises:
+            RequestError: section, key or value cannot stand in a line of an ini file.
+        """
+        section, key = section.strip(_BLANKS), key.strip(_BLANKS)
+        self._refuse_unreadable(section, key, value)
+        entry = self.find(section, key)
+        if entry is None:
+            self._append(section, f"{key}={quote(value)}")
+        elif entry.value != value:
+            line = self._lines[entry.line - 1]
+            line.text = _before_value(line.text) + quote(value)
+
+    def remove(self, section: str, key: str) -> None:
+        """Take the line of a key out; nothing happens when there is none."""
+        entry = self.find(section, key)
+        if entry is not None:
+            del self._lines[entry.line - 1]
+
+    def _append(self, section: str, text: str) -> None:
+        header = self.find_section(section)
+        if header is None:
+            self._insert(len(self._lines), f"[{section}]")
+            self._insert(len(self._lines), text)
+        else:
+            self._insert(self._end_of(header), text)
+
+    def _end_of(self, header: Section) -> int:
+        """Index after the last line of a section that is not blank."""
+        following = (found.line - 1 for found in self.sections() if found.line > header.line)
+        index = next(following, len(self._lines))
+        while not self._lines[index - 1].text.strip(_BLANKS):
+            index -= 1
+        return index
+
+    def _insert(self, index: int, text: str) -> None:
+        end = self._new_line or os.linesep
+        if index and not self._lines[index - 1].end:
+            self._lines[index - 1].end = end
+        self._lines.insert(index, _Line(text, end))
+
+    def _refuse_unreadable(self, section: str, key: str, value: str) -> None:
+        for kind, text in (("section", section), ("key", key), ("value", value)):
+            if _NO_PART_OF_A_LINE.intersection(text) or not _is_unicode(text):
+                shown = f"The value of {key!r}" if kind == "value" else f"The {kind} {text!r}"
+                raise RequestError(
+                    f"{shown} cannot be written to {self.name}: it contains a line break, a NUL "
+                    "or half a character.",
+                    f"Give a {kind} that fits on one line of text.",
+                )
+        if not section or "]" in section:
+            raise RequestError(f"{section!r} cannot be the name of a section in {self.name}.")
+        if not key or "=" in key or key.startswith((";", "[")):
+            raise RequestError(f"{key!r} cannot be the name of a key in {self.name}.")
+
+
+def _fold(name: str) -> str:
+    return name.strip(_BLANKS).lower()
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _section_name(text: str) -> str | None:
+    stripped = text.strip(_BLANKS)
+    if not stripped.startswith("[") or "]" not in stripped:
+        return None
+    return stripped[1 : stripped.index("]")].strip(_BLANKS)
+
+
+def _unquote(value: str) -> str:
+    value = value.strip(_BLANKS)
+    if len(value) > 1 and value[0] == value[-1] and value[0] in _QUOTES:
+        return value[1:-1]
+    return value
+
+
+def quote(value: str) -> str:
+    """The value as it must be written so that reading gives it back."""
+    return value if _unquote(value) == value else f'"{value}"'
+
+
+def _before_value(text: str) -> str:
+    """The line up to its value: ``  key = `` of ``  key = value``."""
+    before, equals, after = text.rstrip(_BLANKS).partition("=")
+    return (
+        f"{before}={after[: len(after) - len(after.lstrip(_BLANKS))]}" if equals else before + "="
+    )
