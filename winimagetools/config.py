@@ -1,0 +1,266 @@
+"""The configuration file: read it, write a new one, write the one for the guest.
+
+What the options are stands in :mod:`winimagetools.options`; how a file is read in
+:mod:`winimagetools.ini`. This module puts file, command line and defaults together and
+says what it did not take literally.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PureWindowsPath
+from types import MappingProxyType
+from typing import Any
+
+from winimagetools import log
+from winimagetools.config_check import structure_warnings, value_warnings
+from winimagetools.declaration import Kind, Option, Origin, Value
+from winimagetools.errors import ConfigurationError, IniValueError, Problem, RequestError
+from winimagetools.ini import write_atomically
+from winimagetools.ini_document import IniFile, quote
+from winimagetools.options import OPTIONS, SECTION_OF, WindowsImageConfig
+
+DEFAULT_KMS_KEY = "default_kms_key"
+"""The word in ``product_key`` that stands for a public key, so it is not a secret."""
+GUEST_AGENT_SOURCES = ("web", "iso", "auto")
+_COMMENT_WIDTH = 90
+_NO_FILE = Problem(
+    "The file does not exist.", "Check the path, or make one with New-WindowsImageConfig."
+)
+
+
+def get_available_config_options() -> tuple[Option, ...]:
+    """The declarations of all options. Port of ``Get-AvailableConfigOptions``."""
+    return OPTIONS
+
+
+def get_windows_image_config(
+    config_file_path: Path | str, *, overrides: Sequence[str] = (), strict: bool = False
+) -> WindowsImageConfig:
+    """Read a configuration file: command line over file over defaults.
+
+    What the file says is taken as the reference would take it; whatever that silently
+    ignores is warned about with its line, in the log and in ``config.origin.warnings``. Where
+    the reference goes on without the file or with a number it cannot read, this stops.
+
+    Args:
+        config_file_path: the file.
+        overrides: texts such as ``vm.cpu_count=4`` or ``cpu_count=4``, the last one wins.
+        strict: every warning is an error.
+
+    Raises:
+        ConfigurationError: the file is missing, a number cannot be read, an override is wrong
+            or, with ``strict``, there is something to warn about; all problems together.
+
+    Port of ``Get-WindowsImageConfig``.
+    """
+    path = Path(config_file_path).absolute()
+    document = _load(path)
+    reader = _Reader(document, structure_warnings(document))
+    reader.override(overrides)
+    config = reader.read(path)
+    _keep_secret(config)
+    warnings = config.origin.warnings
+    if not strict:
+        for problem in warnings:
+            log.warning(f"{path}: {problem}")
+    errors = [*reader.errors, *(warnings if strict else ())]
+    if errors:
+        raise ConfigurationError(sorted(errors, key=_position), str(path))
+    return config
+
+
+def _load(path: Path) -> IniFile:
+    try:
+        return IniFile.read(path)
+    except RequestError as error:
+        missing = isinstance(error.__cause__, FileNotFoundError)
+        problem = _NO_FILE if missing else Problem(error.message, error.hint)
+        raise ConfigurationError([problem], str(path)) from error
+
+
+def _position(problem: Problem) -> int:
+    return problem.line or 0
+
+
+@dataclass
+class _Reader:
+    """Collects values, warnings and errors while the options are read one by one."""
+
+    document: IniFile
+    warnings: list[Problem]
+    errors: list[Problem] = field(default_factory=list)
+    overrides: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    explicit: set[str] = field(default_factory=set)
+
+    def override(self, texts: Sequence[str]) -> None:
+        """Take over ``section.key=value`` texts of the command line."""
+        for text in texts:
+            try:
+                name, value = _split_override(text)
+            except IniValueError as error:
+                self.errors.append(Problem(error.message, error.hint))
+            else:
+                self.overrides[name] = value
+
+    def read(self, path: Path) -> WindowsImageConfig:
+        """The configuration; options that cannot be read have their defaults in it."""
+        for declared in OPTIONS:
+            if declared.name in self.overrides:
+                self._take_override(declared, self.overrides[declared.name])
+            else:
+                self._take_from_file(declared)
+        self._check_source()
+        lines = MappingProxyType(self.lines)
+        origin = Origin(path, lines, frozenset(self.explicit))
+        config = WindowsImageConfig(**self.values, origin=origin)
+        warnings = sorted([*self.warnings, *value_warnings(config)], key=_position)
+        return replace(config, origin=replace(origin, warnings=tuple(warnings)))
+
+    def _take_override(self, declared: Option, text: str) -> None:
+        try:
+            self._set(declared, declared.parse(text))
+        except IniValueError as error:
+            self.errors.append(_value_problem(declared, error, None))
+
+    def _take_from_file(self, declared: Option) -> None:
+        entry = self.document.find(declared.section, declared.name)
+        if entry is None or entry.value is None:
+            return
+        self.lines[declared.name] = entry.line
+        try:
+            self._set(declared, declared.parse(entry.value))
+        except IniValueError as error:
+            problem = _value_problem(declared, error, entry.line)
+            if declared.kind is Kind.BOOLEAN:
+                used = f"{problem.message} The default {declared.default} is used."
+                self.warnings.append(replace(problem, message=used))
+            else:
+                self.errors.append(problem)
+
+    def _set(self, declared: Option, value: Value) -> None:
+        self.values[declared.name] = value
+        self.explicit.add(declared.name)
+
+    def _check_source(self) -> None:
+        """To the reference every ``source`` it does not know means ``web``."""
+        source = self.values.get("source", "web")
+        if source.strip().lower() in GUEST_AGENT_SOURCES:
+            self.values["source"] = source.strip().lower()
+            return
+        self.values["source"] = "web"
+        if source:
+            message = f"{source!r} is no source of the QEMU guest agent, so web is used."
+            hint = "Write web, iso or auto."
+            section, line = SECTION_OF["source"], self.lines.get("source")
+            self.warnings.append(Problem(message, hint, section, "source", line))
+
+
+def _value_problem(declared: Option, error: IniValueError, line: int | None) -> Problem:
+    return Problem(error.message, error.hint, declared.section, declared.name, line)
+
+
+def _split_override(text: str) -> tuple[str, str]:
+    """Name and value of ``section.key=value``.
+
+    Raises:
+        IniValueError: it has no ``=``, or there is no such option in that section.
+    """
+    path, equals, value = text.partition("=")
+    if not equals:
+        # The text is not shown: it may be a password.
+        raise IniValueError("A setting has no =.", "Write it as section.key=value.")
+    section, _, name = path.strip().rpartition(".")
+    right = SECTION_OF.get(name.lower())
+    if right is None:
+        raise IniValueError(f"There is no option {path.strip()}.", "Check its name.")
+    if section and section.lower() != right.lower():
+        raise IniValueError(f"There is no option {path.strip()}.", f"Write {right}.{name.lower()}.")
+    return name.lower(), value
+
+
+def _keep_secret(config: WindowsImageConfig) -> None:
+    for declared in OPTIONS:
+        value = getattr(config, declared.name)
+        if declared.secret and value != DEFAULT_KMS_KEY:
+            log.add_secret(value)
+
+
+def new_windows_image_config(config_file_path: Path | str) -> None:
+    """Write a file with every option, its description and its default.
+
+    Port of ``New-WindowsImageConfig``. An existing file is replaced with a warning, in one
+    step; the reference deletes it first. Reading the new file gives exactly the defaults.
+
+    Raises:
+        RequestError: the file cannot be written.
+    """
+    path = Path(config_file_path).absolute()
+    if path.exists():
+        log.warning(f"{path} exists and is written anew.")
+    lines = _file_lines()
+    write_atomically(path, "".join(line + os.linesep for line in lines).encode())
+
+
+def _file_lines() -> Iterator[str]:
+    section = ""
+    for declared in OPTIONS:
+        if declared.section != section:
+            section = declared.section
+            yield f"[{section}]"
+        yield from comment_lines(declared.help)
+        yield f"{declared.name}={_written(declared.default)}"
+
+
+def comment_lines(description: str) -> list[str]:
+    """A description as the lines to stand above a key, each starting with ``# ``.
+
+    Port of ``Set-IniComment``. The reference writes the file again for each comment and may
+    put it above another key that begins with the same letters; here it becomes text before
+    the file is written.
+    """
+    return textwrap.wrap(
+        description,
+        _COMMENT_WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _written(value: Value) -> str:
+    return quote(str(value)) if value != "" else '""'
+
+
+def guest_config_text(config: WindowsImageConfig) -> str:
+    """The config.ini to copy into the image: what its scripts read and nothing else.
+
+    Passwords are not in it, and a product key only when there is one. Of
+    ``vmware_tools_path`` it has the file name, of ``install_qemu_ga`` whether it is wanted:
+    the paths and addresses of this machine are not the guest's concern. Lines end in CR LF.
+    """
+    lines: list[str] = []
+    section = ""
+    for declared in OPTIONS:
+        value = _for_guest(declared.name, getattr(config, declared.name))
+        if not declared.guest or (declared.secret and not value):
+            continue
+        if declared.section != section:
+            section = declared.section
+            lines.append(f"[{section}]")
+        lines.append(f"{declared.name}={_written(value)}")
+    return "".join(line + "\r\n" for line in lines)
+
+
+def _for_guest(name: str, value: Value) -> Value:
+    if name == "vmware_tools_path":
+        return PureWindowsPath(str(value)).name
+    if name == "install_qemu_ga":
+        return str(value).strip().lower() not in ("", "false")
+    return value
