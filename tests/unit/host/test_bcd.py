@@ -1,0 +1,367 @@
+"""The boot configuration store as data, against examples from real stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from tests.hive_reader import read_regipy, reference
+from winimagetools.errors import BuildError
+from winimagetools.host.base import RegistryEdit, RegistryValue
+from winimagetools.host.linux import bcd_elements as el
+from winimagetools.host.linux.bcd import bcd_store, locate_edits, product_name
+from winimagetools.host.linux.bcd_devices import locate_device, partition_device
+from winimagetools.host.linux.bcd_elements import BcdElement, BcdObject, store_edits
+from winimagetools.host.linux.registry_values import encode
+from winimagetools.model import GIB, MIB, DiskLayout, WindowsVersion
+from winimagetools.partitions import Partition, PartitionPlan
+
+LOADER = UUID("11111111-2222-3333-4444-555555555555")
+RESUME = UUID("66666666-7777-8888-9999-aaaaaaaaaaaa")
+ESP_GUID = UUID("1c6ab89c-bcbf-4abe-8593-618e4d2f5811")
+DISK_GUID = UUID("5541e87d-91a5-4f2b-ad43-a0345c199e9b")
+WINDOWS_GUID = UUID("9d4a7cb0-ab9d-4d71-961f-50f1d9c9252f")
+UEFI = PartitionPlan(
+    DiskLayout.UEFI,
+    20 * GIB,
+    (
+        Partition("EFI", MIB, 200 * MIB, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", ESP_GUID),
+        Partition("Windows", 300 * MIB, 19 * GIB, "ebd0a0a2", WINDOWS_GUID),
+    ),
+    disk_guid=DISK_GUID,
+)
+BIOS = PartitionPlan(
+    DiskLayout.BIOS, 20 * GIB, (Partition("Windows", MIB, 19 * GIB, "07"),), signature=0xDDBA6BBB
+)
+WINDOWS_10 = WindowsVersion(10, 0, 19041)
+
+
+def store(
+    plan: PartitionPlan, version: WindowsVersion = WINDOWS_10, *, is_server: bool = False
+) -> list[BcdObject]:
+    """A store with known GUIDs."""
+    return bcd_store(
+        plan,
+        description="Windows 10",
+        is_server=is_server,
+        version=version,
+        loader=LOADER,
+        resume=RESUME,
+    )
+
+
+def elements(objects: list[BcdObject], guid: UUID) -> dict[int, el.Value]:
+    """Elements of one object by id."""
+    (found,) = (item for item in objects if item.id == guid)
+    return {element.id: element.value for element in found.elements}
+
+
+def test_gpt_partition_device() -> None:
+    """Byte for byte what a real store has for its system partition."""
+    assert partition_device(UEFI, UEFI.partitions[0]).hex() == (
+        "00000000000000000000000000000000" + "06000000000000004800000000000000"
+        "9cb86a1cbfbcbe4a8593618e4d2f5811" + "0000000000000000"
+        "7de84155a5912b4fad43a0345c199e9b" + "00000000000000000000000000000000"
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "signature", "where", "disk"),
+    [
+        (0x400000, 0x5A04B705, "0000400000000000", "05b7045a"),
+        (0x100000, 0xDDBA6BBB, "0000100000000000", "bb6bbadd"),
+    ],
+)
+def test_mbr_partition_device(start: int, signature: int, where: str, disk: str) -> None:
+    """Byte for byte what real stores have: start in bytes and disk signature."""
+    windows = Partition("Windows", start, GIB, "07")
+    plan = PartitionPlan(DiskLayout.BIOS, 2 * GIB, (windows,), signature=signature)
+    assert partition_device(plan, windows).hex() == (
+        "00000000000000000000000000000000" + "06000000000000004800000000000000"
+        f"{where}0000000000000000" + "0000000001000000"
+        f"{disk}000000000000000000000000" + "00000000000000000000000000000000"
+    )
+
+
+def test_locate_devices() -> None:
+    """Byte for byte what a real store has for ``device`` and ``osdevice`` set to locate."""
+    head = "00000000000000000000000000000000" + "08000000000000001e00000000000000" + "00000000"
+    assert locate_device(el.PATH).hex() == head + "02000012" + "00000000" + "0000"
+    assert locate_device(el.SYSTEM_ROOT).hex() == head + "02000022" + "00000000" + "0000"
+
+
+def test_gpt_device_needs_guids() -> None:
+    """A plan without GUIDs cannot become a store that starts."""
+    plan = PartitionPlan(DiskLayout.UEFI, GIB, (Partition("Windows", MIB, GIB, "x"),))
+    with pytest.raises(BuildError, match="The Windows partition or its GPT disk has no GUID"):
+        partition_device(plan, plan.windows)
+
+
+def test_uefi_needs_a_system_partition() -> None:
+    """Without an EFI partition there is no place for the boot manager."""
+    plan = PartitionPlan(DiskLayout.UEFI, GIB, UEFI.partitions[1:], disk_guid=DISK_GUID)
+    with pytest.raises(BuildError, match="no partition called EFI"):
+        store(plan)
+
+
+@pytest.mark.parametrize(
+    ("element", "kind", "stored"),
+    [
+        (BcdElement(el.DEVICE, b"\1\2"), "REG_BINARY", "0102"),
+        (BcdElement(el.PATH, "a"), "REG_SZ", "61000000"),
+        (BcdElement(el.TIMEOUT, 30), "REG_BINARY", "1e00000000000000"),
+        (BcdElement(el.EMS, False), "REG_BINARY", "00"),
+        (BcdElement(el.ISOLATED_CONTEXT, True), "REG_BINARY", "01"),
+        (BcdElement(el.ALLOWED_IN_MEMORY, (0x15000075,)), "REG_BINARY", "7500001500000000"),
+    ],
+)
+def test_element_formats(element: BcdElement, kind: str, stored: str) -> None:
+    """Kind and bytes follow from the format in the element's number."""
+    assert element.registry_value.kind == kind
+    assert element.registry_value.name == "Element"
+    assert encode(element.registry_value).hex() == stored
+
+
+def test_references_to_objects() -> None:
+    """GUIDs are lower-case text in braces, alone or in a list of 80 bytes for one."""
+    one = BcdElement(el.RESUME_OBJECT, el.BOOTMGR).registry_value
+    many = BcdElement(el.INHERIT, (el.GLOBAL,)).registry_value
+    assert (one.kind, one.data) == ("REG_SZ", "{9dea862c-5cdd-4e70-acc1-f32b344d4795}")
+    assert (many.kind, many.data) == ("REG_MULTI_SZ", ("{7ea2e1ac-2e61-4728-aaa3-896d9d0a9f0e}",))
+    assert len(encode(many)) == 80
+
+
+@pytest.mark.parametrize(
+    "element",
+    [BcdElement(el.PATH, 1), BcdElement(el.TIMEOUT, True), BcdElement(el.DEVICE, "x")],
+)
+def test_value_of_another_format_is_refused(element: BcdElement) -> None:
+    """A text is no number and a boolean is no integer."""
+    with pytest.raises(ValueError, match="no value for a BCD element of format"):
+        _ = element.registry_value
+
+
+def test_uefi_store() -> None:
+    """Everything names partitions by GUID; the paths are those of the EFI folders."""
+    objects = store(UEFI)
+    esp = partition_device(UEFI, UEFI.partitions[0])
+    windows = partition_device(UEFI, UEFI.windows)
+    assert elements(objects, el.BOOTMGR) == {
+        el.DEVICE: esp,
+        el.PATH: r"\EFI\Microsoft\Boot\bootmgfw.efi",
+        el.DESCRIPTION: "Windows Boot Manager",
+        el.LOCALE: "en-US",
+        el.INHERIT: (el.GLOBAL,),
+        el.DEFAULT_OBJECT: LOADER,
+        el.BOOT_MANAGER_RESUME: RESUME,
+        el.DISPLAY_ORDER: (LOADER,),
+        el.TOOLS_DISPLAY_ORDER: (el.MEMDIAG,),
+        el.TIMEOUT: 5,
+    }
+    assert elements(objects, LOADER) == {
+        el.DEVICE: windows,
+        el.PATH: r"\Windows\system32\winload.efi",
+        el.DESCRIPTION: "Windows 10",
+        el.LOCALE: "en-US",
+        el.INHERIT: (el.BOOT_LOADER,),
+        el.ISOLATED_CONTEXT: True,
+        el.ALLOWED_IN_MEMORY: (0x15000075,),
+        el.OS_DEVICE: windows,
+        el.SYSTEM_ROOT: r"\Windows",
+        el.RESUME_OBJECT: RESUME,
+        el.NX: 0,
+        el.BOOT_MENU_POLICY: 1,
+        el.BOOT_STATUS_POLICY: 1,
+    }
+    assert elements(objects, RESUME)[el.PATH] == r"\Windows\system32\winresume.efi"
+    assert elements(objects, RESUME)[el.DEVICE] == windows
+    assert elements(objects, el.MEMDIAG)[el.PATH] == r"\EFI\Microsoft\Boot\memtest.efi"
+    assert elements(objects, el.MEMDIAG)[el.DEVICE] == esp
+
+
+def test_bios_store() -> None:
+    """Boot manager, loader and its Windows are searched for; there is no boot manager path."""
+    objects = store(BIOS)
+    manager, loader = elements(objects, el.BOOTMGR), elements(objects, LOADER)
+    assert manager[el.DEVICE] == loader[el.DEVICE] == locate_device(el.PATH)
+    assert loader[el.OS_DEVICE] == locate_device(el.SYSTEM_ROOT)
+    assert el.PATH not in manager
+    assert el.ISOLATED_CONTEXT not in loader
+    assert loader[el.PATH] == r"\Windows\system32\winload.exe"
+    assert elements(objects, RESUME)[el.PATH] == r"\Windows\system32\winresume.exe"
+    assert elements(objects, RESUME)[el.DEVICE] == partition_device(BIOS, BIOS.windows)
+    assert elements(objects, el.MEMDIAG)[el.PATH] == r"\boot\memtest.exe"
+
+
+def test_windows_7_has_no_windows_8_elements() -> None:
+    """Menu policy, in-memory settings and isolated context came with 6.2."""
+    for plan in (UEFI, BIOS):
+        objects = store(plan, WindowsVersion(6, 1, 7601))
+        new = {el.BOOT_MENU_POLICY, el.ALLOWED_IN_MEMORY, el.ISOLATED_CONTEXT}
+        assert not new & elements(objects, LOADER).keys()
+        assert not new & elements(objects, RESUME).keys()
+
+
+def test_servers_opt_out_of_execution_prevention() -> None:
+    """Data execution prevention is on for everything but what opts out."""
+    assert elements(store(UEFI, is_server=True), LOADER)[el.NX] == 1
+
+
+def test_fresh_guids_each_time() -> None:
+    """Two stores never share their loader and resume objects."""
+    guids = [
+        {item.id for item in bcd_store(UEFI, description="", is_server=False, version=WINDOWS_10)}
+        for _ in range(2)
+    ]
+    assert len(guids[0] - guids[1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("version", "is_server", "name"),
+    [
+        ("6.0.6003", False, "Windows Vista"),
+        ("6.1.7601", False, "Windows 7"),
+        ("6.2.9200", False, "Windows 8"),
+        ("6.3.9600", False, "Windows 8.1"),
+        ("10.0.19045", False, "Windows 10"),
+        ("10.0.22000", False, "Windows 11"),
+        ("10.0.26100", False, "Windows 11"),
+        ("6.0.6003", True, "Windows Server 2008"),
+        ("6.1.7601", True, "Windows Server 2008 R2"),
+        ("6.2.9200", True, "Windows Server 2012"),
+        ("6.3.9600", True, "Windows Server 2012 R2"),
+        ("10.0.14393", True, "Windows Server 2016"),
+        ("10.0.17763", True, "Windows Server"),
+        ("10.0.26100", True, "Windows Server"),
+    ],
+)
+def test_product_names(version: str, is_server: bool, name: str) -> None:
+    """The menu shows the product, not the edition."""
+    assert product_name(WindowsVersion.parse(version), is_server) == name
+
+
+def test_edits_of_a_store() -> None:
+    """The store says it is a system store; each object has a type and element keys."""
+    item = BcdObject(el.BOOTMGR, 0x10100002, (BcdElement(el.TIMEOUT, 5),))
+    key = r"Objects\{9dea862c-5cdd-4e70-acc1-f32b344d4795}"
+    five = RegistryValue("Element", "REG_BINARY", b"\5\0\0\0\0\0\0\0")
+    assert store_edits([item]) == [
+        RegistryEdit(
+            "BCD",
+            "Description",
+            (
+                RegistryValue("KeyName", "REG_SZ", "BCD00000000"),
+                RegistryValue("System", "REG_DWORD", 1),
+                RegistryValue("TreatAsSystem", "REG_DWORD", 1),
+            ),
+        ),
+        RegistryEdit(
+            "BCD", rf"{key}\Description", (RegistryValue("Type", "REG_DWORD", 0x10100002),)
+        ),
+        RegistryEdit("BCD", rf"{key}\Elements"),
+        RegistryEdit("BCD", rf"{key}\Elements\25000004", (five,)),
+    ]
+
+
+def test_new_bios_stores_already_have_the_locate_devices() -> None:
+    """Changing the search order of a new disk would change nothing."""
+    edits = locate_edits(LOADER)
+    assert len(edits) == 3
+    assert all(edit in store_edits(store(BIOS)) for edit in edits)
+    assert not any(edit in store_edits(store(UEFI)) for edit in edits)
+
+
+Stored = dict[UUID, dict[int | str, tuple[str, object]]]
+"""Kind and data of the ``Element`` values of each object, and of its ``Type``."""
+
+
+def real_store(name: str, path: Path) -> Stored:
+    """A real store, read by regipy."""
+    path.write_bytes(reference(f"bcd/{name}"))
+    objects: Stored = {}
+    for key, values in read_regipy(path, "Objects").items():
+        parts = key.split("\\")
+        if parts[-1] == "Description":
+            objects.setdefault(UUID(parts[1]), {})["Type"] = values["Type"]
+        elif len(parts) == 4:
+            objects.setdefault(UUID(parts[1]), {})[int(parts[3], 16)] = values["Element"]
+    return objects
+
+
+def own_store(plan: PartitionPlan, loader: str, resume: str) -> Stored:
+    """A store of ours with the GUIDs of a real one, as regipy would give it."""
+    objects: Stored = {}
+    for item in bcd_store(
+        plan,
+        description="Windows 10",
+        is_server=False,
+        version=WINDOWS_10,
+        loader=UUID(loader),
+        resume=UUID(resume),
+    ):
+        objects[item.id] = {"Type": ("REG_DWORD", item.type)}
+        for element in item.elements:
+            value = element.registry_value
+            data = list(value.data) if isinstance(value.data, tuple) else value.data
+            objects[item.id][element.id] = (value.kind, data)
+    return objects
+
+
+def only_in_one(own: Stored, real: Stored) -> set[tuple[UUID, int | str]]:
+    """Elements of our objects that ours or the real one does not have."""
+    return {(guid, element) for guid in own for element in own[guid].keys() ^ real[guid].keys()}
+
+
+def changed(own: Stored, real: Stored) -> set[tuple[UUID, int | str]]:
+    """Elements that both have with another kind or data; texts in any letter case."""
+    return {
+        (guid, element)
+        for guid in own
+        for element in own[guid].keys() & real[guid].keys()
+        if repr(own[guid][element]).lower() != repr(real[guid][element]).lower()
+    }
+
+
+def test_uefi_store_against_a_real_one(tmp_path: Path) -> None:
+    """Element by element what Windows 10 has, but for what it adds later and the timeout."""
+    loader = UUID("e018a2d0-b134-11ea-95b2-81f0ac71b75b")
+    resume = UUID("e018a2cf-b134-11ea-95b2-81f0ac71b75b")
+    own = own_store(UEFI, str(loader), str(resume))
+    real = real_store("uefi-win10.BCD", tmp_path / "BCD")
+    added_by_windows = {
+        *((guid, element) for guid in (loader, resume) for element in (0x14000008, 0x16000009)),
+        (loader, 0x15000066),
+        (resume, 0x26000006),
+    }
+    assert own.keys() <= real.keys()
+    assert only_in_one(own, real) == added_by_windows | {(loader, el.BOOT_STATUS_POLICY)}
+    assert changed(own, real) == {(el.BOOTMGR, el.TIMEOUT)}
+
+
+def test_bios_store_against_a_real_one(tmp_path: Path) -> None:
+    """Same objects, elements and kinds; devices, language and timeout are others."""
+    loader = UUID("378a2ab3-47dd-11eb-b08e-04d4c4592a28")
+    resume = UUID("378a2ab2-47dd-11eb-b08e-04d4c4592a28")
+    own = own_store(BIOS, str(loader), str(resume))
+    real = real_store("bios-win10.BCD", tmp_path / "BCD")
+    assert own.keys() == real.keys()
+    assert only_in_one(own, real) == {(loader, el.BOOT_STATUS_POLICY), (resume, el.OS_DEVICE)}
+    assert changed(own, real) == {
+        *((guid, el.DEVICE) for guid in (el.BOOTMGR, loader, resume, el.MEMDIAG)),
+        *((guid, el.LOCALE) for guid in (el.BOOTMGR, loader, resume, el.MEMDIAG)),
+        (loader, el.OS_DEVICE),
+        (el.MEMDIAG, el.DESCRIPTION),
+        (el.BOOTMGR, el.TIMEOUT),
+    }
+    for guid, element in changed(own, real):
+        assert own[guid][element][0] == real[guid][element][0]
+
+
+def test_locate_devices_of_a_real_store(tmp_path: Path) -> None:
+    """A real loader whose devices were set to locate has the same bytes."""
+    real = real_store("uefi-locate.BCD", tmp_path / "BCD")
+    loader = real[UUID("d65367c7-3fb7-11ec-8288-eab76d76405a")]
+    assert loader[el.DEVICE] == ("REG_BINARY", locate_device(el.PATH))
+    assert loader[el.OS_DEVICE] == ("REG_BINARY", locate_device(el.SYSTEM_ROOT))
