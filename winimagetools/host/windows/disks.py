@@ -21,7 +21,7 @@ from winimagetools.host.windows import scripts, virtdisk
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
 from winimagetools.partitions import EFI_SIZE, MSR_SIZE, TYPE_BASIC_DATA, TYPE_EFI, TYPE_MSR
-from winimagetools.retry import retry
+from winimagetools.retry import execute_retry
 
 INCREASE = 100 * MIB
 INCREMENTAL_TRIES = 10
@@ -161,8 +161,8 @@ class WindowsDisks:
 
     def _find_windows(self, number: int, path: Path) -> WindowsDisk:
         # Drive letters appear some time after the disk does.
-        found = retry(
-            lambda: self._shell.invoke(scripts.FIND_WINDOWS, number=number), (BuildError,)
+        found = execute_retry(
+            lambda: self._shell.invoke(scripts.FIND_WINDOWS, number=number), retry_on=BuildError
         )
         letter = f"{found['windows']}:"
         layout = DiskLayout.UEFI if found["style"] == "GPT" else DiskLayout.BIOS
@@ -176,7 +176,10 @@ class WindowsDisks:
         self._shell.invoke(scripts.OPTIMIZE_VOLUME, letter=_letter(disk))
 
     def resize(self, path: Path, size: int) -> None:
-        retry(lambda: self._shell.invoke(scripts.RESIZE_DISK, path=path, size=size), (BuildError,))
+        execute_retry(
+            lambda: self._shell.invoke(scripts.RESIZE_DISK, path=path, size=size),
+            retry_on=BuildError,
+        )
 
     def extend_windows(self, disk: Disk) -> None:
         error = self._shell.attempt(scripts.EXTEND_PARTITION, letter=_letter(disk))
@@ -187,8 +190,9 @@ class WindowsDisks:
         """Shrink the largest volume, then the disk. Port of ``Resize-VHDImage``."""
         with virtdisk.attached(virtdisk.open_disk(path, self._load())) as device:
             number = device.disk_number()
-            letter = retry(
-                lambda: self._shell.invoke(scripts.LARGEST_VOLUME, number=number), (BuildError,)
+            letter = execute_retry(
+                lambda: self._shell.invoke(scripts.LARGEST_VOLUME, number=number),
+                retry_on=BuildError,
             )
             self._shell.invoke(scripts.OPTIMIZE_VOLUME, letter=letter)
             limits = self._shell.invoke(scripts.PARTITION_LIMITS, letter=letter)

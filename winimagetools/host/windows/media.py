@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,12 +13,13 @@ from typing import Any
 from winimagetools import iso
 from winimagetools.errors import BuildError
 from winimagetools.host.base import InstallMedia, SourceTree
+from winimagetools.host.locate import locate_media
 from winimagetools.host.windows import scripts, virtdisk
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.model import WimImage
 from winimagetools.paths import is_iso
-from winimagetools.retry import retry
-from winimagetools.wim import find_install_file, get_wim_file_images_info, locate_media
+from winimagetools.retry import execute_retry
+from winimagetools.wim import find_install_file, get_wim_file_images_info
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class WindowsMediaReader:
         self._load = load
 
     def locate(self, text: str, resolve: Callable[[str], Path]) -> Path:
-        return locate_media(text, resolve, os.environ.get("PATH", ""))
+        return locate_media(text, resolve)
 
     @contextmanager
     def open_install(self, path: Path, work: Path) -> Iterator[InstallMedia]:
@@ -76,7 +76,7 @@ class WindowsMediaReader:
     def _attached(self, path: Path) -> Iterator[Path]:
         with virtdisk.attached(virtdisk.open_disk(path, self._load())) as device:
             physical = device.physical_path()
-            letter = retry(
-                lambda: self._shell.invoke(scripts.ISO_LETTER, device=physical), (BuildError,)
+            letter = execute_retry(
+                lambda: self._shell.invoke(scripts.ISO_LETTER, device=physical), retry_on=BuildError
             )
             yield Path(f"{letter}:\\")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from winimagetools.host.windows import scripts
 from winimagetools.host.windows.disks import windows_disk
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.model import WimImage, WindowsVersion
-from winimagetools.retry import retry
+from winimagetools.retry import execute_retry
 from winimagetools.run import Tool, run
 
 DISM = Tool("dism.exe", "Windows itself, or the Windows ADK", "service the image")
@@ -90,13 +91,20 @@ class WindowsServicing:
     Args:
         shell: runs PowerShell.
         runner: runs a program.
+        sleep: waits a number of seconds before DISM is tried again.
     """
 
     stages_drivers = False
 
-    def __init__(self, shell: PowerShell, runner: Callable[..., str] = run) -> None:
+    def __init__(
+        self,
+        shell: PowerShell,
+        runner: Callable[..., str] = run,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._shell = shell
         self._runner = runner
+        self._sleep = sleep
 
     def check_version(self, image: WimImage) -> None:
         """Warn when DISM is older than the image. Port of ``Check-DismVersionForImage``."""
@@ -122,8 +130,7 @@ class WindowsServicing:
             local = plan.source.local_folder(folder)
             if local is None:
                 raise BuildError(f"{folder} of {plan.source.name} is not in a folder of Windows.")
-            arguments = driver_arguments(root, local)
-            retry(lambda arguments=arguments: self._dism(arguments), (CommandError,), interval=1)
+            self._dism_again(driver_arguments(root, local), interval=1.0)
 
     def add_package(self, disk: Disk, package: Path, ignore_errors: bool) -> None:
         """Add a CAB or MSU. Port of ``Add-PackageToImage``."""
@@ -136,16 +143,14 @@ class WindowsServicing:
 
     def enable_features(self, disk: Disk, names: Sequence[str]) -> None:
         """Turn features on. Port of ``Enable-FeaturesInImage``."""
-        arguments = feature_arguments(windows_disk(disk).root, names)
-        retry(lambda: self._dism(arguments), (CommandError,))
+        self._dism_again(feature_arguments(windows_disk(disk).root, names))
 
     def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None:
         """Add capabilities; the reference gave DISM the whole comma separated text as one.
 
         Port of ``Add-CapabilitiesToImage``.
         """
-        arguments = capability_arguments(windows_disk(disk).root, names)
-        retry(lambda: self._dism(arguments), (CommandError,))
+        self._dism_again(capability_arguments(windows_disk(disk).root, names))
 
     def clean_updates(self, disk: Disk, purge: bool) -> None:
         """Remove superseded components. Port of ``Clean-WindowsUpdates``.
@@ -199,3 +204,12 @@ class WindowsServicing:
 
     def _dism(self, arguments: Sequence[str]) -> str:
         return self._runner(DISM, list(arguments))
+
+    def _dism_again(self, arguments: Sequence[str], interval: float = 4.0) -> None:
+        """Run DISM up to four times: it fails when something else holds the image's files."""
+        execute_retry(
+            lambda: self._dism(arguments),
+            retry_on=CommandError,
+            interval=interval,
+            sleep=self._sleep,
+        )

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.host.windows.recorder import Recorder
+from winimagetools.errors import BuildError, Problem, ToolMissingError
+from winimagetools.host.base import Requirements, VmRequest
+from winimagetools.host.windows.checks import WindowsChecks
+from winimagetools.host.windows.powershell import PowerShell
+from winimagetools.host.windows.vm import (
+    HyperV,
+    convert_kvp_data,
+    judge,
+    processor_problems,
+    switch_problems,
+)
+from winimagetools.model import GIB, DiskFormat, DiskLayout
+from winimagetools.run import Tool
+
+REQUEST = VmRequest(
+    name="WindowsOnlineImage-Sysprep1",
+    disk=Path("C:\\images\\win [1].vhdx"),
+    memory=2 * GIB,
+    cpu_count=4,
+    switch="external $(x)",
+    generation=2,
+    disable_secure_boot=True,
+)
+
+
+def item(name: str, data: str) -> str:
+    """A report as Hyper-V hands it over."""
+    return (
+        '<INSTANCE CLASSNAME="Msvm_KvpExchangeDataItem">'
+        f'<PROPERTY NAME="Data" TYPE="string"><VALUE>{data}</VALUE></PROPERTY>'
+        f'<PROPERTY NAME="Name" TYPE="string"><VALUE>{name}</VALUE></PROPERTY>'
+        '<PROPERTY NAME="Source" TYPE="uint16"><VALUE>1</VALUE></PROPERTY></INSTANCE>'
+    )
+
+
+def test_convert_kvp_data() -> None:
+    """Reports are told from other items by their name; what is unreadable is passed over."""
+    items = [
+        item("ImageGenerationLog-Updates", "12 &lt;installed&gt;"),
+        item("OSName", "Windows"),
+        "<broken",
+    ]
+    assert convert_kvp_data(items) == {"Updates": "12 <installed>"}
+
+
+def machine(*statuses: dict[str, Any]) -> Recorder:
+    """A machine that goes through these statuses."""
+    left = list(statuses)
+    return Recorder({"VM_STATUS": lambda _: left.pop(0)})
+
+
+def test_run_sysprep(caplog: pytest.LogCaptureFixture) -> None:
+    """The machine is made from values, followed until it is off, and taken away."""
+    caplog.set_level("INFO")
+    recorder = machine(
+        {"state": "Running", "items": None},
+        {"state": "Running", "items": item("ImageGenerationLog-Updates", "none")},
+        {"state": "Running", "items": [item("ImageGenerationLog-Sysprep", "started")]},
+        {"state": "Off", "items": []},
+    )
+    slept: list[float] = []
+    HyperV(PowerShell(recorder), slept.append).run_sysprep(REQUEST)
+    assert recorder.calls[0] == (
+        "CREATE_VM",
+        {
+            "name": "WindowsOnlineImage-Sysprep1",
+            "disk": "C:\\images\\win [1].vhdx",
+            "memory": 2 * GIB,
+            "cpu_count": 4,
+            "switch": "external $(x)",
+            "generation": 2,
+            "disable_secure_boot": True,
+        },
+    )
+    assert recorder.scripts == ["CREATE_VM", *["VM_STATUS"] * 4, "REMOVE_VM"]
+    assert slept == [5.0, 1.0, 1.0, 1.0]
+    assert caplog.text.count("Updates: none") == 1
+
+
+def test_the_machine_is_removed_after_a_failure() -> None:
+    """A failure report of the guest fails the build, and no machine stays."""
+    recorder = machine({"state": "Off", "items": item("ImageGenerationLog-ERROR", "no MSI")})
+    with pytest.raises(BuildError, match="reported a failure: no MSI"):
+        HyperV(PowerShell(recorder), lambda _: None).run_sysprep(REQUEST)
+    assert recorder.scripts[-1] == "REMOVE_VM"
+
+
+def test_a_power_off_is_not_success() -> None:
+    """A guest that stopped before sysprep has not finished; the last report is named."""
+    with pytest.raises(BuildError, match="last report was Updates: 3 installed"):
+        judge({"StatusInitial": "started", "Updates": "3 installed"})
+
+
+def test_success() -> None:
+    """Reaching sysprep is success, and so is the end of a golden image."""
+    judge({"StatusInitial": "started", "Sysprep": "initiated"})
+    judge({"GoldImage": "done"})
+
+
+def test_silence_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    """Without any report nothing can be judged; the user is told."""
+    judge({})
+    assert "powered off without a report" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "force", "found"),
+    [
+        ("", "", False, None),
+        ("external", "External", False, None),
+        ("lan", "", False, "There is no virtual switch 'lan'."),
+        ("lan", "", True, "There is no virtual switch 'lan'."),
+        ("lan", "Internal", True, None),
+        ("lan", "Private", False, "is Private, not External"),
+    ],
+)
+def test_switch(name: str, kind: str, force: bool, found: str | None) -> None:
+    """A switch must exist; it must be external unless the user insists."""
+    problems = switch_problems(name, kind, force)
+    if found is None:
+        assert problems == []
+    else:
+        assert found in problems[0].message
+        assert (problems[0].section, problems[0].key) == ("vm", "external_switch")
+
+
+def test_processors() -> None:
+    """All processors may be used, and no more."""
+    assert processor_problems(4, 4) == []
+    assert [str(problem) for problem in processor_problems(8, 4)] == [
+        "[vm] cpu_count: 8 processors are more than the 4 of this machine. Use at most 4."
+    ]
+
+
+def test_check_reports_everything() -> None:
+    """A wrong switch and too many processors are told together."""
+    recorder = Recorder({"HYPERV_STATE": "Enabled", "PROCESSOR_COUNT": 2, "SWITCH_TYPE": ""})
+    problems = HyperV(PowerShell(recorder)).check(REQUEST, force=False)
+    assert [problem.key for problem in problems] == ["cpu_count", "external_switch"]
+
+
+def test_check_without_hyperv() -> None:
+    """Without Hyper-V nothing else can be asked; the advice says how to turn it on."""
+    recorder = Recorder({"HYPERV_STATE": "Disabled"})
+    (problem,) = HyperV(PowerShell(recorder)).check(REQUEST, force=False)
+    assert problem.host
+    assert "Enable-WindowsOptionalFeature" in problem.hint
+    assert recorder.scripts == ["HYPERV_STATE"]
+
+
+def test_check_without_a_machine() -> None:
+    """Without sysprep there is no machine whose switch could be wrong."""
+    recorder = Recorder({"HYPERV_STATE": "Enabled"})
+    assert HyperV(PowerShell(recorder)).check(None, force=True) == []
+
+
+def checks(administrator: bool, qemu: bool) -> list[Problem]:
+    """What a machine with these lacks."""
+
+    def find(tool: Tool) -> str:
+        if not qemu:
+            raise ToolMissingError(tool.name, tool.package, tool.reason)
+        return tool.name
+
+    recorder = Recorder({"IS_ADMINISTRATOR": administrator})
+    wanted = Requirements(DiskLayout.BIOS, formats=(DiskFormat.QCOW2,))
+    return list(WindowsChecks(PowerShell(recorder), find).check(wanted))
+
+
+def test_rights_and_programs() -> None:
+    """Missing rights and missing programs are told together, as faults of the machine."""
+    assert checks(administrator=True, qemu=True) == []
+    problems = checks(administrator=False, qemu=False)
+    assert [problem.message.split()[0] for problem in problems] == ["Images", "qemu-img"]
+    assert all(problem.host for problem in problems)
