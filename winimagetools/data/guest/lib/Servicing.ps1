@@ -1,0 +1,72 @@
+# Features, packages and components of Windows, and its disk.
+
+$restartRequired = 3010
+$cleanupRestarts = "$resourcesDir\cleanup-restarts.txt"
+$maximumRestarts = 3
+
+function Invoke-Servicing {
+    # What the host could not do offline, written down as a command script.
+    $script = "$resourcesDir\Servicing\Servicing.cmd"
+    if (-not (Test-Path $script)) {
+        return
+    }
+    Write-Log "Servicing" "Adding features and packages."
+    $code = Invoke-Program "$ENV:SystemRoot\System32\cmd.exe" "/c `"$script`"" @(0, $restartRequired)
+    if ($code -eq $restartRequired) {
+        Restart-Image "Servicing" "Features or packages need it."
+    }
+    Write-Log "Servicing" "Features and packages were added."
+}
+
+function Install-NetFramework35 {
+    $arguments = "/Online /Enable-Feature /FeatureName:NetFx3 /NoRestart"
+    if (Test-WindowsVersion "6.2") {
+        $arguments += " /All"
+    }
+    [void](Invoke-Program "$ENV:SystemRoot\System32\Dism.exe" $arguments @(0, $restartRequired))
+    Write-Log "NetFramework35" ".NET Framework 3.5 was installed."
+}
+
+function Clear-ComponentStore {
+    param([bool]$Purge)
+    if (-not (Test-WindowsVersion "6.2")) {
+        return
+    }
+    $arguments = "/Online /Cleanup-Image /StartComponentCleanup"
+    if ($Purge) {
+        $arguments += " /ResetBase"
+    }
+    try {
+        Invoke-Retry {
+            [void](Invoke-Program "$ENV:SystemRoot\System32\Dism.exe" $arguments @(0, $restartRequired))
+        }
+    } catch {
+        # A restart often helps, but not for ever.
+        Add-Content -Path $cleanupRestarts -Value "failed"
+        if (@(Get-Content $cleanupRestarts).Count -gt $maximumRestarts) {
+            throw
+        }
+        Restart-Image "DISM" "The component store could not be cleaned."
+    }
+    Write-Log "Cleanup" "The component store was cleaned."
+}
+
+function Optimize-Disk {
+    [void](Invoke-Program "$ENV:SystemRoot\System32\defrag.exe" "/C /H /V")
+    Write-Log "Defragment" "The disk was defragmented."
+}
+
+function Clear-FreeSpace {
+    $zapfree = "$resourcesDir\zapfree.exe"
+    if (Test-Path $zapfree) {
+        Write-Log "ZapFree" "Overwriting unused clusters with zeros."
+        [void](Invoke-Program $zapfree "-z $ENV:SystemDrive")
+        Write-Log "ZapFree" "Unused clusters are zero."
+    }
+}
+
+function Clear-Addresses {
+    # ipconfig fails when no adapter has a lease; then there is nothing to release.
+    & "$ENV:SystemRoot\System32\ipconfig.exe" /release | Out-Host
+    Write-Log "Ipconfig" "Addresses were released (exit code $LASTEXITCODE)."
+}

@@ -1,0 +1,69 @@
+# Windows updates through the Windows Update Agent. Every round ends with a restart; Logon.ps1
+# begins again after it, until nothing is left. An update that did not install in three rounds
+# is left out, so that one bad update cannot keep the image from being finished.
+
+$attemptsFile = "$resourcesDir\update-attempts.txt"
+$maximumAttempts = 3
+$maximumUpdates = 100
+$updateInstalled = 2
+
+function Install-WindowsUpdates {
+    $session = New-Object -ComObject Microsoft.Update.Session
+    $updates = Find-Updates $session
+    if ($updates.Count -eq 0) {
+        if ((New-Object -ComObject Microsoft.Update.SystemInfo).RebootRequired) {
+            Restart-Image "Updates(reboot)" "Installed updates need it."
+        }
+        Write-Log "Updates" "No update is left to install."
+        return
+    }
+    Write-Log "Updates" "Installing $($updates.Count) updates."
+    try {
+        Install-Updates $session $updates
+    } catch {
+        # The next round finds what is missing; failures count in the attempts.
+        Write-Log "Updates" "This round failed: $($_.Exception.Message)"
+    }
+    Restart-Image "Updates($($updates.Count))" "One round is done."
+}
+
+function Find-Updates {
+    param($Session)
+    $searcher = $Session.CreateUpdateSearcher()
+    $criteria = "IsInstalled=0 and IsHidden=0 and Type='Software'"
+    $result = Invoke-Retry { $searcher.Search($criteria) } 30 10
+    $attempts = @(Get-Content $attemptsFile -ErrorAction SilentlyContinue)
+    $wanted = New-Object -ComObject Microsoft.Update.UpdateColl
+    foreach ($update in $result.Updates) {
+        $id = $update.Identity.UpdateID
+        $count = @($attempts | Where-Object { $_ -eq $id }).Count
+        if ($count -ge $maximumAttempts) {
+            Write-Log "Updates(skipped)" "$($update.Title) failed $count times."
+        } elseif ($wanted.Count -lt $maximumUpdates -and -not $update.InstallationBehavior.CanRequestUserInput) {
+            [void]$wanted.Add($update)
+        }
+    }
+    return , $wanted
+}
+
+function Install-Updates {
+    param($Session, $Updates)
+    foreach ($update in $Updates) {
+        if (-not $update.EulaAccepted) {
+            $update.AcceptEula()
+        }
+        Add-Content -Path $attemptsFile -Value $update.Identity.UpdateID
+    }
+    $downloader = $Session.CreateUpdateDownloader()
+    $downloader.Updates = $Updates
+    [void]$downloader.Download()
+    $installer = $Session.CreateUpdateInstaller()
+    $installer.Updates = $Updates
+    $result = $installer.Install()
+    for ($index = 0; $index -lt $Updates.Count; $index++) {
+        $code = $result.GetUpdateResult($index).ResultCode
+        if ($code -ne $updateInstalled) {
+            Write-Log "Updates(failed)" "$($Updates.Item($index).Title): result $code."
+        }
+    }
+}
