@@ -90,8 +90,8 @@ def map_kms_product_key(image: WimImage) -> str | None:
 
     The reference knows Standard and Datacenter by image name. Here the edition identifier
     of the medium decides, then its flags, then the name. Evaluation editions get none: they
-    refuse volume keys until ``DISM /Set-Edition`` has made another edition of them. Port of
-    ``Map-KMSProductKey``.
+    refuse volume keys until ``DISM /Set-Edition`` has made another edition of them.
+    Port of ``Map-KMSProductKey``.
     """
     if "eval" in f"{image.edition_id} {image.flags} {image.name}".casefold():
         log.warning(f"{image.name} is an evaluation edition, which takes no KMS client key.")
