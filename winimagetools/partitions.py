@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import os
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from winimagetools.model import DiskLayout
+from winimagetools.errors import MediaError, RequestError
+from winimagetools.model import GIB, MIB, DiskLayout
+
+SECTOR = 512
+EFI_SIZE = 200 * MIB
+MSR_SIZE = 128 * MIB
+MINIMUM_WINDOWS = 64 * MIB
+"""Below this an NTFS volume has no room for its own files and anything of Windows."""
+MBR_LIMIT = 2048 * GIB
+"""An MBR counts sectors of 512 bytes in 32 bits."""
+
+TYPE_EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
+TYPE_MSR = "e3c9e316-0b5c-4db8-817d-f92df00215ae"
+TYPE_BASIC_DATA = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"
+TYPE_MBR_NTFS = "07"
+
+_GPT_LABELS = {
+    "EFI": "EFI system partition",
+    "MSR": "Microsoft reserved partition",
+    "Windows": "Basic data partition",
+}
+"""Names Windows itself gives to partitions of these types."""
 
 
 @dataclass(frozen=True)
@@ -44,3 +68,119 @@ class PartitionPlan:
     def windows(self) -> Partition:
         """The partition Windows lives in: always the last one, so that it can grow."""
         return self.partitions[-1]
+
+
+RandomBytes = Callable[[int], bytes]
+"""A source of random bytes: ``os.urandom``, or something repeatable in a test."""
+
+
+def minimum_size(layout: DiskLayout) -> int:
+    """The smallest disk in bytes that can be partitioned in this way."""
+    if layout is DiskLayout.UEFI:
+        return MIB + EFI_SIZE + MSR_SIZE + MINIMUM_WINDOWS + MIB
+    return MIB + MINIMUM_WINDOWS
+
+
+def plan_partitions(
+    size: int, layout: DiskLayout, *, random_bytes: RandomBytes = os.urandom
+) -> PartitionPlan:
+    """Lay out a new disk the way the reference does, everything at whole MiB.
+
+    UEFI: 200 MiB EFI system partition at 1 MiB, 128 MiB Microsoft reserved partition,
+    Windows up to the last MiB, which holds the backup GPT. BIOS: one active NTFS partition
+    from 1 MiB to the end of the disk; the MiB before it has room for boot code.
+
+    Args:
+        size: bytes of the whole disk; what exceeds a whole MiB is not used.
+        layout: how firmware starts the disk.
+        random_bytes: where GUIDs and the disk signature come from.
+
+    Raises:
+        RequestError: the disk is too small, or too large for an MBR.
+    """
+    size -= size % MIB
+    if size < minimum_size(layout):
+        raise RequestError(
+            f"A disk of {size // MIB} MiB is too small for a {layout} disk layout.",
+            f"Set disk_size to at least {minimum_size(layout)} bytes and enough for the image.",
+        )
+    if layout is DiskLayout.UEFI:
+        return _plan_gpt(size, random_bytes)
+    if size > MBR_LIMIT:
+        raise RequestError(
+            "A disk with BIOS layout cannot be larger than 2 TiB.",
+            f"Set disk_size to at most {MBR_LIMIT} bytes, or disk_layout to UEFI.",
+        )
+    signature = int.from_bytes(random_bytes(4), "little") or 1
+    windows = Partition("Windows", MIB, size - MIB, TYPE_MBR_NTFS)
+    return PartitionPlan(DiskLayout.BIOS, size, (windows,), signature=signature)
+
+
+def _plan_gpt(size: int, random_bytes: RandomBytes) -> PartitionPlan:
+    def guid() -> uuid.UUID:
+        return uuid.UUID(bytes=random_bytes(16), version=4)
+
+    msr_start = MIB + EFI_SIZE
+    windows_start = msr_start + MSR_SIZE
+    partitions = (
+        Partition("EFI", MIB, EFI_SIZE, TYPE_EFI, guid()),
+        Partition("MSR", msr_start, MSR_SIZE, TYPE_MSR, guid()),
+        Partition("Windows", windows_start, size - MIB - windows_start, TYPE_BASIC_DATA, guid()),
+    )
+    return PartitionPlan(DiskLayout.UEFI, size, partitions, disk_guid=guid())
+
+
+def sfdisk_script(plan: PartitionPlan) -> str:
+    """The plan as ``sfdisk`` reads it from its standard input (sfdisk(8), "named fields")."""
+    if plan.layout is DiskLayout.UEFI:
+        header = ["label: gpt", f"label-id: {plan.disk_guid}", "first-lba: 34"]
+    else:
+        header = ["label: dos", f"label-id: 0x{plan.signature:08x}"]
+    lines = [*header, "unit: sectors", "", *(_sfdisk_line(part) for part in plan.partitions)]
+    return "\n".join(lines) + "\n"
+
+
+def _sfdisk_line(part: Partition) -> str:
+    place = f"start={part.start // SECTOR}, size={part.size // SECTOR}, type={part.type}"
+    if part.guid is None:
+        return f"{place}, bootable"
+    return f'{place}, uuid={part.guid}, name="{_GPT_LABELS[part.name]}"'
+
+
+def table_differences(plan: PartitionPlan, sfdisk_json: str) -> list[str]:
+    """What ``sfdisk --json`` read from a disk that is not as planned, one sentence each.
+
+    Raises:
+        MediaError: the text is not what ``sfdisk --json`` prints.
+    """
+    try:
+        table = json.loads(sfdisk_json)["partitiontable"]
+        found = {"label": table["label"], "id": table["id"], **_found_fields(table["partitions"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise MediaError("The partition table of the disk cannot be read back.") from error
+    wanted = dict(_wanted_fields(plan))
+    return [
+        f"{name} is {found.get(name, 'missing')} instead of {wanted.get(name, 'absent')}."
+        for name in sorted(wanted.keys() | found.keys())
+        if str(found.get(name)).lower() != str(wanted.get(name)).lower()
+    ]
+
+
+def _wanted_fields(plan: PartitionPlan) -> Iterator[tuple[str, object]]:
+    gpt = plan.layout is DiskLayout.UEFI
+    yield "label", "gpt" if gpt else "dos"
+    yield "id", plan.disk_guid if gpt else f"0x{plan.signature:08x}"
+    for number, part in enumerate(plan.partitions, 1):
+        yield f"partition {number} start", part.start // SECTOR
+        yield f"partition {number} size", part.size // SECTOR
+        yield f"partition {number} type", part.type if gpt else part.type.lstrip("0")
+        yield f"partition {number} {'uuid' if gpt else 'bootable'}", part.guid or True
+
+
+def _found_fields(partitions: list[dict[str, object]]) -> dict[str, object]:
+    return {
+        f"partition {number} {key}": part[key]
+        for number, part in enumerate(partitions, 1)
+        for key in ("start", "size", "type", "uuid", "bootable")
+        if key in part
+    }
