@@ -1,0 +1,131 @@
+"""Installation media: finding them, and getting at the WIM inside an ISO."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+from tests.unit.iso_bytes import make_iso
+from tests.unit.wim_bytes import image_xml, wim_bytes
+from winimagetools import log
+from winimagetools.errors import DiskFullError, MediaError
+from winimagetools.host.base import Media
+from winimagetools.host.linux.media import LinuxMedia
+
+WIM = wim_bytes(image_xml(1, "Windows 11 Pro"))
+MEDIA: Media = LinuxMedia()
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The folder of a configuration, and one that is in PATH."""
+    here, in_path = tmp_path / "here", tmp_path / "in path"
+    for folder in (here, in_path):
+        folder.mkdir()
+        (folder / f"{folder.name[:4]}.iso").write_bytes(b"")
+    monkeypatch.setenv("PATH", f":{tmp_path / 'nothing'}:{in_path}")
+    return here, in_path
+
+
+def test_locate(folders: tuple[Path, Path]) -> None:
+    """The folder of the configuration comes first, then PATH for a bare name."""
+    here, in_path = folders
+    assert MEDIA.locate("here.iso", here.joinpath) == here / "here.iso"
+    assert MEDIA.locate(str(in_path / "in p.iso"), here.joinpath) == in_path / "in p.iso"
+    assert MEDIA.locate("in p.iso", here.joinpath) == in_path / "in p.iso"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no.iso", "no folder of PATH has no.iso"),
+        ("./in p.iso", "does not exist. Check the path"),
+        ("iso\\here.iso", "Write the path with / instead"),
+        ("D:\\Sources\\install.wim", "is a path of Windows"),
+        ("\\\\server\\share\\a.iso", "is a path of Windows"),
+        (" ", "No installation medium is given. Set wim_file_path."),
+    ],
+)
+def test_locate_in_vain(folders: tuple[Path, Path], text: str, words: str) -> None:
+    """What cannot be found is told with what to do."""
+    with pytest.raises(MediaError) as caught:
+        MEDIA.locate(text, folders[0].joinpath)
+    assert words in str(caught.value)
+
+
+def test_wim_is_used_where_it_is(tmp_path: Path) -> None:
+    """A WIM needs no copy."""
+    path = tmp_path / "install.wim"
+    path.write_bytes(WIM)
+    with MEDIA.open_install(path, tmp_path / "work") as media:
+        assert media.path == path
+        assert [image.name for image in media.images] == ["Windows 11 Pro"]
+    assert path.exists()
+
+
+def test_wim_in_an_iso(tmp_path: Path) -> None:
+    """The WIM of an ISO is copied when its path is asked for, once, and removed at the end."""
+    work = tmp_path / "work"
+    work.mkdir()
+    iso = make_iso(tmp_path / "x.iso", {"SOURCES/Install.Wim": WIM})
+    log.take_steps()
+    with MEDIA.open_install(iso, work) as media:
+        assert [image.name for image in media.images] == ["Windows 11 Pro"]
+        assert list(work.iterdir()) == []
+        assert media.path.read_bytes() == WIM
+        assert media.path.name == "Install.Wim"
+        assert media.path.parent.parent == work
+    assert [step.name for step in log.take_steps()] == [f"Copy Install.Wim out of {iso}"]
+    assert list(work.iterdir()) == []
+
+
+def test_split_wim_in_an_iso(tmp_path: Path) -> None:
+    """All parts are copied into one folder."""
+    one, two = (wim_bytes(image_xml(1, "x"), part=n, parts=2) for n in (1, 2))
+    files = {"sources/install.swm": one, "sources/INSTALL2.swm": two, "sources/other": b"1"}
+    iso = make_iso(tmp_path / "x.iso", files)
+    with MEDIA.open_install(iso, tmp_path) as media:
+        assert media.path.read_bytes() == one
+        assert media.path.with_name("install2.swm").read_bytes() == two
+        assert len(list(media.path.parent.iterdir())) == 2
+
+
+def test_copy_is_removed_after_an_error(tmp_path: Path) -> None:
+    """A build that fails leaves no copy."""
+    work = tmp_path / "work"
+    work.mkdir()
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
+    with pytest.raises(KeyboardInterrupt), MEDIA.open_install(iso, work) as media:
+        assert media.path.exists()
+        raise KeyboardInterrupt
+    assert list(work.iterdir()) == []
+
+
+def test_no_room_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little room is told before the copy begins."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(100, 0, 100))
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
+    with (
+        MEDIA.open_install(iso, tmp_path) as media,
+        pytest.raises(DiskFullError, match=r"has only 100 bytes left\."),
+    ):
+        _ = media.path
+    assert list(tmp_path.iterdir()) == [iso]
+
+
+def test_damaged_medium(tmp_path: Path) -> None:
+    """A medium that cannot be used is refused when it is opened."""
+    path = tmp_path / "install.wim"
+    path.write_bytes(b"no")
+    with pytest.raises(MediaError, match="is not a WIM file"), MEDIA.open_install(path, tmp_path):
+        pass
+
+
+def test_open_source(tmp_path: Path) -> None:
+    """ISOs and folders are opened for reading."""
+    (tmp_path / "a").write_bytes(b"1")
+    with MEDIA.open_source(tmp_path) as tree:
+        assert tree.read_bytes("A") == b"1"

@@ -1,0 +1,178 @@
+"""Where downloads are kept: one folder for each URL and checksum.
+
+::
+
+    <cache>/<key>/<file name>      complete
+    <cache>/<key>/meta.json        ETag and Last-Modified it came with
+    <cache>/<key>/partial/         a download that was cut off: data and meta.json
+
+No two processes ever write to the same file: whoever goes on with a partial download first
+takes its folder away by renaming it. The key is a hash, because a URL may hold secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from winimagetools.errors import DownloadError
+
+_ABANDONED = 24 * 3600
+"""Seconds without a write after which a partial download belongs to no living process."""
+
+
+def default_cache() -> Path:
+    """The folder for downloads: ``XDG_CACHE_HOME``, ``LOCALAPPDATA`` or ``~/.cache``.
+
+    Raises:
+        DownloadError: none of them is known.
+    """
+    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        folder = Path(os.environ.get(variable, ""))
+        # The XDG base directory specification wants relative paths ignored.
+        if folder.is_absolute():
+            return folder / "winimagetools"
+    try:
+        return Path.home() / ".cache" / "winimagetools"
+    except RuntimeError as error:
+        raise DownloadError(
+            "There is no folder for downloads because this account has no home folder.",
+            "Set XDG_CACHE_HOME to a folder that can be written.",
+        ) from error
+
+
+def file_name(url: str) -> str:
+    """The file name a URL ends with, made of harmless characters only."""
+    last = unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", last).lstrip(".")[-100:]
+    if not name or name.casefold().startswith(("partial", "meta.json")):
+        return f"download-{name}".rstrip("-")
+    return name
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Validators:
+    """What a server said about the version of a file (RFC 9110, 8.8)."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+    @property
+    def for_range(self) -> str:
+        """Value for ``If-Range``; empty when the version cannot be told for sure (13.1.5)."""
+        return self.last_modified if self.etag.startswith("W/") else self.etag or self.last_modified
+
+
+class Partial:
+    """A download that goes on in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+
+    @property
+    def validators(self) -> Validators:
+        """The version of the file the data belongs to."""
+        return _read_meta(self.folder / "meta.json")
+
+    @property
+    def resumable(self) -> int:
+        """Bytes that are here and can be gone on from."""
+        if not self.validators.for_range or not self.data.is_file():
+            return 0
+        return self.data.stat().st_size
+
+    def begin(self, validators: Validators) -> None:
+        """Forget what is here and note which version of the file comes now."""
+        self.data.write_bytes(b"")
+        _write_meta(self.folder / "meta.json", validators)
+
+    def discard(self) -> None:
+        """Forget what is here."""
+        self.data.unlink(missing_ok=True)
+
+
+class Entry:
+    """The place of one download.
+
+    Args:
+        cache: the cache folder.
+        url: where it comes from.
+        sha256: the checksum asked for, empty when none.
+    """
+
+    def __init__(self, cache: Path, url: str, sha256: str) -> None:
+        key = hashlib.sha256(f"{url}\n{sha256}".encode()).hexdigest()[:32]
+        self.folder = cache / key
+        self.file = self.folder / file_name(url)
+
+    @property
+    def validators(self) -> Validators:
+        """The version of the complete file."""
+        return _read_meta(self.folder / "meta.json")
+
+    @contextmanager
+    def partial(self) -> Iterator[Partial]:
+        """A partial download only this process writes to; kept when it can be resumed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._remove_abandoned()
+        own = self.folder / f"partial-{uuid.uuid4().hex}"
+        try:
+            (self.folder / "partial").rename(own)
+        except FileNotFoundError:
+            own.mkdir()
+        partial = Partial(own)
+        try:
+            yield partial
+        finally:
+            if partial.resumable:
+                # Another process may have left one meanwhile; then theirs stays.
+                with suppress(OSError):
+                    own.rename(self.folder / "partial")
+            shutil.rmtree(own, ignore_errors=True)
+
+    def commit(self, partial: Partial) -> Path:
+        """Make a partial download, now whole and checked, the complete file."""
+        validators = partial.validators
+        partial.data.replace(self.file)
+        # After the file: the other way round, a crash between would leave an old file that
+        # passes for the new version.
+        _write_meta(self.folder / "meta.json", validators)
+        return self.file
+
+    def _remove_abandoned(self) -> None:
+        for folder in self.folder.glob("partial-*"):
+            with suppress(OSError):
+                newest = max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+                if time.time() - newest > _ABANDONED:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_meta(path: Path) -> Validators:
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+        return Validators(str(meta["etag"]), str(meta["last_modified"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Validators()
+
+
+def _write_meta(path: Path, validators: Validators) -> None:
+    new = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
+    new.write_text(json.dumps(asdict(validators)), encoding="utf-8")
+    new.replace(path)
