@@ -246,7 +246,7 @@ class Disks(Protocol):
         """Make a partitioned, formatted disk of ``size`` bytes and attach it.
 
         Leaving the context cleanly after :meth:`finish` keeps the file; leaving it any
-        other way removes it. Port of ``Create-ImageVirtualDisk``.
+        other way removes it.
         """
 
     def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
@@ -268,10 +268,7 @@ class Disks(Protocol):
         """Let the Windows partition fill the disk."""
 
     def shrink(self, path: Path, free_space: int) -> None:
-        """Shrink the Windows partition and the disk, leaving ``free_space`` bytes spare.
-
-        Port of ``Resize-VHDImage``.
-        """
+        """Shrink the Windows partition and the disk, leaving ``free_space`` bytes spare."""
 
     def optimize(self, path: Path) -> None:
         """Give back unused blocks of the container (``Optimize-VHD -Mode Full``)."""
@@ -342,17 +339,16 @@ class Files(Protocol):
     def convert(
         self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
     ) -> None:
-        """Convert between containers with qemu-img. Port of ``Convert-VirtualDisk``."""
+        """Convert between containers with qemu-img."""
 
     def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
         """Wrap ``source`` in ``formats`` in turn (``tar``, ``gz``, ``zip``) beside it.
 
-        Returns the last file; the source and those between are removed. Port of
-        ``Compress-Image``.
+        Returns the last file; the source and those between are removed.
         """
 
     def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
-        """Unwrap one layer of ``source`` into ``folder`` and return what was in it. Port of ``Decompress-File``."""
+        """Unwrap one layer of ``source`` into ``folder`` and return what was in it."""
 
     def image_format(self, path: Path) -> str:
         """What ``qemu-img info`` calls the container."""
