@@ -1,0 +1,62 @@
+"""A lower layer for staged trees that is a plain folder instead of an image in a WIM."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from winimagetools.host.linux.tree import LayerEntry
+
+
+class FolderLayer:
+    """Shows ``folder``; ``extracted`` lists what was taken out of it, ``closed`` the end."""
+
+    def __init__(self, folder: Path, links: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.links = links
+        self.extracted: list[str] = []
+        self.closed = False
+
+    def children(self, folder: str) -> Sequence[LayerEntry]:
+        """What is in a folder, spelled as the layer spells it and not otherwise."""
+        path = self.folder / folder
+        if not path.is_dir():
+            return ()
+        return [
+            LayerEntry(item.name, item.is_dir(), f"{folder}/{item.name}".lstrip("/") in self.links)
+            for item in path.iterdir()
+        ]
+
+    def extract(self, path: str, destination: Path) -> None:
+        """Copy a file or folder to a place that does not exist yet."""
+        assert not destination.exists()
+        self.extracted.append(path)
+        source = self.folder / path
+        if source.is_dir():
+            shutil.copytree(source, destination)
+        else:
+            shutil.copyfile(source, destination)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> Path:
+    """Fill ``folder`` with files by ``/``-separated path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return folder
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """All files below ``folder`` by ``/``-separated path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -1,0 +1,216 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.folder_layer import read_files, write_files
+from winimagetools.errors import BuildError, DiskFullError
+from winimagetools.host.base import WindowsTree
+from winimagetools.host.tree import MountedTree, fold, room_for, split_path, walk_source
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A volume with one file in a folder with capital letters."""
+    return write_files(tmp_path / "volume", {"Windows/System32/ntdll.dll": b"nt"})
+
+
+def test_is_a_windows_tree(root: Path) -> None:
+    """It can be used wherever a WindowsTree is asked for."""
+    tree: WindowsTree = MountedTree(root)
+    assert tree.exists("")
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("", ()),
+        (r"Windows\System32/ntdll.dll", ("Windows", "System32", "ntdll.dll")),
+        ("a//b/./c/", ("a", "b", "c")),
+        (".hidden/a b.txt", (".hidden", "a b.txt")),
+    ],
+)
+def test_paths_take_either_slash(path: str, parts: tuple[str, ...]) -> None:
+    """Both slashes part a path; empty parts and single dots do not count."""
+    assert split_path(path) == parts
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        r"\Windows",
+        r"\\server\share",
+        r"C:\Windows",
+        "C:",
+        "../x",
+        r"a\..\..\b",
+        "...",
+        "a/b.txt:stream",
+        "what?",
+        'say "hi"',
+        "trailing ",
+        "trailing.",
+        "bell\x07",
+        "bad\udcff",
+    ],
+)
+def test_paths_that_leave_the_volume_or_windows_cannot_hold_are_refused(path: str) -> None:
+    """Absolute paths, drive letters, climbing, streams and reserved characters are errors."""
+    with pytest.raises(BuildError):
+        split_path(path)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=12))
+def test_folding_keeps_length_and_is_stable(name: str) -> None:
+    """NTFS folds letter by letter, so the length stays and folding twice changes nothing."""
+    assert len(fold(name)) == len(name)
+    assert fold(fold(name)) == fold(name)
+
+
+def test_folding_tells_apart_what_ntfs_tells_apart() -> None:
+    """Letters with a single capital fold; the sharp s does not become SS."""
+    assert fold("Äé") == "ÄÉ"
+    assert fold("straße") != fold("STRASSE")
+
+
+def test_reads_without_regard_to_case(root: Path) -> None:
+    """Any spelling finds the file."""
+    tree = MountedTree(root)
+    assert tree.read_bytes(r"WINDOWS\system32\NTDLL.DLL") == b"nt"
+    assert tree.exists("windows") and tree.is_dir("windows")
+    assert not tree.is_dir("windows/system32/ntdll.dll")
+    assert tree.list_dir("windows") == ["System32"]
+    assert tree.list_dir("nowhere") == []
+    assert not tree.exists("windows/system32/ntdll.dll/below")
+
+
+def test_reading_what_is_not_there_or_a_folder_fails(root: Path) -> None:
+    """FileNotFoundError tells it."""
+    for path in ("windows/missing", "windows"):
+        with pytest.raises(FileNotFoundError):
+            MountedTree(root).read_bytes(path)
+
+
+def test_writing_keeps_the_existing_spelling_and_inode(root: Path) -> None:
+    """The file itself stays, so a security descriptor on it would too."""
+    file = root / "Windows/System32/ntdll.dll"
+    before = file.stat().st_ino
+    MountedTree(root).write_bytes("windows/SYSTEM32/NtDll.dll", b"new")
+    assert read_files(root) == {"Windows/System32/ntdll.dll": b"new"}
+    assert file.stat().st_ino == before
+
+
+def test_writing_makes_folders(root: Path) -> None:
+    """Missing folders come into being below those that exist."""
+    tree = MountedTree(root)
+    tree.write_bytes(r"windows\Setup\Scripts\a.cmd", b"x")
+    tree.make_dir("WINDOWS/setup/scripts/inner")
+    assert (root / "Windows/Setup/Scripts/a.cmd").read_bytes() == b"x"
+    assert (root / "Windows/Setup/Scripts/inner").is_dir()
+
+
+def test_a_folder_cannot_become_a_file_nor_a_file_a_folder(root: Path) -> None:
+    """Either is an error, not a loss."""
+    tree = MountedTree(root)
+    with pytest.raises(BuildError):
+        tree.write_bytes("windows/system32", b"x")
+    with pytest.raises(BuildError):
+        tree.make_dir("windows/system32/ntdll.dll/x")
+    with pytest.raises(BuildError):
+        tree.write_bytes("", b"x")
+
+
+def test_copies_a_file_or_the_content_of_a_folder(root: Path, tmp_path: Path) -> None:
+    """A file goes to exactly the path; a folder is laid over the one that exists."""
+    tree = MountedTree(root)
+    source = write_files(tmp_path / "in", {"NTDLL.dll": b"2", "sub/One.txt": b"1"})
+    tree.copy_in(source, "windows/system32")
+    tree.copy_in(source / "sub" / "One.txt", "windows/SYSTEM32/sub/ONE.TXT")
+    assert read_files(root) == {
+        "Windows/System32/ntdll.dll": b"2",
+        "Windows/System32/sub/One.txt": b"1",
+    }
+
+
+def test_removes_files_and_folders(root: Path) -> None:
+    """Nothing happens for what is not there; the root cannot be removed."""
+    tree = MountedTree(root)
+    tree.remove("windows/missing")
+    tree.remove("windows/SYSTEM32/ntdll.dll")
+    assert (root / "Windows/System32").is_dir()
+    tree.remove("WINDOWS")
+    assert list(root.iterdir()) == []
+    with pytest.raises(BuildError):
+        tree.remove("")
+
+
+def test_edit_puts_the_content_back_on_a_clean_exit_only(root: Path) -> None:
+    """An exception leaves the file as it was."""
+    tree = MountedTree(root)
+    with tree.edit("windows/system32/ntdll.dll") as path:
+        assert path.read_bytes() == b"nt"
+        path.write_bytes(b"changed")
+    assert tree.read_bytes("windows/system32/ntdll.dll") == b"changed"
+    with pytest.raises(ZeroDivisionError), tree.edit("windows/system32/ntdll.dll") as path:
+        path.write_bytes(b"lost")
+        raise ZeroDivisionError
+    assert tree.read_bytes("windows/system32/ntdll.dll") == b"changed"
+    with pytest.raises(FileNotFoundError), tree.edit("windows/missing"):
+        pass
+
+
+def test_links_that_lead_outside_are_not_followed(root: Path, tmp_path: Path) -> None:
+    """A junction of the image never reaches files of the host."""
+    outside = write_files(tmp_path / "outside", {"secret": b"s"})
+    (root / "Escape").symlink_to(outside)
+    (root / "secret").symlink_to(outside / "secret")
+    (root / "Inside").symlink_to(root / "Windows")
+    tree = MountedTree(root)
+    assert not tree.exists("escape/secret")
+    assert not tree.exists("secret")
+    assert tree.read_bytes("inside/system32/ntdll.dll") == b"nt"
+    for path in ("escape/new", "secret"):
+        with pytest.raises(BuildError):
+            tree.write_bytes(path, b"x")
+    assert read_files(outside) == {"secret": b"s"}
+
+
+def test_walks_a_source_parents_first(tmp_path: Path) -> None:
+    """Folders come before what is in them, and links are followed."""
+    source = write_files(tmp_path / "in", {"b/c": b"", "a": b"1"})
+    (source / "z").symlink_to(source / "b")
+    assert [name for name, _ in walk_source(source)] == ["a", "b", "b/c", "z", "z/c"]
+
+
+def test_sources_windows_cannot_hold_are_refused(tmp_path: Path) -> None:
+    """Twins in letter case, bad names, loops, broken links and pipes are told by name."""
+    twins = write_files(tmp_path / "twins", {"readme": b"", "README": b""})
+    if len(list(twins.iterdir())) == 2:
+        with pytest.raises(BuildError, match="README"):
+            list(walk_source(twins))
+    with pytest.raises(BuildError, match=r"a:b"):
+        list(walk_source(write_files(tmp_path / "bad", {"a:b": b""})))
+    loop = write_files(tmp_path / "loop", {"x/y": b""})
+    (loop / "x" / "up").symlink_to(loop)
+    with pytest.raises(BuildError, match="leads back"):
+        list(walk_source(loop))
+    broken = write_files(tmp_path / "broken", {})
+    (broken / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(BuildError, match="gone"):
+        list(walk_source(broken))
+    pipe = write_files(tmp_path / "pipe", {})
+    os.mkfifo(pipe / "fifo")
+    with pytest.raises(BuildError, match="fifo"):
+        list(walk_source(pipe))
+
+
+def test_a_full_host_is_told_as_such(tmp_path: Path) -> None:
+    """ENOSPC becomes a DiskFullError that names the file; other errors stay."""
+    with pytest.raises(DiskFullError, match=r"hive"), room_for(tmp_path / "hive"):
+        raise OSError(errno.ENOSPC, "full")
+    with pytest.raises(PermissionError), room_for(tmp_path / "hive"):
+        raise PermissionError(errno.EACCES, "no")
