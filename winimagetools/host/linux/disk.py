@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools.host.linux.tree import StagedTree
-from winimagetools.model import DiskLayout
+from winimagetools.model import DiskLayout, WindowsVersion
 from winimagetools.partitions import PartitionPlan
 
 
 @dataclass(frozen=True)
 class WimSource:
-    """The image that will be extracted: a WIM, ESD or first SWM part and an image index."""
+    """The image that will be extracted: a WIM, ESD or first SWM part and an image index.
+
+    Args:
+        version: the Windows it holds; None when that is not known.
+    """
 
     path: Path
     index: int
+    version: WindowsVersion | None = None
 
 
 @dataclass

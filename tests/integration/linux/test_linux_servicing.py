@@ -1,0 +1,102 @@
+"""Applying and changing an image through the contract of a host."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.unit.fakes import MemorySource
+from winimagetools.errors import MediaError
+from winimagetools.host.base import (
+    DriverPackage,
+    DriverPlan,
+    RegistryEdit,
+    RegistryValue,
+)
+from winimagetools.host.linux.disk import LinuxDisk
+from winimagetools.host.linux.media import LinuxMedia
+from winimagetools.host.linux.registry import Hive
+from winimagetools.host.linux.servicing import LinuxServicing
+from winimagetools.host.linux.tree import StagedTree
+from winimagetools.model import MIB, DiskLayout
+from winimagetools.partitions import PartitionPlan
+
+EDITS = (
+    RegistryEdit(
+        "SYSTEM",
+        r"CurrentControlSet\Services\viostor",
+        (RegistryValue("Start", "REG_DWORD", 0),),
+    ),
+    RegistryEdit(
+        "SOFTWARE", r"Vendor\Thing", (RegistryValue("Path", "REG_EXPAND_SZ", "%SystemRoot%"),)
+    ),
+    RegistryEdit(
+        "SYSTEM",
+        r"CurrentControlSet\Services\viostor",
+        (RegistryValue("Group", "REG_SZ", "SCSI miniport"),),
+    ),
+)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, install_wim: Path) -> LinuxDisk:
+    """A disk with Windows Server 2022 applied."""
+    plan = PartitionPlan(DiskLayout.UEFI, 400 * MIB, (), uuid.UUID(int=1))
+    tree = StagedTree(tmp_path / "overlay")
+    made = LinuxDisk(tmp_path / "disk.raw", plan, tmp_path, tree, tmp_path / "esp")
+    with LinuxMedia().open_install(install_wim, tmp_path / "media") as media:
+        LinuxServicing().apply_image(made, media, media.images[0])
+    return made
+
+
+def test_applying_shows_the_image_and_remembers_its_version(disk: LinuxDisk) -> None:
+    """The tree has its files at once; nothing is written yet."""
+    assert disk.tree.is_dir(r"Windows\System32\config")
+    assert disk.source is not None and disk.source.version is not None
+    assert disk.source.version.build == 20348
+    assert list(disk.tree.local.iterdir()) == []
+
+
+def test_applying_something_else_fails(disk: LinuxDisk, install_wim: Path, tmp_path: Path) -> None:
+    """A WIM that went away in the meantime is told."""
+
+    class Gone:
+        path = tmp_path / "gone.wim"
+        images = ()
+
+    with (
+        LinuxMedia().open_install(install_wim, tmp_path / "again") as media,
+        pytest.raises(MediaError, match=r"gone\.wim"),
+    ):
+        LinuxServicing().apply_image(disk, Gone(), media.images[0])
+
+
+def test_registry_edits_reach_each_hive_once(disk: LinuxDisk) -> None:
+    """Edits of several hives, in the control set that is current."""
+    LinuxServicing().edit_registry(disk, EDITS)
+    system = disk.tree.local / "Windows/System32/config/SYSTEM"
+    with Hive(system) as hive:
+        values = hive.values(r"ControlSet001\Services\viostor")
+    assert {value.name: value.data for value in values} == {"Start": 0, "Group": "SCSI miniport"}
+    with Hive(disk.tree.local / "Windows/System32/config/SOFTWARE") as hive:
+        found = hive.get(r"Vendor\Thing", "Path")
+    assert found == RegistryValue("Path", "REG_EXPAND_SZ", "%SystemRoot%")
+
+
+def test_a_hive_the_image_does_not_have(disk: LinuxDisk) -> None:
+    """FileNotFoundError names it."""
+    with pytest.raises(FileNotFoundError, match="NOTHIVE"):
+        LinuxServicing().edit_registry(disk, [RegistryEdit("NOTHIVE", "a")])
+
+
+def test_drivers_for_the_applied_version(disk: LinuxDisk) -> None:
+    """Windows Server 2022 knows pnputil /add-driver; the registry is edited along."""
+    package = DriverPackage("a/viostor.inf", "viostor", "1", ("a/viostor.inf",))
+    plan = DriverPlan(MemorySource({"a/viostor.inf": b"x"}), (), (package,), (), EDITS)
+    LinuxServicing().add_drivers(disk, plan)
+    script = disk.tree.read_bytes(r"Windows\Drivers\winimagetools\install.cmd")
+    assert b"/add-driver %INF% /install" in script
+    assert b'set INF="%HERE%viostor\\viostor.inf"' in script
+    assert (disk.tree.local / "Windows/System32/config/SYSTEM").is_file()

@@ -1,0 +1,121 @@
+"""The one pass: image plus overlay into an NTFS volume, then the security descriptors.
+
+A file that libwim takes from a folder of Linux has no security descriptor and would come
+out with full access for everyone. So after the extraction every file and folder of the
+overlay gets the one it has to have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.errors import BuildError
+from winimagetools.host.linux.acl import inherited_descriptor, private_descriptor
+from winimagetools.host.linux.disk import LinuxDisk
+from winimagetools.host.linux.ntfs import NtfsVolume
+from winimagetools.host.linux.tree import Changes, StagedTree
+from winimagetools.host.linux.wimlib import Wim, WimEntry
+from winimagetools.host.tree import fold
+
+_READ_ONLY, _HIDDEN, _SYSTEM = 0x01, 0x02, 0x04
+_KEPT_ATTRIBUTES = 0x2027
+"""Read-only, hidden, system, archive and not-indexed: what a replaced file takes over."""
+_BOOT_ATTRIBUTES = {
+    "BOOTMGR": _READ_ONLY | _HIDDEN | _SYSTEM,
+    "BOOTNXT": _HIDDEN | _SYSTEM,
+    "BOOT": _HIDDEN | _SYSTEM,
+}
+"""What Windows Setup gives the boot files in the root of the system volume."""
+
+
+def extract_volume(disk: LinuxDisk, volume: Path) -> None:
+    """Write the Windows volume of ``disk``: the image with all that was staged.
+
+    Closes the image below ``disk.tree``; the tree is not to be used afterwards.
+
+    Args:
+        disk: after ``apply_image``.
+        volume: an empty NTFS volume in a plain file, not mounted.
+
+    Raises:
+        MediaError: the image is damaged or incomplete.
+        DiskFullError: the volume or the host's file system is full.
+        BuildError: no image was applied, or the volume cannot be written.
+    """
+    if disk.source is None:
+        raise BuildError(f"No image was applied to {disk.path}, so there is nothing to write.")
+    changes = disk.tree.changes()
+    disk.tree.detach()
+    index = disk.source.index
+    with log.step("Writing the Windows volume"):
+        with Wim(disk.source.path) as wim:
+            originals = {path: wim.iterate(index, f"/{path}")[0] for path in changes.replaced}
+            adds = [(disk.tree.local, "/")] if any(disk.tree.local.iterdir()) else []
+            if adds or changes.removed:
+                wim.update(index, adds, [f"/{path}" for path in changes.removed])
+            with log.Progress("Applying the image") as progress:
+                wim.extract_to_ntfs(index, volume, progress.update)
+        secure(volume, disk.tree, changes, originals)
+
+
+def secure(
+    volume: Path, tree: StagedTree, changes: Changes, originals: Mapping[str, WimEntry]
+) -> None:
+    """Give everything that came from the overlay its security descriptor and attributes.
+
+    Replaced files get what they had in the image, new ones what they inherit, and private
+    paths are for SYSTEM and Administrators only.
+
+    Args:
+        volume: the extracted NTFS volume.
+        tree: knows which paths are private.
+        changes: what the overlay did.
+        originals: entries the replaced files had in the image, by path.
+
+    Raises:
+        BuildError: the volume cannot be written.
+    """
+    with NtfsVolume(volume) as ntfs:
+        inherit = _Inheritance(ntfs)
+        for path in changes.folders:
+            private = tree.is_private(path)
+            ntfs.set_security(
+                path, private_descriptor(is_dir=True) if private else inherit(path, is_dir=True)
+            )
+        for path in (*changes.added, *changes.replaced):
+            original = originals.get(path)
+            if tree.is_private(path):
+                data = private_descriptor(is_dir=False)
+            elif original is not None and original.descriptor is not None:
+                data = original.descriptor
+            else:
+                data = inherit(path, is_dir=False)
+            ntfs.set_security(path, data)
+        _set_attributes(ntfs, changes, originals)
+
+
+class _Inheritance:
+    """What new files and folders inherit, read once per parent folder."""
+
+    def __init__(self, ntfs: NtfsVolume) -> None:
+        self._ntfs = ntfs
+        self._found: dict[tuple[str, bool], bytes] = {}
+
+    def __call__(self, path: str, *, is_dir: bool) -> bytes:
+        parent = path.rpartition("/")[0]
+        if (parent, is_dir) not in self._found:
+            above = self._ntfs.security(parent)
+            self._found[parent, is_dir] = inherited_descriptor(above, is_dir=is_dir)
+        return self._found[parent, is_dir]
+
+
+def _set_attributes(ntfs: NtfsVolume, changes: Changes, originals: Mapping[str, WimEntry]) -> None:
+    wanted = {path: entry.attributes & _KEPT_ATTRIBUTES for path, entry in originals.items()}
+    for path in (*changes.folders, *changes.added, *changes.replaced):
+        if fold(path) in _BOOT_ATTRIBUTES:
+            wanted[path] = wanted.get(path, 0) | _BOOT_ATTRIBUTES[fold(path)]
+    for path, bits in wanted.items():
+        if bits:
+            ntfs.set_attributes(path, ntfs.attributes(path) | bits)
