@@ -14,11 +14,11 @@ from winimagetools.image import (
     wallpaper,
     zapfree,
 )
+from winimagetools.image.places import UNATTEND
 from winimagetools.image.product_key import map_kms_product_key
 from winimagetools.image.request import Request, Workflow
 from winimagetools.model import Architecture, WimImage
 
-ANSWER_FILE = "Unattend.xml"
 DEFAULT_KMS_KEY = "default_kms_key"
 
 
@@ -39,7 +39,7 @@ def put_answer_file(tree: WindowsTree, request: Request, image: WimImage) -> Non
         administrator_password=request.config.administrator_password,
         name=name or unattend.TEMPLATE_NAME,
     )
-    tree.write_bytes(ANSWER_FILE, answers)
+    tree.write_bytes(UNATTEND, answers)
 
 
 def product_key(request: Request, image: WimImage) -> str:

@@ -56,7 +56,7 @@ class _Findings:
         text: str = getattr(self.config, key)
         return self.existing(key, text, folder=folder) if text else None
 
-    def paths(self, key: str, *, folder: bool = False) -> tuple[Path, ...]:
+    def paths(self, key: str, *, folder: bool | None = False) -> tuple[Path, ...]:
         """The paths of a comma separated option."""
         items = split_list(getattr(self.config, key))
         found = (self.existing(key, item, folder=folder) for item in items)
@@ -152,7 +152,7 @@ def _read(found: _Findings, workflow: Workflow, host: Host) -> Request:
         unattend=_unattend(found),
         custom_resources=found.paths("custom_resources_path", folder=True),
         custom_scripts=found.paths("custom_scripts_path", folder=True),
-        packages=found.paths("extra_packages"),
+        packages=found.paths("extra_packages", folder=None),
         vmware_tools=found.path("vmware_tools_path"),
         wallpaper=found.path("wallpaper_path"),
         msi=found.path("msi_path"),

@@ -427,14 +427,15 @@ def test_a_missing_library_is_named_with_its_package(
     monkeypatch.setattr(hivex, "LIBRARY", "libhivex.so.missing")
     hivex._library.cache_clear()
     try:
-        assert not hivex.is_available()
+        with pytest.raises(ToolMissingError):
+            hivex.find_library()
         with pytest.raises(ToolMissingError) as caught, Hive(hive):
             pytest.fail("the hive was opened")
     finally:
         hivex._library.cache_clear()
     assert caught.match("needed to edit the Windows registry.*apt install libhivex0")
     monkeypatch.undo()
-    assert hivex.is_available()
+    hivex.find_library()
 
 
 def test_a_closed_hive_is_not_used(hive: Path) -> None:

@@ -1,1 +1,29 @@
-"""How a Linux host does it."""
+"""How a Linux host does it: no root, no mount, no virtual machine for the offline part."""
+
+from __future__ import annotations
+
+from winimagetools.host.base import Host
+
+
+def linux_host() -> Host:
+    """The Linux machine this runs on."""
+    from winimagetools.download import Downloader
+    from winimagetools.host.files import ImageFiles
+    from winimagetools.host.linux.boot import LinuxBoot
+    from winimagetools.host.linux.checks import LinuxChecks
+    from winimagetools.host.linux.disks import LinuxDisks
+    from winimagetools.host.linux.media import LinuxMedia
+    from winimagetools.host.linux.servicing import LinuxServicing
+    from winimagetools.host.linux.vm import LinuxVm
+
+    return Host(
+        name="Linux",
+        media=LinuxMedia(),
+        disks=LinuxDisks(),
+        servicing=LinuxServicing(),
+        boot=LinuxBoot(),
+        vm=LinuxVm(),
+        files=ImageFiles(),
+        fetcher=Downloader(),
+        checks=LinuxChecks(),
+    )

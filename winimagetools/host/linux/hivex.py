@@ -61,13 +61,9 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
 }
 
 
-def is_available() -> bool:
-    """Whether libhivex can be loaded on this machine."""
-    try:
-        _library()
-    except ToolMissingError:
-        return False
-    return True
+def find_library() -> None:
+    """Raise ToolMissingError when libhivex cannot be loaded on this machine."""
+    _library()
 
 
 @cache

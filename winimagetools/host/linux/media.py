@@ -8,7 +8,6 @@ multiple of their block size. Choosing an edition needs no copy.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from winimagetools import log
-from winimagetools.errors import DiskFullError, MediaError
+from winimagetools.errors import DiskFullError
 from winimagetools.host.base import SourceTree
+from winimagetools.host.locate import locate_media
 from winimagetools.iso import MediaTree, is_iso_file, open_source
 from winimagetools.model import WimImage
-from winimagetools.paths import is_iso, is_windows_path
+from winimagetools.paths import is_iso
 from winimagetools.wim import WimInfo, find_install_file, read_wim
 from winimagetools.wim_file import part_names
 
@@ -30,32 +30,8 @@ class LinuxMedia:
     """Opens ISOs, folders, WIMs, ESDs and split WIMs; implements ``host.base.Media``."""
 
     def locate(self, text: str, resolve: Callable[[str], Path]) -> Path:
-        """Find the installation medium a configuration names.
-
-        A name without a folder is looked for in ``PATH`` too, as the reference does.
-
-        Args:
-            text: ``wim_file_path`` of the configuration.
-            resolve: makes an absolute path of a relative one.
-
-        Raises:
-            MediaError: there is no such file, or the path is one of Windows.
-        """
-        if not text.strip():
-            raise MediaError("No installation medium is given.", "Set wim_file_path.")
-        path = resolve(text)
-        if path.exists():
-            return path
-        if is_windows_path(text):
-            raise MediaError(
-                f"{text} is a path of Windows, which this machine does not have.",
-                "Give the path of the ISO or WIM on this machine, such as /srv/iso/windows.iso.",
-            )
-        if "\\" in text:
-            raise MediaError(f"{path} does not exist.", "Write the path with / instead of \\.")
-        if "/" in text:
-            raise MediaError(f"{path} does not exist.", "Check the path and its letter case.")
-        return _in_path(text, path)
+        """Find the installation medium a configuration names. Raises MediaError."""
+        return locate_media(text, resolve)
 
     @contextmanager
     def open_install(self, path: Path, work: Path) -> Iterator[LinuxInstallMedia]:
@@ -119,17 +95,6 @@ class LinuxInstallMedia:
         """Remove what was copied out of the ISO."""
         if self._copies is not None:
             shutil.rmtree(self._copies, ignore_errors=True)
-
-
-def _in_path(name: str, here: Path) -> Path:
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        found = Path(folder) / name
-        if folder and found.is_file():
-            return found
-    raise MediaError(
-        f"{here} does not exist, and no folder of PATH has {name}.",
-        "Give the full path of the ISO or WIM.",
-    )
 
 
 def _copy_out(tree: MediaTree, parts: int, folder: Path) -> Path:

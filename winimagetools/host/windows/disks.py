@@ -6,6 +6,7 @@ should this process die.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools import log
-from winimagetools.errors import BuildError
+from winimagetools.errors import BuildError, RequestError
 from winimagetools.host.base import Disk
 from winimagetools.host.tree import MountedTree
 from winimagetools.host.windows import scripts, virtdisk
@@ -218,6 +219,24 @@ class WindowsDisks:
 
 def _letter(disk: Disk) -> str:
     return windows_disk(disk).windows.rstrip(":")
+
+
+def volume(drive: str) -> WindowsDisk:
+    r"""A Windows volume that is attached already, to service it.
+
+    Args:
+        drive: ``E``, ``E:`` or ``E:\``.
+
+    Raises:
+        RequestError: it is not a drive letter.
+    """
+    match = re.fullmatch(r"([A-Za-z])(?::[\\/]?)?", drive.strip())
+    if match is None:
+        raise RequestError(f"{drive!r} is not a drive letter.", "Write it as E: for example.")
+    letter = f"{match[1].upper()}:"
+    root = Path(f"{letter}\\")
+    # How the disk starts is not known here, and servicing does not ask.
+    return WindowsDisk(root, DiskLayout.BIOS, letter, letter, MountedTree(root))
 
 
 def windows_disk(disk: Disk) -> WindowsDisk:

@@ -31,7 +31,8 @@ $answer = & {{
 """
 _AFTER = f"""
 }}
-if ($null -eq $answer) {{ $json = 'null' }} else {{ $json = ConvertTo-Json -InputObject $answer -Depth 4 -Compress }}
+if ($null -eq $answer) {{ $json = 'null' }}
+else {{ $json = ConvertTo-Json -InputObject $answer -Depth 4 -Compress }}
 [Console]::Out.WriteLine('{MARK}' + $json)
 """
 

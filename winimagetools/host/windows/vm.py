@@ -15,7 +15,7 @@ from winimagetools.host.windows.powershell import PowerShell, as_list
 
 PREFIX = "ImageGenerationLog-"
 """How the guest's scripts begin the names of their reports in the key-value exchange."""
-STAGE_SYSPREP = "Sysprep"
+STAGE_DONE = "StatusFinal"
 STAGE_FAILED = "ERROR"
 START_DELAY = 5.0
 POLL_INTERVAL = 1.0
@@ -119,7 +119,7 @@ class HyperV:
         """Run the machine until it powers off, and take it away. Port of ``Run-Sysprep``.
 
         Raises:
-            BuildError: the guest reported a failure, or powered off before sysprep began.
+            BuildError: the guest reported a failure, or powered off before it was done.
         """
         try:
             self._shell.invoke(
@@ -164,7 +164,7 @@ def judge(reports: Mapping[str, str]) -> None:
     let pass with a warning: the key-value exchange may be turned off.
 
     Raises:
-        BuildError: the guest said that it failed, or did not get as far as sysprep.
+        BuildError: the guest said that it failed, or powered off before it was done.
     """
     if STAGE_FAILED in reports:
         raise BuildError(
@@ -173,9 +173,9 @@ def judge(reports: Mapping[str, str]) -> None:
         )
     if not reports:
         log.warning("The virtual machine powered off without a report; check the image.")
-    elif STAGE_SYSPREP not in reports and "GoldImage" not in reports:
+    elif STAGE_DONE not in reports:
         last = list(reports.items())[-1]
         raise BuildError(
-            f"The virtual machine powered off before sysprep; its last report was {last[0]}: "
+            f"The virtual machine powered off before it was done; its last report was {last[0]}: "
             f"{last[1]}"
         )

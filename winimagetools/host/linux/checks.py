@@ -1,0 +1,43 @@
+"""Whether a Linux machine has what a request needs: every program and library, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from winimagetools.errors import Problem, ToolMissingError
+from winimagetools.host.base import Requirements
+from winimagetools.host.files import QEMU_IMG
+from winimagetools.host.linux import esp, grub, hivex, libwim, ntfs, volume
+from winimagetools.host.linux.disks import SFDISK
+from winimagetools.model import DiskLayout
+
+Look = Callable[[], object]
+"""Looks for one thing; raises ToolMissingError when it is not there."""
+
+
+def wanted(requirements: Requirements) -> Iterator[Look]:
+    """What a request needs, each as a function that looks for it."""
+    if requirements.vm:
+        return  # refused anyway, in one sentence
+    yield from (libwim.load, ntfs.find_library, hivex.find_library)
+    yield from (volume.MKNTFS.find, volume.NTFSINFO.find, SFDISK.find)
+    if requirements.layout is DiskLayout.UEFI:
+        yield from (esp.MFORMAT.find, esp.MCOPY.find)
+    else:
+        yield from (grub.check_installed,)
+    if requirements.formats:
+        yield QEMU_IMG.find
+
+
+class LinuxChecks:
+    """Implements :class:`winimagetools.host.base.Checks`."""
+
+    def check(self, requirements: Requirements) -> Sequence[Problem]:
+        """Every program and library that is missing, with its package."""
+        problems = []
+        for look in wanted(requirements):
+            try:
+                look()
+            except ToolMissingError as error:
+                problems.append(Problem(error.message, error.hint, host=True))
+        return problems
