@@ -1,0 +1,143 @@
+"""Disks on Linux: staged while they are built, written in one pass when they are finished.
+
+No root, no loop device, no mount: the Windows volume is made as a plain file, room is put in
+front of it, and table, EFI system partition and boot code are written into that room.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.errors import BuildError, HostError, RequestError
+from winimagetools.host import sparse
+from winimagetools.host.base import Disk
+from winimagetools.host.linux import grub, volume
+from winimagetools.host.linux.apply import extract_volume
+from winimagetools.host.linux.disk import LinuxDisk
+from winimagetools.host.linux.esp import write_esp
+from winimagetools.host.linux.tree import StagedTree
+from winimagetools.model import DiskFormat, DiskLayout
+from winimagetools.partitions import (
+    PartitionPlan,
+    plan_partitions,
+    sfdisk_script,
+    table_differences,
+)
+from winimagetools.run import Tool, run
+from winimagetools.workdir import disk_full_named
+
+SFDISK = Tool("sfdisk", "fdisk", "write the partition table")
+Extract = Callable[[LinuxDisk, Path], None]
+"""Writes the content of a disk into an empty NTFS volume in a plain file."""
+
+
+class LinuxDisks:
+    """The ``Disks`` of a Linux host; see :class:`winimagetools.host.base.Disks`.
+
+    Args:
+        extract: how the Windows volume is filled.
+    """
+
+    def __init__(self, extract: Extract = extract_volume) -> None:
+        self._extract = extract
+
+    @property
+    def work_format(self) -> DiskFormat:
+        return DiskFormat.RAW
+
+    @contextmanager
+    def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[LinuxDisk]:
+        """Stage a disk; :meth:`finish` makes the file.
+
+        Raises:
+            RequestError: the size does not suit the layout, or ``path`` exists already.
+        """
+        if path.exists():
+            raise RequestError(f"{path} exists already.", "Move it away or delete it.")
+        plan, path = plan_partitions(size, layout), path.absolute()
+        work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            esp = work / "esp"
+            esp.mkdir()
+            yield LinuxDisk(path, plan, work, StagedTree(work / "overlay"), esp)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def finish(self, disk: Disk) -> None:
+        """Write the disk: volume, room in front of it, table, boot files.
+
+        Raises:
+            DiskFullError: no room for it.
+            BuildError: something of it could not be written, or was not read back as planned.
+        """
+        if not isinstance(disk, LinuxDisk):
+            raise BuildError(f"{disk.path} was not made here, so it cannot be finished.")
+        windows = disk.plan.windows
+        filling, raw = disk.work / "windows.ntfs", disk.work / "disk.raw"
+        with disk_full_named(disk.path):
+            volume.format_volume(filling, windows.start, windows.size)
+            self._extract(disk, filling)
+            with log.step("Joining volume and disk"):
+                volume.check_clean(filling)
+                volume.put_room_in_front(filling, raw, windows.start)
+                write_table(raw, disk.plan)
+                if disk.layout is DiskLayout.UEFI:
+                    write_esp(raw, disk.plan.partitions[0], disk.esp)
+                else:
+                    grub.write_boot_code(raw, windows.start, grub.make_core(disk.work))
+                check_table(raw, disk.plan)
+            raw.rename(disk.path)
+
+    def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
+        raise _not_yet(f"Opening the existing disk image {path}")
+
+    def copy(self, source: Path, destination: Path) -> None:
+        with disk_full_named(destination):
+            sparse.copy(source, destination)
+
+    def resize(self, path: Path, size: int) -> None:
+        raise _not_yet(f"Resizing {path}")
+
+    def extend_windows(self, disk: Disk) -> None:
+        raise _not_yet(f"Extending the Windows partition of {disk.path}")
+
+    def shrink(self, path: Path, free_space: int) -> None:
+        raise _not_yet(f"Shrinking {path}")
+
+    def optimize(self, path: Path) -> None:
+        raise _not_yet(f"Optimizing {path}")
+
+
+def write_table(raw: Path, plan: PartitionPlan) -> None:
+    """Give a raw disk its full length and its partition table, nothing else.
+
+    Args:
+        raw: the disk; what is in the partitions stays.
+        plan: the table.
+    """
+    with raw.open("r+b") as file:
+        file.truncate(plan.size)
+    options = ["--quiet", "--no-reread", "--no-tell-kernel"]
+    keep = ["--wipe", "never", "--wipe-partitions", "never"]
+    run(SFDISK, [*options, *keep, raw], input_text=sfdisk_script(plan))
+
+
+def check_table(raw: Path, plan: PartitionPlan) -> None:
+    """Read the partition table back. Raises BuildError when it is not as planned."""
+    differences = table_differences(plan, run(SFDISK, ["--json", raw]))
+    if differences:
+        raise BuildError(
+            f"The partition table of {raw.name} is not as planned: {' '.join(differences)}"
+        )
+
+
+def _not_yet(what: str) -> HostError:
+    return HostError(f"{what} on Linux is not available yet; use a Windows host.")

@@ -1,0 +1,95 @@
+"""The EFI system partition, written with mtools into its place inside the raw disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from winimagetools.errors import BuildError
+from winimagetools.partitions import SECTOR, Partition
+from winimagetools.run import Tool, run
+
+MFORMAT = Tool("mformat", "mtools", "format the EFI system partition")
+MCOPY = Tool("mcopy", "mtools", "put the boot files on the EFI system partition")
+LABEL = "SYSTEM"
+_SETTINGS = {
+    "MTOOLSRC": os.devnull,
+    "HOME": os.devnull,
+    "MTOOLS_SKIP_CHECK": "1",
+    "LC_ALL": "C.UTF-8",
+}
+"""Keep ~/.mtoolsrc of the user out of it, and let names be more than ASCII."""
+_RESERVED_SECTORS = 32
+_FAT_ENTRY = 4
+_DIRECTORY_ENTRY = 32
+_NAME_PER_ENTRY = 13
+
+
+def mformat_arguments(disk: Path, partition: Partition) -> list[str]:
+    """Arguments of ``mformat``, run in the folder of the disk.
+
+    FAT32 with the size, place and geometry of the partition.
+
+    Args:
+        disk: the raw disk.
+        partition: the EFI system partition.
+    """
+    geometry = ["-T", str(partition.size // SECTOR), "-h", "255", "-s", "63"]
+    place = ["-H", str(partition.start // SECTOR), "-c", "1", "-v", LABEL, "::"]
+    return ["-i", _image(disk, partition), "-F", *geometry, *place]
+
+
+def mcopy_arguments(disk: Path, partition: Partition, items: list[Path]) -> list[str]:
+    """Arguments of ``mcopy``, run in the folder of the disk, that fill the root.
+
+    ``-s`` takes folders whole, ``-m`` keeps times, ``-Q`` stops at the first error, ``-o``
+    never asks. The batch mode ``-b`` fails on a partition of this size (mtools 4.0.32).
+    """
+    names = [str(item.absolute()) for item in items]
+    return ["-i", _image(disk, partition), "-s", "-m", "-Q", "-o", *names, "::/"]
+
+
+def write_esp(disk: Path, partition: Partition, content: Path) -> None:
+    """Format the EFI system partition and fill it.
+
+    Args:
+        disk: the raw disk.
+        partition: the EFI system partition.
+        content: folder whose content goes to the root of the partition.
+
+    Raises:
+        BuildError: the content does not fit.
+    """
+    needed, there = needed_sectors(content), capacity_sectors(partition.size)
+    if needed > there:
+        raise BuildError(
+            f"The boot files need {needed * SECTOR} bytes; the EFI system partition of "
+            f"{disk.name} has room for {there * SECTOR}.",
+            "Look for large files below Windows/Boot/EFI of the image.",
+        )
+    run(MFORMAT, mformat_arguments(disk, partition), env=_SETTINGS, cwd=disk.parent)
+    items = sorted(content.iterdir())
+    if items:
+        run(MCOPY, mcopy_arguments(disk, partition, items), env=_SETTINGS, cwd=disk.parent)
+
+
+def capacity_sectors(size: int) -> int:
+    """Clusters of one sector that a FAT32 volume of ``size`` bytes has for files."""
+    sectors = size // SECTOR - _RESERVED_SECTORS
+    tables = 2 * -(-sectors * _FAT_ENTRY // SECTOR)
+    return sectors - tables
+
+
+def needed_sectors(content: Path) -> int:
+    """Clusters of one sector that the files and folders below ``content`` take, at most."""
+    total = 0
+    for folder, names, files in os.walk(content):
+        entries = 3 + sum(2 + len(name) // _NAME_PER_ENTRY for name in (*names, *files))
+        total += -(-entries * _DIRECTORY_ENTRY // SECTOR)
+        total += sum(-(-(Path(folder) / name).stat().st_size // SECTOR) for name in files)
+    return total
+
+
+def _image(disk: Path, partition: Partition) -> str:
+    """The name only: a folder with ``@@`` in its name would be taken for an offset."""
+    return f"{disk.name}@@{partition.start}"
