@@ -23,7 +23,7 @@ from winimagetools.image.inf_target import SERVER, Target
 from winimagetools.model import Architecture, WindowsVersion
 
 W7 = Target(Architecture.X86, WindowsVersion(6, 1, 7601))
-W8 = Target(Architecture.AMD64, WindowsVersion(6, 2, 9200))
+W8 = Target(Architecture.AMD64, WindowsVersion(6, 2))
 W10 = Target(Architecture.AMD64, WindowsVersion(10, 0, 19045))
 S2025 = Target(Architecture.AMD64, WindowsVersion(10, 0, 26100), SERVER)
 Data = str | int | bytes | tuple[str, ...]

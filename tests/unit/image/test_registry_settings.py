@@ -9,7 +9,7 @@ from winimagetools.image.registry_settings import first_boot_registry_edits
 from winimagetools.model import WindowsVersion
 
 
-@pytest.mark.parametrize("version", ["10.0.26100.1742", "10.0.26200", "11.0"])
+@pytest.mark.parametrize("version", ["10.0.26100", "10.0.26100.1742", "10.0.26200", "11.0"])
 def test_device_encryption(version: str) -> None:
     """Windows 11 24H2, Server 2025 and later do not encrypt the disk by themselves."""
     assert first_boot_registry_edits(WindowsVersion.parse(version)) == (

@@ -63,6 +63,13 @@ def test_self_signed_as_microsoft() -> None:
     assert trust(sign(UNSIGNED, [signed_data(((name, name),))])) is Trust.SELF_SIGNED
 
 
+def test_maker_certified_by_microsoft() -> None:
+    """A maker's own certificate from a Microsoft authority is not Microsoft's signature."""
+    issuer = ("Microsoft Corporation", "Microsoft ID Verified CS CA")
+    message = signed_data(((("Maker", "Maker"), issuer),))
+    assert trust(sign(UNSIGNED, [message])) is Trust.CROSS_SIGNED
+
+
 def test_nested_signature_counts() -> None:
     """Microsoft's signature added beside a self-made one is the one that counts."""
     message = signed_data(CHAINS["self"], nested_signature(signed_data(CHAINS["microsoft"])))
