@@ -20,6 +20,7 @@ from types import FrameType
 
 from winimagetools import commands, log
 from winimagetools.errors import Interrupted, RequestError, WinImageError
+from winimagetools.powershell_modules import expand_arguments
 from winimagetools.version import __version__
 
 PROGRAM = "winimagetools"
@@ -73,7 +74,7 @@ def _config_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="configuration file (config.ini)")
 
 
-def _workflow_arguments(parser: argparse.ArgumentParser) -> None:
+def _settings_arguments(parser: argparse.ArgumentParser) -> None:
     _config_argument(parser)
     parser.add_argument(
         "--set",
@@ -86,8 +87,19 @@ def _workflow_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="refuse what otherwise only is warned about"
     )
+
+
+def _workflow_arguments(parser: argparse.ArgumentParser) -> None:
+    _settings_arguments(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="list what would be done, and do nothing"
+    )
+
+
+def _show_config_arguments(parser: argparse.ArgumentParser) -> None:
+    _settings_arguments(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON for a program, passwords included"
     )
 
 
@@ -101,6 +113,24 @@ def _shrink_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--free-space", default="500MB", metavar="SIZE", help="bytes to leave spare (500MB)"
     )
+
+
+def _virtio_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("drive", metavar="DRIVE", help="drive letter of the Windows volume")
+    parser.add_argument("iso", metavar="ISO", help="the virtio ISO")
+    parser.add_argument(
+        "--image-version", required=True, metavar="VERSION", help="of Windows, as in wim-info"
+    )
+    parser.add_argument(
+        "--image-architecture", required=True, metavar="NAME", help="amd64, x86 or arm64"
+    )
+    parser.add_argument(
+        "--installation-type", required=True, metavar="TYPE", help="Client, Server, Server Core"
+    )
+
+
+def _modules_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="where to write them")
 
 
 def _ini_arguments(*names: str) -> Callable[[argparse.ArgumentParser], None]:
@@ -133,6 +163,14 @@ COMMANDS: tuple[Command, ...] = (
         commands.new_config,
     ),
     Command(
+        ("show-config",),
+        "Get-WindowsImageConfig",
+        _CONFIG,
+        "show every option with the value a build would use",
+        _show_config_arguments,
+        commands.show_config,
+    ),
+    Command(
         ("wim-info",),
         "Get-WimFileImagesInfo",
         (Parameter("WimFilePath", "wim"),),
@@ -147,6 +185,46 @@ COMMANDS: tuple[Command, ...] = (
         "make an image that finishes itself when it first starts",
         _workflow_arguments,
         commands.cloud_image,
+    ),
+    Command(
+        ("online-image",),
+        "New-WindowsOnlineImage",
+        _CONFIG,
+        "make an image and finish it in a virtual machine",
+        _workflow_arguments,
+        commands.online_image,
+    ),
+    Command(
+        ("golden-image",),
+        "New-WindowsFromGoldenImage",
+        _CONFIG,
+        "make an image from a copy of a golden one",
+        _workflow_arguments,
+        commands.golden_image,
+    ),
+    Command(
+        ("test-image",),
+        "Test-OfflineWindowsImage",
+        _CONFIG,
+        "check a finished image without starting it",
+        _settings_arguments,
+        commands.check_image,
+    ),
+    Command(
+        ("shrink",),
+        "Resize-VHDImage",
+        (Parameter("VirtualDiskPath", "disk"), Parameter("FreeSpace", "--free-space")),
+        "make a virtual disk and its largest volume as small as they can be",
+        _shrink_arguments,
+        commands.shrink,
+    ),
+    Command(
+        ("add-virtio-drivers",),
+        "Add-VirtIODriversFromISO",
+        (Parameter("VhdDriveLetter", "drive"), Parameter("IsoPath", "iso")),
+        "add virtio drivers to Windows on an attached volume (on Windows only)",
+        _virtio_arguments,
+        commands.add_virtio_drivers,
     ),
     Command(
         ("ini", "get"),
@@ -171,6 +249,14 @@ COMMANDS: tuple[Command, ...] = (
         "remove a value from an ini file",
         _ini_arguments("key"),
         commands.ini_remove,
+    ),
+    Command(
+        ("powershell-modules",),
+        "",
+        (),
+        "write PowerShell modules for scripts of the PowerShell tools",
+        _modules_arguments,
+        commands.powershell_modules,
     ),
     Command(
         ("doctor",),
@@ -241,7 +327,7 @@ def translate(argv: Sequence[str]) -> list[str]:
                 raise RequestError(f"{word} of {command.cmdlet} needs a value.")
         else:
             loose.append(word)
-    return [*command.names, *_arguments(command, given, loose), *options]
+    return [*command.names, *options, *_arguments(command, given, loose)]
 
 
 def _cmdlet(word: str) -> Command | None:
@@ -296,6 +382,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     log.setup(level=logging.DEBUG if debug else logging.INFO)
     _obey_signals()
     try:
+        words = expand_arguments(words, os.environ)
         arguments = build_parser().parse_args(translate(words))
         action: Callable[[argparse.Namespace], int] = arguments.action
         return action(arguments)

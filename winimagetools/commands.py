@@ -10,10 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from winimagetools import builder, config, ini, log
-from winimagetools.host import describe_hosts, select_host
-from winimagetools.host.base import Host
+from winimagetools.declaration import parse_size
+from winimagetools.errors import RequestError
+from winimagetools.host import attached_volume, describe_hosts, select_host
+from winimagetools.host.base import Host, ImageInfo
 from winimagetools.host.dry_run import dry_run_host
-from winimagetools.model import WimImage
+from winimagetools.model import Architecture, WimImage, WindowsVersion
+from winimagetools.options import OPTIONS, WindowsImageConfig
+from winimagetools.powershell_modules import write_powershell_modules
 from winimagetools.wim import get_wim_file_images_info
 
 
@@ -28,6 +32,35 @@ def new_config(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def show_config(arguments: argparse.Namespace) -> int:
+    """``show-config``: lines for people with secrets hidden, or JSON for programs."""
+    settings = config.get_windows_image_config(
+        arguments.config, overrides=arguments.overrides, strict=arguments.strict
+    )
+    if arguments.json:
+        # Not masked: the caller asked for what is in the file, and has the file.
+        sys.stdout.write(config_json(settings) + "\n")
+    else:
+        _write(config_lines(settings))
+    return 0
+
+
+def config_json(settings: WindowsImageConfig) -> str:
+    """All options by name as one JSON object, passwords and keys included."""
+    return json.dumps({option.name: getattr(settings, option.name) for option in OPTIONS}, indent=2)
+
+
+def config_lines(settings: WindowsImageConfig) -> str:
+    """All options by section as an ini file would have them, passwords and keys hidden."""
+    lines: list[str] = []
+    for option in OPTIONS:
+        if f"[{option.section}]" not in lines:
+            lines.append(f"[{option.section}]")
+        value = getattr(settings, option.name)
+        lines.append(f"{option.name} = {'***' if option.secret and value else value}".rstrip())
+    return "\n".join(lines)
+
+
 def wim_info(arguments: argparse.Namespace) -> int:
     """``wim-info``: a table for people or JSON for programs."""
     images = get_wim_file_images_info(Path(arguments.wim))
@@ -38,7 +71,7 @@ def wim_info(arguments: argparse.Namespace) -> int:
 def images_json(images: Sequence[WimImage]) -> str:
     """All fields of all images as JSON."""
     records = [{**dataclasses.asdict(image), "version": str(image.version)} for image in images]
-    return json.dumps(records, indent=2, ensure_ascii=False)
+    return json.dumps(records, indent=2)
 
 
 def images_table(images: Sequence[WimImage]) -> str:
@@ -67,6 +100,67 @@ def images_table(images: Sequence[WimImage]) -> str:
 def cloud_image(arguments: argparse.Namespace) -> int:
     """``cloud-image``."""
     return _build(builder.new_windows_cloud_image, arguments)
+
+
+def online_image(arguments: argparse.Namespace) -> int:
+    """``online-image``."""
+    return _build(builder.new_windows_online_image, arguments)
+
+
+def golden_image(arguments: argparse.Namespace) -> int:
+    """``golden-image``."""
+    return _build(builder.new_windows_from_golden_image, arguments)
+
+
+def check_image(arguments: argparse.Namespace) -> int:
+    """``test-image``: no more than a line in the log when the image is right."""
+    builder.test_offline_windows_image(
+        arguments.config, overrides=arguments.overrides, strict=arguments.strict
+    )
+    return 0
+
+
+def shrink(arguments: argparse.Namespace) -> int:
+    """``shrink``."""
+    text = arguments.free_space.strip()
+    builder.resize_vhd_image(arguments.disk, 0 if text == "0" else parse_size(text))
+    return 0
+
+
+def add_virtio_drivers(arguments: argparse.Namespace) -> int:
+    """``add-virtio-drivers``."""
+    info = image_info(
+        arguments.image_version, arguments.image_architecture, arguments.installation_type
+    )
+    host, disk = attached_volume(arguments.drive)
+    builder.add_virtio_drivers_from_iso(host, disk, info, arguments.iso)
+    return 0
+
+
+def image_info(version: str, architecture: str, installation_type: str) -> ImageInfo:
+    """What Windows a volume holds, from words of the command line.
+
+    Raises:
+        RequestError: one of them is not understood.
+    """
+    name = architecture.strip().casefold()
+    try:
+        known = Architecture.X86 if name == "i386" else Architecture(name)
+    except ValueError as error:
+        raise RequestError(
+            f"{architecture!r} is not an architecture.", f"Use one of {', '.join(Architecture)}."
+        ) from error
+    try:
+        return ImageInfo(WindowsVersion.parse(version), known, installation_type)
+    except ValueError as error:
+        raise RequestError(f"{error}.", "wim-info shows it.") from error
+
+
+def powershell_modules(arguments: argparse.Namespace) -> int:
+    """``powershell-modules``: prints the path of each module."""
+    for path in write_powershell_modules(Path(arguments.folder)):
+        _write(str(path))
+    return 0
 
 
 def _build(workflow: builder.WorkflowFunction, arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from winimagetools.errors import HostError
-from winimagetools.host.base import Host, Requirements
+from winimagetools.host.base import Disk, Host, Requirements
 from winimagetools.model import DiskFormat, DiskLayout
 
 
@@ -16,7 +16,13 @@ def _linux() -> Host:
     return linux_host()
 
 
-HOSTS: dict[str, Callable[[], Host]] = {"linux": _linux}
+def _windows() -> Host:
+    from winimagetools.host.windows import windows_host
+
+    return windows_host()
+
+
+HOSTS: dict[str, Callable[[], Host]] = {"linux": _linux, "win32": _windows}
 """Hosts by ``sys.platform``."""
 
 
@@ -32,6 +38,26 @@ def select_host() -> Host:
             f"Images cannot be made on {sys.platform}.", "Use a Linux or a Windows machine."
         )
     return make()
+
+
+def attached_volume(drive: str) -> tuple[Host, Disk]:
+    r"""This machine, and a Windows volume somebody attached to it.
+
+    Args:
+        drive: ``E``, ``E:`` or ``E:\``.
+
+    Raises:
+        HostError: only Windows can service an attached volume.
+        RequestError: it is not a drive letter.
+    """
+    if sys.platform != "win32":
+        raise HostError(
+            "Drivers can be added to an attached volume on Windows only.",
+            "Set virtio_iso_path and make the image anew, or from a golden image.",
+        )
+    from winimagetools.host.windows.disks import volume
+
+    return select_host(), volume(drive)
 
 
 def describe_hosts() -> tuple[list[str], bool]:
