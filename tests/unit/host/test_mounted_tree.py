@@ -11,6 +11,8 @@ from winimagetools.errors import BuildError, DiskFullError
 from winimagetools.host.base import WindowsTree
 from winimagetools.host.tree import MountedTree, fold, room_for, split_path, walk_source
 
+posix = pytest.mark.skipif(os.name == "nt", reason="needs links and names Windows lacks")
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
@@ -163,6 +165,7 @@ def test_edit_puts_the_content_back_on_a_clean_exit_only(root: Path) -> None:
         pass
 
 
+@posix
 def test_links_that_lead_outside_are_not_followed(root: Path, tmp_path: Path) -> None:
     """A junction of the image never reaches files of the host."""
     outside = write_files(tmp_path / "outside", {"secret": b"s"})
@@ -179,6 +182,7 @@ def test_links_that_lead_outside_are_not_followed(root: Path, tmp_path: Path) ->
     assert read_files(outside) == {"secret": b"s"}
 
 
+@posix
 def test_walks_a_source_parents_first(tmp_path: Path) -> None:
     """Folders come before what is in them, and links are followed."""
     source = write_files(tmp_path / "in", {"b/c": b"", "a": b"1"})
@@ -186,12 +190,11 @@ def test_walks_a_source_parents_first(tmp_path: Path) -> None:
     assert [name for name, _ in walk_source(source)] == ["a", "b", "b/c", "z", "z/c"]
 
 
+@posix
 def test_sources_windows_cannot_hold_are_refused(tmp_path: Path) -> None:
     """Twins in letter case, bad names, loops, broken links and pipes are told by name."""
-    twins = write_files(tmp_path / "twins", {"readme": b"", "README": b""})
-    if len(list(twins.iterdir())) == 2:
-        with pytest.raises(BuildError, match="README"):
-            list(walk_source(twins))
+    with pytest.raises(BuildError, match="README"):
+        list(walk_source(write_files(tmp_path / "twins", {"readme": b"", "README": b""})))
     with pytest.raises(BuildError, match=r"a:b"):
         list(walk_source(write_files(tmp_path / "bad", {"a:b": b""})))
     loop = write_files(tmp_path / "loop", {"x/y": b""})
