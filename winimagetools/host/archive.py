@@ -21,6 +21,7 @@ from typing import IO, BinaryIO, Protocol, TypeVar, cast
 
 import pyzipper
 
+from winimagetools import log
 from winimagetools.errors import MediaError, RequestError
 from winimagetools.host import sparse
 from winimagetools.host.deflate import ParallelDeflate
@@ -227,6 +228,8 @@ def _open_layer(file: BinaryIO, source: Path, kind: str, password: str) -> Itera
     else:
         with pyzipper.AESZipFile(file) as archive:
             member = _only([item for item in archive.infolist() if not item.is_dir()], source)
+            if member.is_encrypted and member.wz_aes_version is None:
+                log.warning(f"{source} is encrypted in the old way: unwrapping takes very long.")
             with archive.open(member, pwd=password.encode() or None) as content:
                 yield content
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import struct
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -244,6 +246,40 @@ def test_a_wrong_password_is_said_so(image: Path, tmp_path: Path, password: str)
         archive.unpack(packed, tmp_path / "out", "zip", password, _ignore)
     assert PASSWORD not in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def _zip_crypto(content: bytes, password: bytes) -> bytes:
+    """A zip as the reference makes it: stored, ZipCrypto (APPNOTE.TXT, 6.1)."""
+    keys = [0x12345678, 0x23456789, 0x34567890]
+
+    def step(key: int, byte: int) -> int:
+        return zlib.crc32(bytes([byte]), key ^ 0xFFFFFFFF) ^ 0xFFFFFFFF
+
+    def update(byte: int) -> None:
+        keys[0] = step(keys[0], byte)
+        keys[1] = ((keys[1] + (keys[0] & 0xFF)) * 134775813 + 1) & 0xFFFFFFFF
+        keys[2] = step(keys[2], keys[1] >> 24)
+
+    for byte in password:
+        update(byte)
+    encrypted, crc = bytearray(), zlib.crc32(content)
+    for byte in bytes(11) + bytes([crc >> 24]) + content:
+        mask = (keys[2] & 0xFFFF) | 2
+        encrypted.append(byte ^ (mask * (mask ^ 1) >> 8 & 0xFF))
+        update(byte)
+    sizes = (crc, len(encrypted), len(content), 5)
+    common = struct.pack("<HHHIIIIHH", 20, 1, 0, 0x21 << 16, *sizes, 0)
+    local = b"PK\3\4" + common + b"a.raw" + encrypted
+    entry = b"PK\1\2\x14\0" + common + bytes(14) + b"a.raw"
+    return local + entry + struct.pack("<4s4HIIH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(local), 0)
+
+
+def test_an_archive_of_the_old_tool_opens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """ZipCrypto is still read, with a warning that it is slow."""
+    (tmp_path / "a.raw.zip").write_bytes(_zip_crypto(b"old image" * 50, b"test"))
+    made = archive.unpack(tmp_path / "a.raw.zip", tmp_path, "zip", "test", _ignore)
+    assert made.read_bytes() == b"old image" * 50
+    assert "encrypted in the old way" in caplog.text
 
 
 def test_an_archive_with_two_files_is_refused(tmp_path: Path) -> None:
