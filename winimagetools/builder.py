@@ -2,6 +2,77 @@
 
 ``python -m winimagetools.builder New-WindowsCloudImage -ConfigFilePath config.ini`` is the
 command line of :mod:`winimagetools.cli` under the name of the PowerShell module.
+
+Where each function of the PowerShell tools is here (modules of ``winimagetools``); the
+docstring of the port names it::
+
+    WinImageBuilder.psm1
+        Write-Log                     log
+        Execute-Retry                 retry
+        Is-Administrator              host.windows.checks
+        Get-WimInteropObject          wim
+        Get-WimFileImagesInfo         wim
+        Create-ImageVirtualDisk       host.windows.disks
+        Apply-Image                   host.windows.servicing
+        Reset-BCDSearchOrder          host.windows.boot
+        Create-BCDBootConfig          host.windows.boot
+        Transform-Xml                 image.unattend
+        Generate-UnattendXml          image.unattend
+        Detach-VirtualDisk            host.windows.virtdisk
+        Check-DismVersionForImage     host.windows.servicing
+        Convert-VirtualDisk           host.files
+        Copy-CustomResources          image.resources
+        Copy-UnattendResources        image.resources
+        Validate-WindowsImageConfig   image.preflight
+        Download-CloudbaseInit        image.cloudbase_init
+        Copy-QemuGuestAgentFromISO    image.guest_agent
+        Download-QemuGuestAgent       image.guest_agent
+        Download-ZapFree              image.zapfree
+        Generate-ConfigFile           image.resources
+        Add-DriversToImage            host.windows.servicing
+        Add-PackageToImage            host.windows.servicing
+        Enable-FeaturesInImage        host.windows.servicing
+        Add-CapabilitiesToImage       host.windows.servicing
+        Check-EnablePowerShellInImage image.additions
+        Is-IsoFile                    paths
+        Is-ServerInstallationType     model
+        Get-VirtIODrivers             image.virtio
+        Add-VirtIODrivers             image.virtio
+        Add-VirtIODriversFromISO      image.virtio
+        Set-DotNetCWD                 not ported: a Python process has one current folder only
+        Get-PathWithoutExtension      paths
+        Compress-Image                host.files
+        Decompress-File               host.files
+        Start-Executable              run
+        Get-7zipPath                  not ported: archives are written without another program
+        Get-PigzPath                  not ported: archives are written without another program
+        Resize-VHDImage               host.windows.disks
+        Check-Prerequisites           host.windows.vm
+        Wait-ForVMShutdown            host.windows.vm
+        Run-Sysprep                   host.windows.vm
+        Convert-KvpData               host.windows.vm
+        Get-KVPData                   host.windows.vm
+        Get-ImageInformation          image.inspection
+        Set-WindowsWallpaper          image.wallpaper
+        Reset-WindowsWallpaper        image.wallpaper
+        Get-TotalLogicalProcessors    host.windows.vm
+        Map-KMSProductKey             image.product_key
+        Clean-WindowsUpdates          host.windows.servicing
+        New-WindowsOnlineImage        builder
+        New-WindowsCloudImage         builder
+        New-WindowsFromGoldenImage    builder
+        Test-OfflineWindowsImage      builder
+
+    Config.psm1
+        Get-AvailableConfigOptions    config
+        Get-WindowsImageConfig        config
+        Set-IniComment                config
+        New-WindowsImageConfig        config
+
+    UnattendResources/ini.psm1
+        Get-IniFileValue              ini
+        Set-IniFileValue              ini
+        Remove-IniFileValue           ini
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
 
 
 def info(message: str) -> None:
-    """One line about what goes on."""
+    """One line about what goes on. Port of ``Write-Log``."""
     LOGGER.info("%s%s", "  " * _depth, message)
 
 

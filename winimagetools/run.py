@@ -77,6 +77,8 @@ def run(
     Raises:
         ToolMissingError: the program is not installed.
         CommandError: it returned another exit code, or the time ran out.
+
+    Port of ``Start-Executable``.
     """
     argv = [tool.find(), *(os.fspath(part) for part in arguments)]
     shown = show([tool.name, *arguments])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from winimagetools import iso, log
-from winimagetools.host.base import Disk, Host, ImageInfo
+from winimagetools.host.base import Disk, DriverPlan, Host, ImageInfo
 from winimagetools.image import drivers, registry_settings, virtio
 from winimagetools.image.request import Request, split_list
 from winimagetools.model import WimImage, WindowsVersion
@@ -68,6 +68,6 @@ def add_virtio_drivers(
         virtio.add_virtio_drivers(host, disk, info, iso.FolderTree(request.virtio_folder))
 
 
-def _log_drivers(plan: drivers.DriverPlan) -> None:
+def _log_drivers(plan: DriverPlan) -> None:
     for line in drivers.describe_plan(plan):
         log.info(line)

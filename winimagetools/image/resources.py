@@ -94,6 +94,8 @@ def copy_custom_resources(
 def write_guest_config(tree: WindowsTree, text: str) -> None:
     """Put ``config.ini`` for the guest scripts into the image, as UTF-8 with CRLF.
 
+    Port of ``Generate-ConfigFile``, which writes the values of a table; here they come as text.
+
     Args:
         tree: the image.
         text: the configuration without secrets that the guest does not need.

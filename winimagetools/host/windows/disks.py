@@ -116,7 +116,7 @@ class WindowsDisks:
     def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[Disk]:
         """Make, partition, format and attach a disk. Port of ``Create-ImageVirtualDisk``.
 
-        It is detached on leaving, which the reference does with ``Detach-VirtualDisk``.
+        It is detached on leaving, which the reference does in another function.
         """
         finished = False
         try:

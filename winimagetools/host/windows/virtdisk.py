@@ -98,7 +98,7 @@ class VirtualDisk:
         _check(code, "attach", self._path)
 
     def detach(self) -> None:
-        """Take it away again."""
+        """Take it away again. Port of ``Detach-VirtualDisk``."""
         _check(self._library.DetachVirtualDisk(self._handle, 0, 0), "detach", self._path)
 
     def physical_path(self) -> str:
