@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import re
 import time
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,8 @@ from winimagetools.version import __version__
 USER_AGENT = f"winimagetools/{__version__}"
 """fedorapeople.org answers browser-like agents with an HTML page instead of the file."""
 
+ZIP_MAGIC = b"PK\x03\x04"
+"""Local file header of a ZIP archive."""
 _BLOCK = 64 * 1024
 _TRY_AGAIN = {408, 425, 429}
 _LONGEST_PAUSE = 60.0
@@ -112,6 +116,10 @@ class Downloader:
                 return entry.file
             return self._fetch(entry, wanted)
 
+    def fetch_member(self, url: str, member: str) -> bytes:
+        """Download a ZIP archive as :meth:`fetch` does and return one file in it."""
+        return extract_member(self.fetch(url, magic=(ZIP_MAGIC,)), url, member)
+
     def _fetch(self, entry: Entry, wanted: _Wanted) -> Path:
         try:
             return execute_retry(
@@ -186,6 +194,32 @@ class Downloader:
 
 
 # --- before the request -------------------------------------------------------------------
+
+
+def extract_member(archive: Path, url: str, member: str) -> bytes:
+    """Content of a file in a ZIP archive.
+
+    Args:
+        archive: the archive.
+        url: where it came from, for messages.
+        member: name of the file in lower case, in whatever folder it is.
+
+    Raises:
+        DownloadError: the archive is damaged or holds no such file.
+    """
+    try:
+        with zipfile.ZipFile(archive) as content:
+            for name in content.namelist():
+                if name.rpartition("/")[2].casefold() == member:
+                    return content.read(name)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        raise DownloadError(
+            f"The archive from {url} is damaged: {error}.", "Try again later."
+        ) from error
+    raise DownloadError(
+        f"The archive from {url} holds no {member}.",
+        "Its layout has changed; turn off the option that needs it.",
+    )
 
 
 def _check_request(url: str, sha256: str, magic: Sequence[bytes]) -> _Wanted:

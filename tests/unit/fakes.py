@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from winimagetools.download import extract_member
 from winimagetools.errors import ChecksumError, DownloadError, MediaError
 
 
@@ -125,6 +126,9 @@ class FakeFetcher:
         self.checked: list[str] = []
         self._folder = folder
         self._content = dict(content or {})
+
+    def fetch_member(self, url: str, member: str) -> bytes:
+        return extract_member(self.fetch(url), url, member)
 
     def fetch(self, url: str, *, sha256: str = "", magic: Sequence[bytes] = ()) -> Path:
         self.asked.append(url)

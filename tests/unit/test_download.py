@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winimagetools.download import Downloader, show_url
+from winimagetools.download import Downloader, extract_member, show_url
 from winimagetools.download_cache import Entry, Validators, default_cache, file_name, sha256_of
-from winimagetools.errors import RequestError
+from winimagetools.errors import DownloadError, RequestError
 from winimagetools.host.base import Fetcher
 
 URL = "https://example.org/files/agent.msi"
@@ -50,6 +51,17 @@ def test_cached_file_with_the_checksum_needs_no_network(tmp_path: Path) -> None:
     entry.folder.mkdir()
     entry.file.write_bytes(b"content")
     assert Downloader(tmp_path).fetch(URL, sha256=f" {checksum.upper()} ") == entry.file
+
+
+def test_one_file_of_an_archive(tmp_path: Path) -> None:
+    """A file is found in any folder and letter case; one that is not there is named."""
+    archive = tmp_path / "x.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("bin/other.exe", b"other")
+        content.writestr("bin/Tool.EXE", b"tool")
+    assert extract_member(archive, URL, "tool.exe") == b"tool"
+    with pytest.raises(DownloadError, match=rf"from {URL} holds no missing\.exe"):
+        extract_member(archive, URL, "missing.exe")
 
 
 def test_messages_show_no_secrets() -> None:

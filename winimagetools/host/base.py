@@ -377,6 +377,17 @@ class Fetcher(Protocol):
             DownloadError, ChecksumError
         """
 
+    def fetch_member(self, url: str, member: str) -> bytes:
+        """Download a ZIP archive and return the content of one file in it.
+
+        Args:
+            url: http or https.
+            member: name of the file in lower case, in whatever folder it is.
+
+        Raises:
+            DownloadError: the download failed, or holds no such file.
+        """
+
 
 @dataclass(frozen=True)
 class Requirements:

@@ -47,7 +47,6 @@ class DryTree:
     def __init__(self, say: Say, files: dict[str, bytes] | None = None) -> None:
         self._say = say
         self._files = {_normal(path).casefold(): data for path, data in (files or {}).items()}
-        self._names: dict[str, str] = {}
 
     def exists(self, path: str) -> bool:
         return _normal(path).casefold() in self._files or self.is_dir(path)
@@ -115,6 +114,8 @@ class _Part:
     say: Say
     files: dict[str, bytes] = field(default_factory=dict)
     work_format: DiskFormat = DiskFormat.RAW
+    opened_layout: DiskLayout = DiskLayout.BIOS
+    installed: Sequence[InstalledDriver] = ()
 
 
 class _Disks(_Part):
@@ -127,8 +128,7 @@ class _Disks(_Part):
     @contextmanager
     def open(self, path: Path, *, read_only: bool = False) -> Iterator[Disk]:
         self.say(f"open {path.name}{' read-only' if read_only else ''}")
-        layout = DiskLayout.BIOS
-        yield DryDisk(path, layout, DryTree(self.say, self.files))
+        yield DryDisk(path, self.opened_layout, DryTree(self.say, self.files))
         self.say(f"close {path.name}")
 
     def copy(self, source: Path, destination: Path) -> None:
@@ -185,7 +185,7 @@ class _Servicing(_Part):
 
     def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
         self.say(f"list the drivers in {disk.path.name}")
-        return ()
+        return self.installed
 
 
 class _Boot(_Part):
@@ -193,7 +193,8 @@ class _Boot(_Part):
         self.say(f"make {disk.path.name} bootable with {disk.layout} firmware")
 
     def reset_search_order(self, disk: Disk) -> None:
-        self.say(f"let the boot manager of {disk.path.name} locate its devices")
+        if disk.layout is DiskLayout.BIOS:
+            self.say(f"let the boot manager of {disk.path.name} locate its devices")
 
 
 class _Vm(_Part):
@@ -250,6 +251,10 @@ class _Fetcher(_Part):
         self.say(f"download {url}{f' and verify SHA-256 {sha256}' if sha256 else ''}")
         return Path(url.rsplit("/", 1)[-1])
 
+    def fetch_member(self, url: str, member: str) -> bytes:
+        self.say(f"download {url} and take {member} out of it")
+        return b""
+
 
 class _Checks(_Part):
     def check(self, requirements: Requirements) -> Sequence[Problem]:
@@ -262,6 +267,8 @@ def dry_run_host(
     *,
     work_format: DiskFormat = DiskFormat.RAW,
     files: dict[str, bytes] | None = None,
+    opened_layout: DiskLayout = DiskLayout.BIOS,
+    installed: Sequence[InstalledDriver] = (),
 ) -> Host:
     """Make a host that writes what it is asked to do through ``say``, a line each.
 
@@ -270,8 +277,10 @@ def dry_run_host(
         say: receives the lines.
         work_format: the container the real host would build in.
         files: what the volume of an opened disk holds.
+        opened_layout: how an opened disk starts.
+        installed: third-party drivers in an opened disk.
     """
-    common = (say, files or {}, work_format)
+    common = (say, files or {}, work_format, opened_layout, installed)
     return Host(
         name="dry run",
         media=media,

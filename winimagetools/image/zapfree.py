@@ -2,14 +2,9 @@ r"""ntfszapfree: the program that overwrites unused clusters with zeros in the g
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from pathlib import Path
-
-from winimagetools.errors import DownloadError
 from winimagetools.host.base import Fetcher, WindowsTree
 from winimagetools.image.architecture import NAMES, require
-from winimagetools.image.places import RESOURCES, ZIP_MAGIC
+from winimagetools.image.places import RESOURCES
 from winimagetools.model import Architecture
 
 PROGRAM = rf"{RESOURCES}\zapfree.exe"
@@ -31,21 +26,4 @@ def download_zapfree(tree: WindowsTree, fetcher: Fetcher, architecture: Architec
         "ntfszapfree program",
         "Set zero_unused_volume_sectors to False.",
     )
-    tree.write_bytes(PROGRAM, _extract(fetcher.fetch(URL, magic=(ZIP_MAGIC,)), member))
-
-
-def _extract(archive: Path, member: str) -> bytes:
-    """Content of the file ``member`` in any folder of a ZIP archive."""
-    try:
-        with zipfile.ZipFile(archive) as content:
-            for name in content.namelist():
-                if name.rpartition("/")[2].casefold() == member:
-                    return content.read(name)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise DownloadError(
-            f"The archive from {URL} is damaged: {error}.", "Try again later."
-        ) from error
-    raise DownloadError(
-        f"The archive from {URL} holds no {member}.",
-        "Its layout has changed; set zero_unused_volume_sectors to False.",
-    )
+    tree.write_bytes(PROGRAM, fetcher.fetch_member(URL, member))
