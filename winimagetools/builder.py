@@ -242,7 +242,7 @@ def resize_vhd_image(
 
 def _workflow(
     workflow: Workflow,
-    make: Callable[[Host, Request, Path], None],
+    make: Callable[[Host, Request, Path], Path],
     config_file_path: Path | str,
     overrides: Sequence[str],
     strict: bool,
@@ -255,9 +255,10 @@ def _workflow(
     request = preflight.read_request(config, workflow, host)
     log.info(f"{request.output.path} will be {request.output.describe()}")
     with host.files.build_folder(request.output.path) as folder:
-        make(host, request, folder)
-    with log.step("Compute the checksum"):
-        size, sha256 = host.files.measure(request.output.path)
+        image = make(host, request, folder)
+        with log.step("Compute the checksum"):
+            size, sha256 = host.files.measure(image)
+        host.files.publish(image, request.output.path)
     return BuildReport(
         path=request.output.path,
         description=request.output.describe(),
@@ -267,20 +268,20 @@ def _workflow(
     )
 
 
-def _cloud_image(host: Host, request: Request, folder: Path) -> None:
+def _cloud_image(host: Host, request: Request, folder: Path) -> Path:
     disk = _offline_disk(host, request, folder)
-    _deliver(host, disk, host.disks.work_format, request.output)
+    return _package(host, disk, host.disks.work_format, request.output)
 
 
-def _online_image(host: Host, request: Request, folder: Path) -> None:
+def _online_image(host: Host, request: Request, folder: Path) -> Path:
     disk = _offline_disk(host, request, folder)
     _first_boot(host, request, disk, "WindowsOnlineImage-Sysprep")
-    _deliver(host, disk, host.disks.work_format, request.output)
+    return _package(host, disk, host.disks.work_format, request.output)
 
 
-def _golden_image(host: Host, request: Request, folder: Path) -> None:
-    suffix = request.golden.suffix.lower()
-    disk_path = folder / f"disk{suffix}"
+def _golden_image(host: Host, request: Request, folder: Path) -> Path:
+    made_as = DiskFormat(request.golden.suffix[1:].upper())
+    disk_path = folder / request.output.disk_name(made_as)
     with log.step(f"Copy {request.golden.name}"):
         host.disks.copy(request.golden, disk_path)
         host.disks.resize(disk_path, request.config.disk_size)
@@ -294,13 +295,13 @@ def _golden_image(host: Host, request: Request, folder: Path) -> None:
         with log.step("Prepare what goes into the image"):
             contents.put_resources(host, disk.tree, request, info.architecture)
     _first_boot(host, request, disk_path, "WindowsGoldImage-Sysprep")
-    _deliver(host, disk_path, DiskFormat(suffix[1:].upper()), request.output)
+    return _package(host, disk_path, made_as, request.output)
 
 
 def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
     """Everything that is done to a disk before Windows starts for the first time."""
     config = request.config
-    disk_path = folder / f"disk.{host.disks.work_format.extension}"
+    disk_path = folder / request.output.disk_name(host.disks.work_format)
     with host.media.open_install(request.wim, folder) as media:
         image = select_image(media.images, config.image_name, request.wim)
         preflight.check_fits(request, image)
@@ -332,19 +333,17 @@ def _first_boot(host: Host, request: Request, disk: Path, name: str) -> None:
         host.disks.optimize(disk)
 
 
-def _deliver(host: Host, disk: Path, made_as: DiskFormat, output: Output) -> None:
-    """Convert, wrap and put the image under its final name, in one step at the very end."""
-    image = disk.with_name(output.disk_name)
-    if output.disk_format is not made_as:
+def _package(host: Host, disk: Path, made_as: DiskFormat, output: Output) -> Path:
+    """Convert and wrap the disk; the result still lies in the private folder of the build."""
+    image = disk.with_name(output.disk_name(output.disk_format))
+    if image != disk:
         with log.step(f"Convert to {output.disk_format}"):
             host.files.convert(disk, image, output.disk_format, output.compress_qcow2)
             host.files.remove(disk)
-    elif disk != image:
-        host.files.publish(disk, image)
     if output.compression:
         with log.step(f"Compress as {'.'.join(output.compression)}"):
             image = host.files.compress(image, output.compression, output.password)
-    host.files.publish(image, output.path)
+    return image
 
 
 def _check_image(host: Host, request: Request, folder: Path) -> None:
@@ -359,7 +358,7 @@ def _check_image(host: Host, request: Request, folder: Path) -> None:
     if found != wanted.qemu_name:
         raise BuildError(f"{image.name} is {found} inside, not {wanted.qemu_name}.")
     if wanted not in (DiskFormat.VHD, DiskFormat.VHDX, host.disks.work_format):
-        disk_path = folder / f"disk.{host.disks.work_format.extension}"
+        disk_path = folder / request.output.disk_name(host.disks.work_format)
         with log.step(f"Convert to {host.disks.work_format}"):
             host.files.convert(image, disk_path, host.disks.work_format, False)
         image = disk_path

@@ -29,7 +29,7 @@ class Output:
         path: final name of the image.
         disk_format: container.
         compression: layers, innermost first, such as ``("tar", "gz")``.
-        disk_name: name of the disk image before it is wrapped; what an archive shows.
+        stem: name of the disk image without its extension; what an archive shows.
         compress_qcow2: compress inside a QCOW2 container.
         password: password of a zip layer, empty for none.
     """
@@ -37,9 +37,13 @@ class Output:
     path: Path
     disk_format: DiskFormat
     compression: tuple[str, ...]
-    disk_name: str
+    stem: str
     compress_qcow2: bool = False
     password: str = ""
+
+    def disk_name(self, disk_format: DiskFormat) -> str:
+        """File name of the disk while it is in a container, before it is wrapped."""
+        return f"{self.stem}.{disk_format.extension}"
 
     def describe(self) -> str:
         """In words: ``QCOW2 (compressed), wrapped as tar.gz``."""
@@ -117,7 +121,7 @@ def plan_output(
         path=path,
         disk_format=disk_format,
         compression=compression,
-        disk_name=f"{without_extension(path, 3).name}.{disk_format.extension}",
+        stem=without_extension(path, 3).name,
         compress_qcow2=compress_qcow2 and disk_format is DiskFormat.QCOW2,
         password=password if "zip" in compression else "",
     )

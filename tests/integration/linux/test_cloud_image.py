@@ -170,8 +170,8 @@ def test_dry_run_does_nothing(
     job = Job(tmp_path, install_wim)
     assert job.build("--dry-run") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "create a UEFI disk of 2.0 GiB: disk.raw" in lines
-    assert f"apply image 1 ({SERVER}) to disk.raw" in lines
+    assert "create a UEFI disk of 2.0 GiB: win.raw" in lines
+    assert f"apply image 1 ({SERVER}) to win.raw" in lines
     assert lines[-1] == "rename win.raw to win.raw"
     assert not job.image.exists()
     assert job.left_over() == []

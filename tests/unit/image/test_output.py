@@ -98,7 +98,7 @@ def test_plan_drops_what_does_not_apply() -> None:
         path=Path("/i/win.raw.tgz"),
         disk_format=DiskFormat.RAW,
         compression=("tar", "gz"),
-        disk_name="win.raw",
+        stem="win",
     )
     assert plan.describe() == "RAW, wrapped as tar.gz"
 
@@ -108,5 +108,6 @@ def test_plan_keeps_what_applies() -> None:
     plan = output.plan_output(
         Path("win.zip"), DiskFormat.QCOW2, ("zip",), compress_qcow2=True, password="secret"
     )
-    assert (plan.password, plan.compress_qcow2, plan.disk_name) == ("secret", True, "win.qcow2")
+    assert (plan.password, plan.compress_qcow2) == ("secret", True)
+    assert plan.disk_name(DiskFormat.QCOW2) == "win.qcow2"
     assert plan.describe() == "QCOW2 (compressed), wrapped as zip"
