@@ -1,4 +1,4 @@
-"""Copy byte ranges of one file to another as fast as this machine can.
+"""Copy files and ranges of files as fast as this machine can; holes stay holes.
 
 On Linux the kernel copies, which shares the blocks on XFS and Btrfs where both ends are
 aligned to a block; elsewhere the data goes through a buffer.
@@ -8,35 +8,32 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
+from winimagetools import sparse
+from winimagetools.disk_space import is_disk_full
 from winimagetools.errors import BuildError, DiskFullError, MediaError
+from winimagetools.sparse import Extent
 
 _BLOCK = 8 * 1024 * 1024
 _BUFFER = 1024 * 1024
 """Larger buffers fall out of the processor's cache and are slower."""
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_NO_FAST_COPY = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP}
+_NO_FAST_COPY = {
+    errno.EBADF,
+    errno.EINVAL,
+    errno.ENOSYS,
+    errno.EOPNOTSUPP,
+    errno.EPERM,
+    errno.EXDEV,
+}
+"""copy_file_range(2) between or on file systems, or files, that do not have it."""
 
 ProgressCallback = Callable[[int], object]
-"""Called with the bytes copied so far."""
-
-
-@dataclass(frozen=True)
-class Extent:
-    """A range of a file.
-
-    Args:
-        offset: first byte; None for a hole, which reads as zeros.
-        length: number of bytes.
-    """
-
-    offset: int | None
-    length: int
+"""Called with the bytes copied so far, holes included."""
 
 
 def read_exactly(stream: BinaryIO, count: int) -> bytes:
@@ -50,6 +47,29 @@ def read_exactly(stream: BinaryIO, count: int) -> bytes:
 def cut_short(what: str) -> MediaError:
     """The error for content that ends before its size is reached."""
     return MediaError(f"{what} ends too early.", "The medium is cut off; copy it again.")
+
+
+def copy_file(
+    source: Path,
+    destination: Path,
+    *,
+    offset: int = 0,
+    on_progress: ProgressCallback = lambda _: None,
+) -> None:
+    """Copy ``source`` into a new file, ``offset`` bytes from its beginning, holes kept.
+
+    Args:
+        source: file to read.
+        destination: file to make; it must not exist.
+        offset: length of the hole in front of the copy.
+        on_progress: gets the position in the source reached so far.
+
+    Raises:
+        OSError: as the operating system says it; what was written by then stays.
+    """
+    with source.open("rb", buffering=0) as reader, destination.open("xb", buffering=0) as writer:
+        writer.seek(offset)
+        _copy(reader, sparse.extents(reader.fileno()), writer, str(source), on_progress)
 
 
 def copy_extents(
@@ -78,15 +98,9 @@ def copy_extents(
     try:
         out = destination.open("wb", buffering=0)
         with _removed_on_failure(destination), out:
-            done = 0
-            for extent in extents:
-                for count in _copy_extent(stream, extent, out, what):
-                    done += count
-                    if progress is not None:
-                        progress(done)
-            out.truncate(done)
+            _copy(stream, extents, out, what, progress or (lambda _: None))
     except OSError as error:
-        if error.errno in _FULL:
+        if is_disk_full(error):
             raise DiskFullError(
                 f"There is no room for {what} in {destination.parent}: "
                 f"{sum(extent.length for extent in extents)} bytes are needed.",
@@ -107,7 +121,23 @@ def _removed_on_failure(path: Path) -> Iterator[None]:
         raise
 
 
-def _copy_extent(stream: BinaryIO, extent: Extent, out: BinaryIO, what: str) -> Iterator[int]:
+def _copy(
+    stream: BinaryIO,
+    extents: Iterable[Extent],
+    out: FileIO,
+    what: str,
+    progress: ProgressCallback,
+) -> None:
+    """Add extents at the position of ``out``, which then ends with them."""
+    done = 0
+    for extent in extents:
+        for count in _copy_extent(stream, extent, out, what):
+            done += count
+            progress(done)
+    out.truncate()
+
+
+def _copy_extent(stream: BinaryIO, extent: Extent, out: FileIO, what: str) -> Iterator[int]:
     """Copy one extent in blocks; yields the size of each."""
     if extent.offset is None:
         out.seek(extent.length, os.SEEK_CUR)
@@ -122,15 +152,10 @@ def _copy_extent(stream: BinaryIO, extent: Extent, out: BinaryIO, what: str) -> 
         yield count
 
 
-def _copy_block(stream: BinaryIO, position: int, count: int, out: BinaryIO) -> int:
-    # copy_file_range(2) shares the blocks on XFS and Btrfs where they are aligned and
-    # saves the way through user space elsewhere; Linux only.
-    copy_file_range = getattr(os, "copy_file_range", None)
-    if copy_file_range is not None:
-        # Some kernels return 0 on network file systems although there is more to read.
-        with suppress(_Unsupported):
-            if copied := _in_kernel(copy_file_range, stream, position, count, out):
-                return copied
+def _copy_block(stream: BinaryIO, position: int, count: int, out: FileIO) -> int:
+    # Some kernels return 0 on network file systems although there is more to read.
+    if copied := _copy_in_kernel(stream, position, count, out):
+        return copied
     stream.seek(position)
     data = stream.read(min(count, _BUFFER))
     view = memoryview(data)
@@ -139,16 +164,14 @@ def _copy_block(stream: BinaryIO, position: int, count: int, out: BinaryIO) -> i
     return len(data)
 
 
-class _Unsupported(Exception):
-    """These two files cannot be copied between inside the kernel."""
-
-
-def _in_kernel(
-    copy_file_range: Callable[..., int], stream: BinaryIO, position: int, count: int, out: BinaryIO
-) -> int:
+def _copy_in_kernel(stream: BinaryIO, position: int, count: int, out: FileIO) -> int:
+    """Bytes copied by copy_file_range(2), which only Linux has; 0 when that is not possible."""
+    copy_file_range: Callable[..., int] | None = getattr(os, "copy_file_range", None)
+    if copy_file_range is None:
+        return 0
     try:
         return copy_file_range(stream.fileno(), out.fileno(), count, offset_src=position)
     except OSError as error:
         if error.errno in _NO_FAST_COPY:
-            raise _Unsupported from error
+            return 0
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import time
 import zipfile
@@ -17,6 +16,7 @@ import requests
 import urllib3
 
 from winimagetools import log
+from winimagetools.disk_space import is_disk_full
 from winimagetools.download_cache import Entry, Partial, Validators, default_cache, sha256_of
 from winimagetools.errors import ChecksumError, DiskFullError, DownloadError, RequestError
 from winimagetools.retry import execute_retry
@@ -401,7 +401,7 @@ def _cache_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        if is_disk_full(error):
             raise DiskFullError(
                 f"There is no room for downloads in {folder.parent}.",
                 "Free some space, or set XDG_CACHE_HOME to another folder.",

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from winimagetools.copying import (
-    Extent,
     ProgressCallback,
     copy_extents,
     cut_short,
@@ -23,6 +22,7 @@ from winimagetools.copying import (
 )
 from winimagetools.errors import MediaError
 from winimagetools.iso_volume import has_iso_signature, read_volume
+from winimagetools.sparse import Extent
 
 
 class MediaTree(Protocol):

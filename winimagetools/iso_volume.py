@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 import pycdlib
 
-from winimagetools.copying import Extent
 from winimagetools.errors import MediaError
+from winimagetools.sparse import Extent
 
 SECTOR = 2048
 _VOLUME_DESCRIPTOR = 16 * SECTOR

@@ -7,58 +7,19 @@ by a build that was killed: it is emptied and used again.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from winimagetools import log
-from winimagetools.errors import CommandError, DiskFullError, RequestError
+from winimagetools.errors import RequestError
 
 _LOCK_NAME = "lock"
 _LOCK_OFFSET = 1 << 20
 """Windows forbids others to read a locked range: lock beyond the process number."""
-_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-_NO_ROOM_TEXTS = ("no space left on device", "disk quota exceeded", "not enough space on the disk")
-
-
-def free_bytes(path: Path) -> int:
-    """Bytes an ordinary user can still write to the file system of ``path``.
-
-    Args:
-        path: a file or folder; it need not exist yet, then the nearest folder above counts.
-    """
-    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    return shutil.disk_usage(existing).free
-
-
-@contextmanager
-def disk_full_named(path: Path) -> Iterator[None]:
-    """Turn "no space left" of this process or of a program it runs into DiskFullError.
-
-    Args:
-        path: the file being written, for the message.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise _disk_full(path) from error
-        raise
-    except CommandError as error:
-        if any(text in error.output.lower() for text in _NO_ROOM_TEXTS):
-            raise _disk_full(path) from error
-        raise
-
-
-def _disk_full(path: Path) -> DiskFullError:
-    return DiskFullError(
-        f"There is no room left in {path.parent} for {path.name}.",
-        "Free some space there, or let image_path name another file system.",
-    )
 
 
 class BuildFolder:

@@ -21,12 +21,11 @@ from typing import IO, BinaryIO, Protocol, TypeVar, cast
 
 import pyzipper
 
-from winimagetools import log
+from winimagetools import log, sparse
+from winimagetools.disk_space import room_for
 from winimagetools.errors import MediaError, RequestError
-from winimagetools.host import sparse
 from winimagetools.host.deflate import ParallelDeflate
 from winimagetools.host.zip_writer import ZipLayer
-from winimagetools.workdir import disk_full_named
 
 _Member = TypeVar("_Member")
 
@@ -253,7 +252,7 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
             f"{path} exists already and would be overwritten.", "Move it away or delete it."
         ) from error
     try:
-        with file, disk_full_named(path):
+        with file, room_for(path):
             yield file
     except BaseException:
         path.unlink(missing_ok=True)

@@ -18,12 +18,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from winimagetools import log
+from winimagetools import log, sparse
+from winimagetools.copying import copy_file
+from winimagetools.disk_space import room_for
 from winimagetools.errors import CommandError, MediaError
-from winimagetools.host import archive, sparse
+from winimagetools.host import archive
 from winimagetools.model import DiskFormat
 from winimagetools.run import Tool, follow, run
-from winimagetools.workdir import BuildFolder, disk_full_named
+from winimagetools.workdir import BuildFolder
 
 QEMU_IMG = Tool("qemu-img", "qemu-utils", "convert disk images between containers")
 _ATTEMPTS = 4
@@ -120,7 +122,7 @@ class ImageFiles:
         arguments = convert_arguments(source, destination, disk_format, compress)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with disk_full_named(destination):
+                with room_for(destination):
                     _convert_once(arguments, source)
                 return
             except CommandError as error:
@@ -214,8 +216,8 @@ def _copy_across(source: Path, destination: Path) -> None:
     beside = destination.with_name(f".{destination.name}.part")
     beside.unlink(missing_ok=True)
     try:
-        with disk_full_named(destination):
-            sparse.copy(source, beside)
+        with room_for(destination):
+            copy_file(source, beside)
         _flush(beside)
         beside.replace(destination)
     except BaseException:

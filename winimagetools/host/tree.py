@@ -7,7 +7,6 @@ never leaves the tree: no ``..``, no drive letters, no links that lead outside.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import stat
@@ -16,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from winimagetools.errors import BuildError, DiskFullError
+from winimagetools.disk_space import room_for
+from winimagetools.errors import BuildError
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _FORBIDDEN = frozenset('<>:"|?*') | {chr(code) for code in range(32)}
 
 
@@ -122,19 +121,6 @@ def source_is_dir(path: Path) -> bool:
     if stat.S_ISREG(mode):
         return False
     raise BuildError(f"{path} is neither a file nor a folder and cannot be copied.")
-
-
-@contextmanager
-def room_for(path: Path) -> Iterator[None]:
-    """Turn "no space left" while writing ``path`` into a DiskFullError."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise DiskFullError(
-            f"There is no room left to write {path}.", "Free some space on its file system."
-        ) from error
 
 
 def copy_data(source: Path, destination: Path) -> None:

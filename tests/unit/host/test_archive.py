@@ -14,8 +14,9 @@ import pyzipper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from winimagetools import sparse
 from winimagetools.errors import MediaError, RequestError
-from winimagetools.host import archive, sparse
+from winimagetools.host import archive
 
 PASSWORD = "correct horse ü"
 _NOISE = random.Random(2).randbytes(100_000)

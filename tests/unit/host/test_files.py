@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from winimagetools import log
+from winimagetools import log, sparse
 from winimagetools.errors import CommandError, DiskFullError
-from winimagetools.host import files, sparse
+from winimagetools.host import files
 from winimagetools.host.files import ImageFiles, convert_arguments, percent_of, sha256_of
 from winimagetools.model import DiskFormat
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.folder_layer import read_files, write_files
 from winimagetools.errors import BuildError, DiskFullError
 from winimagetools.host.base import WindowsTree
-from winimagetools.host.tree import MountedTree, fold, room_for, split_path, walk_source
+from winimagetools.host.tree import MountedTree, fold, split_path, walk_source
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and names Windows lacks")
 
@@ -211,9 +211,22 @@ def test_sources_windows_cannot_hold_are_refused(tmp_path: Path) -> None:
         list(walk_source(pipe))
 
 
-def test_a_full_host_is_told_as_such(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(errno.ENOSPC, "full"), DiskFullError),
+        (PermissionError(errno.EACCES, "no"), PermissionError),
+    ],
+)
+def test_a_full_host_is_told_as_such(
+    root: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, kind: type[Exception]
+) -> None:
     """ENOSPC becomes a DiskFullError that names the file; other errors stay."""
-    with pytest.raises(DiskFullError, match=r"hive"), room_for(tmp_path / "hive"):
-        raise OSError(errno.ENOSPC, "full")
-    with pytest.raises(PermissionError), room_for(tmp_path / "hive"):
-        raise PermissionError(errno.EACCES, "no")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(kind) as caught:
+        MountedTree(root).write_bytes("Windows/hive", b"")
+    assert kind is not DiskFullError or "hive" in str(caught.value)

@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.copying import copy_file
+from winimagetools.disk_space import room_for
 from winimagetools.errors import BuildError, HostError, RequestError
-from winimagetools.host import sparse
 from winimagetools.host.base import Disk
 from winimagetools.host.linux import grub, volume
 from winimagetools.host.linux.apply import extract_volume
@@ -29,7 +30,6 @@ from winimagetools.partitions import (
     table_differences,
 )
 from winimagetools.run import Tool, run
-from winimagetools.workdir import disk_full_named
 
 SFDISK = Tool("sfdisk", "fdisk", "write the partition table")
 Extract = Callable[[LinuxDisk, Path], None]
@@ -82,7 +82,7 @@ class LinuxDisks:
             raise BuildError(f"{disk.path} was not made here, so it cannot be finished.")
         windows = disk.plan.windows
         filling, raw = disk.work / "windows.ntfs", disk.work / "disk.raw"
-        with disk_full_named(disk.path):
+        with room_for(disk.path):
             volume.format_volume(filling, windows.start, windows.size)
             self._extract(disk, filling)
             with log.step("Joining volume and disk"):
@@ -100,8 +100,8 @@ class LinuxDisks:
         raise _not_yet(f"Opening the existing disk image {path}")
 
     def copy(self, source: Path, destination: Path) -> None:
-        with disk_full_named(destination):
-            sparse.copy(source, destination)
+        with room_for(destination):
+            copy_file(source, destination)
 
     def resize(self, path: Path, size: int) -> None:
         raise _not_yet(f"Resizing {path}")

@@ -12,7 +12,6 @@ until :meth:`Hivex.close`.
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
@@ -21,6 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from winimagetools.disk_space import is_disk_full
 from winimagetools.errors import BuildError, DiskFullError, ToolMissingError
 
 LIBRARY = "libhivex.so.0"
@@ -210,7 +210,7 @@ class Hivex:
     def _error(self, what: str) -> BuildError:
         number = ctypes.get_errno()
         reason = f" ({os.strerror(number)})" if number else ""
-        kind = DiskFullError if number == errno.ENOSPC else BuildError
+        kind = DiskFullError if is_disk_full(OSError(number, reason)) else BuildError
         return kind(
             f"The registry hive {self._path} {what}{reason}.",
             "Use an undamaged image, and check that there is room on the disk.",

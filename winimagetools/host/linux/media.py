@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from winimagetools import log
+from winimagetools.disk_space import free_bytes
 from winimagetools.errors import DiskFullError
 from winimagetools.host.base import SourceTree
 from winimagetools.host.locate import locate_media
@@ -102,7 +103,7 @@ def _copy_out(tree: MediaTree, parts: int, folder: Path) -> Path:
     names = part_names(PurePosixPath(first).name, parts)
     sources = [str(PurePosixPath(first).with_name(name)) for name in names]
     total = sum(tree.size(source) for source in sources)
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if free < total:
         raise DiskFullError(
             f"{names[0]} has to be copied out of {tree.name}, which needs {log.size(total)}, but "

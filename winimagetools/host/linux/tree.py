@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from winimagetools.disk_space import room_for
 from winimagetools.errors import BuildError
 from winimagetools.host.tree import (
     copy_data,
     fold,
     names_in,
-    room_for,
     source_is_dir,
     split_file,
     split_path,

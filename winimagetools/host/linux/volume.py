@@ -13,8 +13,8 @@ import re
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.copying import copy_file
 from winimagetools.errors import BuildError
-from winimagetools.host import sparse
 from winimagetools.partitions import SECTOR
 from winimagetools.run import Tool, run
 
@@ -88,7 +88,7 @@ def put_room_in_front(volume: Path, disk: Path, room: int) -> None:
         volume.rename(disk)
         return
     with log.Progress("Copying the Windows volume", volume.stat().st_size) as progress:
-        sparse.copy(volume, disk, offset=room, on_progress=progress.update)
+        copy_file(volume, disk, offset=room, on_progress=progress.update)
     volume.unlink()
 
 

@@ -11,7 +11,6 @@ import ctypes
 import errno
 import os
 import re
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools import log
+from winimagetools.disk_space import free_bytes
 from winimagetools.errors import BuildError, DiskFullError, HostError, MediaError, WinImageError
 from winimagetools.host.linux import libwim
 from winimagetools.host.linux.libwim import WimCode
@@ -383,8 +383,7 @@ class Wim:
             return error
         if target is None:
             return MediaError(f"{self.path} cannot be used: {text}.")
-        free = shutil.disk_usage(target if target.is_dir() else target.parent).free
-        return write_error(text, target, free, volume=volume)
+        return write_error(text, target, free_bytes(target), volume=volume)
 
 
 class WimLayer:

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from winimagetools.host import sparse
+from winimagetools import sparse
 
 KIB64 = 64 * 1024
 
@@ -47,16 +45,16 @@ def test_read_gives_all_bytes_and_does_not_read_holes(tmp_path: Path) -> None:
 def test_a_system_without_holes_reads_everything_as_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Windows has no SEEK_DATA: one segment."""
+    """Windows has no SEEK_DATA: one extent."""
     monkeypatch.delattr(os, "SEEK_DATA", raising=False)
     monkeypatch.delattr(os, "SEEK_HOLE", raising=False)
     content = _with_hole(tmp_path / "file")
     with (tmp_path / "file").open("rb") as file:
-        assert list(sparse.segments(file.fileno())) == [sparse.Segment(0, len(content), True)]
+        assert list(sparse.extents(file.fileno())) == [sparse.Extent(0, len(content))]
     assert _joined(tmp_path / "file") == (content, 0)
 
 
-def test_an_empty_file_has_no_segments(tmp_path: Path) -> None:
+def test_an_empty_file_has_no_extents(tmp_path: Path) -> None:
     """Nothing in, nothing out."""
     (tmp_path / "file").touch()
     assert _joined(tmp_path / "file") == (b"", 0)
@@ -97,45 +95,3 @@ def test_written_zeros_take_no_room(tmp_path: Path) -> None:
         writer.close()
     assert path.stat().st_size == 16 * sparse.CHUNK
     assert getattr(path.stat(), "st_blocks", 0) * 512 < sparse.CHUNK
-
-
-@pytest.mark.parametrize("offset", [0, 4096, 1000])
-@pytest.mark.parametrize("kernel", ["copies", "refuses"])
-def test_copy_moves_the_content_by_the_offset(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int, kernel: str
-) -> None:
-    """With and without the help of the kernel; the room in front reads as zeros."""
-
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
-
-    if kernel == "refuses":
-        monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
-    content = _with_hole(tmp_path / "source")
-    reached: list[int] = []
-    sparse.copy(tmp_path / "source", tmp_path / "copy", offset=offset, on_progress=reached.append)
-    assert (tmp_path / "copy").read_bytes() == bytes(offset) + content
-    assert reached == sorted(reached)
-    assert 4 * sparse.CHUNK < reached[-1] <= len(content)
-    assert getattr((tmp_path / "copy").stat(), "st_blocks", 0) * 512 < 4 * sparse.CHUNK
-
-
-def test_copy_never_overwrites(tmp_path: Path) -> None:
-    """A destination that exists stays as it is."""
-    (tmp_path / "source").write_bytes(b"new")
-    (tmp_path / "copy").write_bytes(b"old")
-    with pytest.raises(FileExistsError):
-        sparse.copy(tmp_path / "source", tmp_path / "copy")
-    assert (tmp_path / "copy").read_bytes() == b"old"
-
-
-def test_copy_reports_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only "cannot share" makes it copy by hand; any other error is passed on."""
-
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
-    (tmp_path / "source").write_bytes(b"new")
-    with pytest.raises(OSError, match="No space left"):
-        sparse.copy(tmp_path / "source", tmp_path / "copy")

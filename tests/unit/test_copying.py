@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from winimagetools.copying import copy_file
+from winimagetools.sparse import CHUNK
+
+
+def _with_hole(path: Path) -> bytes:
+    """A file with data, a hole of 4 MiB, data and a hole at its end."""
+    content = b"first" + bytes(4 * CHUNK - 5) + b"last" + bytes(CHUNK)
+    with path.open("wb") as file:
+        file.write(b"first")
+        file.seek(4 * CHUNK)
+        file.write(b"last")
+        file.truncate(len(content))
+    return content
+
+
+@pytest.mark.parametrize("offset", [0, 4096, 1000])
+@pytest.mark.parametrize("kernel", ["copies", "refuses"])
+def test_copy_moves_the_content_by_the_offset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int, kernel: str
+) -> None:
+    """With and without the help of the kernel; the room in front reads as zeros."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    if kernel == "refuses":
+        monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+    content = _with_hole(tmp_path / "source")
+    reached: list[int] = []
+    copy_file(tmp_path / "source", tmp_path / "copy", offset=offset, on_progress=reached.append)
+    assert (tmp_path / "copy").read_bytes() == bytes(offset) + content
+    assert reached == sorted(reached)
+    assert 4 * CHUNK < reached[-1] <= len(content)
+    assert getattr((tmp_path / "copy").stat(), "st_blocks", 0) * 512 < 4 * CHUNK
+
+
+def test_copy_never_overwrites(tmp_path: Path) -> None:
+    """A destination that exists stays as it is."""
+    (tmp_path / "source").write_bytes(b"new")
+    (tmp_path / "copy").write_bytes(b"old")
+    with pytest.raises(FileExistsError):
+        copy_file(tmp_path / "source", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"old"
+
+
+def test_copy_reports_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only "cannot share" makes it copy by hand; any other error is passed on."""
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
+    (tmp_path / "source").write_bytes(b"new")
+    with pytest.raises(OSError, match="No space left"):
+        copy_file(tmp_path / "source", tmp_path / "copy")

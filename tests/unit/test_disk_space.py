@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from winimagetools.disk_space import free_bytes, room_for
+from winimagetools.errors import CommandError, DiskFullError
+
+
+def test_a_full_disk_is_named_whoever_found_it(tmp_path: Path) -> None:
+    """ENOSPC of this process and of another program both become DiskFullError."""
+    full = OSError(errno.ENOSPC, "No space left on device")
+    said = CommandError("qemu-img", 1, "error while writing: No space left on device")
+    for cause in (full, said):
+        with (
+            pytest.raises(DiskFullError, match=r"no room left in .* for a\.raw"),
+            room_for(tmp_path / "a.raw"),
+        ):
+            raise cause
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EIO, "Input/output error"), CommandError("qemu-img", 1, "oops")]
+)
+def test_other_errors_pass_unchanged(tmp_path: Path, error: Exception) -> None:
+    """Only a full disk is translated."""
+    with pytest.raises(type(error)) as caught, room_for(tmp_path):
+        raise error
+    assert caught.value is error
+
+
+def test_free_bytes_of_a_path_that_does_not_exist_yet(tmp_path: Path) -> None:
+    """The nearest folder above counts."""
+    assert free_bytes(tmp_path / "no" / "such" / "file") > 0

@@ -1,0 +1,46 @@
+"""No room left on a file system: how much there is, what "full" looks like, how it is told."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from winimagetools.errors import CommandError, DiskFullError
+
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_FULL_TEXTS = ("no space left on device", "disk quota exceeded", "not enough space on the disk")
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes an ordinary user can still write to the file system of ``path``.
+
+    Args:
+        path: a file or folder; it need not exist yet, then the nearest folder above counts.
+    """
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    return shutil.disk_usage(existing).free
+
+
+def is_disk_full(error: OSError | CommandError) -> bool:
+    """Whether this is "no space left" of this process or of a program it ran."""
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return any(text in error.output.lower() for text in _FULL_TEXTS)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Turn "no space left" while ``path`` is written into a DiskFullError that names it."""
+    try:
+        yield
+    except (OSError, CommandError) as error:
+        if not is_disk_full(error):
+            raise
+        raise DiskFullError(
+            f"There is no room left in {path.parent} for {path.name}.",
+            "Free some space there; image_path says where an image is made, disk_size how large "
+            "its disk is.",
+        ) from error
