@@ -96,6 +96,12 @@ def _workflow_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _golden_arguments(parser: argparse.ArgumentParser) -> None:
+    """No dry run: which drivers fit depends on the Windows inside the golden image."""
+    _settings_arguments(parser)
+    parser.set_defaults(dry_run=False)
+
+
 def _show_config_arguments(parser: argparse.ArgumentParser) -> None:
     _settings_arguments(parser)
     parser.add_argument(
@@ -199,7 +205,7 @@ COMMANDS: tuple[Command, ...] = (
         "New-WindowsFromGoldenImage",
         _CONFIG,
         "make an image from a copy of a golden one",
-        _workflow_arguments,
+        _golden_arguments,
         commands.golden_image,
     ),
     Command(

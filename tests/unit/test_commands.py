@@ -66,6 +66,14 @@ def test_options_after_the_powershell_spelling() -> None:
     assert (arguments.overrides, arguments.dry_run) == (["vm.cpu_count=4"], True)
 
 
+def test_a_golden_image_has_no_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """What would be done depends on what is in the golden image, so it is not offered."""
+    with pytest.raises(SystemExit):
+        cli.build_parser().parse_args(["golden-image", "config.ini", "--dry-run"])
+    assert "unrecognized arguments: --dry-run" in capsys.readouterr().err
+    assert cli.build_parser().parse_args(["golden-image", "config.ini"]).dry_run is False
+
+
 def test_show_config_json(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """JSON has every option with its type, passwords as they are, in plain ASCII."""
     assert cli.main(["show-config", str(config_file), "--json", "--set", "vm.cpu_count=8"]) == 0

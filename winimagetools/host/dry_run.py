@@ -215,7 +215,8 @@ class _Vm(_Part):
 class _Files(_Part):
     @contextmanager
     def build_folder(self, image_path: Path) -> Iterator[Path]:
-        yield image_path.parent
+        with tempfile.TemporaryDirectory(prefix="winimagetools-") as folder:
+            yield Path(folder)
 
     def convert(
         self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
@@ -237,7 +238,7 @@ class _Files(_Part):
         return {"vhd": "vpc", "img": "raw"}.get(path.suffix[1:], path.suffix[1:])
 
     def publish(self, source: Path, destination: Path) -> None:
-        self.say(f"rename {source.name} to {destination.name}")
+        self.say(f"put {source.name} in place as {destination.name}")
 
     def remove(self, path: Path) -> None:
         self.say(f"remove {path.name}")
