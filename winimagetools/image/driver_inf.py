@@ -1,6 +1,6 @@
 r"""What an INF says of a driver: identity, devices, services and files.
 
-Built on the syntax of :mod:`winimagetools.image.inf`. Everything is read for one Windows
+Built on the syntax of :mod:`winimagetools.inf`. Everything is read for one Windows
 (:class:`Target`), the way its own installer would pick the sections.
 """
 
@@ -14,9 +14,9 @@ from pathlib import PureWindowsPath
 
 from winimagetools.errors import MediaError
 from winimagetools.host.base import RegistryValue
-from winimagetools.image.inf import Inf, InfLine, parse_inf
 from winimagetools.image.inf_registry import read_addreg
 from winimagetools.image.inf_target import Target, choose_models, choose_section
+from winimagetools.inf import Inf, InfLine, parse_inf
 
 _DATE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})")
 _DIRID = re.compile(r"%?(\d+)%?")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from winimagetools.errors import MediaError
 from winimagetools.host.base import RegistryValue
-from winimagetools.image.inf import InfLine
+from winimagetools.inf import InfLine
 
 _DELETES = 0x0004
 _ONLY_IF_THERE = 0x0020

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from winimagetools.errors import MediaError
 from winimagetools.host.base import RegistryValue
-from winimagetools.image.inf import InfLine
 from winimagetools.image.inf_registry import read_addreg
+from winimagetools.inf import InfLine
 
 
 def line(*fields: str) -> InfLine:

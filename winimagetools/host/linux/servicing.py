@@ -9,7 +9,6 @@ the guest runs before the user's hooks.
 
 from __future__ import annotations
 
-import codecs
 import re
 import tempfile
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.registry import apply_edits
 from winimagetools.host.linux.wimlib import Wim, WimLayer
+from winimagetools.inf import parse_inf
 from winimagetools.model import WimImage, WindowsVersion
 
 __all__ = ["DRIVERS_FOLDER", "SERVICING_FOLDER", "LinuxServicing", "extract_volume"]
@@ -168,7 +168,7 @@ class LinuxServicing:
     def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
         r"""Third-party drivers of the image: what is in ``Windows\INF`` as ``oem*.inf``."""
         return [
-            InstalledDriver(name, inf_provider(disk.tree.read_bytes(rf"Windows\INF\{name}")))
+            InstalledDriver(name, _provider(disk.tree.read_bytes(rf"Windows\INF\{name}"), name))
             for name in disk.tree.list_dir(r"Windows\INF")
             if _PUBLISHED.fullmatch(name)
         ]
@@ -181,27 +181,6 @@ class LinuxServicing:
         script = guest_script.servicing_script(steps)
         tree.write_bytes(record, guest_script.steps_to_json(steps))
         tree.write_bytes(rf"{SERVICING_FOLDER}\Servicing.cmd", script)
-
-
-def inf_provider(data: bytes) -> str:
-    """The ``Provider`` an INF file names, with its string token resolved; empty without one."""
-    text = decode_inf(data)
-    found = re.search(r"(?im)^\s*Provider\s*=\s*(.+?)\s*(?:;.*)?$", text)
-    provider = found[1].strip('"') if found is not None else ""
-    if provider.startswith("%") and provider.endswith("%"):
-        token = re.escape(provider.strip("%"))
-        found = re.search(rf'(?im)^\s*"?{token}"?\s*=\s*"?(.*?)"?\s*(?:;.*)?$', text)
-        provider = found[1] if found is not None else provider
-    return provider
-
-
-def decode_inf(data: bytes) -> str:
-    """Text of an INF: UTF-16 or UTF-8 with a mark, else the Western code page."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", errors="replace")
-    if data.startswith(codecs.BOM_UTF8):
-        return data.decode("utf-8-sig", errors="replace")
-    return data.decode("cp1252", errors="replace")
 
 
 def package_files(package: DriverPackage) -> list[tuple[str, str]]:
@@ -261,3 +240,12 @@ def _version(disk: Disk) -> WindowsVersion | None:
 
 def _safe(name: str, otherwise: str) -> str:
     return name if _SAFE_NAME.fullmatch(name) else otherwise
+
+
+def _provider(data: bytes, name: str) -> str:
+    """The ``Provider`` an INF file names; empty when it cannot be read."""
+    try:
+        return parse_inf(data, name).value("Version", "Provider")
+    except MediaError as error:
+        log.warning(str(error))
+        return ""

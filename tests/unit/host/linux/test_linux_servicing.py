@@ -19,7 +19,6 @@ from winimagetools.host.linux.guest_script import driver_script, servicing_scrip
 from winimagetools.host.linux.servicing import (
     LinuxServicing,
     extract_volume,
-    inf_provider,
     package_files,
     package_names,
 )
@@ -224,25 +223,34 @@ def test_clean_up_depends_on_the_version(
 @pytest.mark.parametrize(
     ("text", "provider"),
     [
-        ('[Version]\r\nProvider="Red Hat, Inc." ; who\r\n', "Red Hat, Inc."),
-        ('[Version]\r\nProvider=%VENDOR%\r\n[Strings]\r\nVendor = "Red Hat"\r\n', "Red Hat"),
-        ("[Version]\r\n provider = Me\r\n", "Me"),
-        ("[Version]\r\nProvider=%GONE%\r\n", "%GONE%"),
-        ("[Version]\r\n", ""),
+        ('[Version]\r\nSignature=x\r\nProvider="Red Hat, Inc." ; who\r\n', "Red Hat, Inc."),
+        (
+            '[Version]\r\nSignature=x\r\nProvider=%VENDOR%\r\n[Strings]\r\nVendor = "Red Hat"\r\n',
+            "Red Hat",
+        ),
+        ("[Version]\r\nSignature=x\r\n provider = Me\r\n", "Me"),
+        ("[Version]\r\nSignature=x\r\nProvider=%GONE%\r\n", "%GONE%"),
+        ("[Version]\r\nSignature=x\r\n", ""),
+        ("no INF at all", ""),
     ],
 )
-def test_reads_the_provider_of_an_inf(text: str, provider: str) -> None:
+def test_reads_the_provider_of_an_inf(disk: LinuxDisk, text: str, provider: str) -> None:
     """With or without quotes and string tokens, in any encoding INF files have."""
     for encoding in ("utf-16", "utf-8-sig", "cp1252"):
-        assert inf_provider(text.encode(encoding)) == provider
+        disk.tree.write_bytes(r"Windows\INF\oem0.inf", text.encode(encoding))
+        assert LinuxServicing().list_drivers(disk) == [InstalledDriver("oem0.inf", provider)]
+
+
+def _inf(provider: str) -> bytes:
+    return f'[Version]\r\nSignature="$Windows NT$"\r\nProvider="{provider}"\r\n'.encode()
 
 
 def test_lists_third_party_drivers(disk: LinuxDisk) -> None:
     """Those published as oemN.inf; what came with Windows does not count."""
-    disk.tree.write_bytes(r"Windows\INF\oem3.inf", b'Provider="A"')
-    disk.tree.write_bytes(r"Windows\INF\OEM12.INF", b'Provider="B"')
+    disk.tree.write_bytes(r"Windows\INF\oem3.inf", _inf("A"))
+    disk.tree.write_bytes(r"Windows\INF\OEM12.INF", _inf("B"))
     disk.tree.write_bytes(r"Windows\INF\oem3.PNF", b"")
-    disk.tree.write_bytes(r"Windows\INF\disk.inf", b'Provider="Microsoft"')
+    disk.tree.write_bytes(r"Windows\INF\disk.inf", _inf("Microsoft"))
     assert LinuxServicing().list_drivers(disk) == [
         InstalledDriver("OEM12.INF", "B"),
         InstalledDriver("oem3.inf", "A"),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winimagetools.errors import MediaError
-from winimagetools.image.inf import MAX_SIZE, Inf, decode, parse_inf
+from winimagetools.inf import MAX_SIZE, Inf, decode, parse_inf
 
 HEAD = '[Version]\r\nSignature="$Windows NT$"\r\n'
 
