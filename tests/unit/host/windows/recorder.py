@@ -35,7 +35,7 @@ class Recorder:
         fail: Callable[[list[str]], bool] = lambda _: False,
         outputs: Mapping[str, str] | None = None,
     ) -> None:
-        self.calls: list[list[str] | tuple[str, dict[str, Any]]] = []
+        self.calls: list[Any] = []
         self._answers = dict(answers or {})
         self._fail = fail
         self._outputs = dict(outputs or {})

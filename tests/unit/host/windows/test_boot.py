@@ -62,7 +62,7 @@ def test_bios(tmp_path: Path) -> None:
 
 
 def test_before_windows_8_there_is_no_firmware_option(tmp_path: Path) -> None:
-    """bcdboot of Windows 7 does not know ``/f``."""
+    """The bcdboot of Windows 7 does not know ``/f``."""
     recorder = Recorder()
     WindowsBoot(recorder).create_boot_config(
         make_disk(tmp_path, DiskLayout.BIOS), image("6.1.7601")
