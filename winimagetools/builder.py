@@ -113,7 +113,12 @@ FREE_SPACE = 500 * MIB
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a workflow delivered; ``size`` in bytes as stored, ``sha256`` in hexadecimal."""
+    """What a workflow delivered.
+
+    Args:
+        size: bytes as stored.
+        sha256: in hexadecimal; empty when it was not asked for.
+    """
 
     path: Path
     description: str
@@ -132,6 +137,7 @@ class WorkflowFunction(Protocol):
         overrides: Sequence[str] = (),
         strict: bool = False,
         host: Host | None = None,
+        checksum: bool = True,
     ) -> BuildReport: ...
 
 
@@ -141,6 +147,7 @@ def new_windows_cloud_image(
     overrides: Sequence[str] = (),
     strict: bool = False,
     host: Host | None = None,
+    checksum: bool = True,
 ) -> BuildReport:
     """Make an image from an installation medium, offline.
 
@@ -152,6 +159,7 @@ def new_windows_cloud_image(
         overrides: ``section.key=value`` texts that win over the file.
         strict: refuse what otherwise only is warned about.
         host: the machine to work on; this one by default.
+        checksum: compute the SHA-256 of the image, for which all of it is read.
 
     Raises:
         ConfigurationError, MediaError: nothing was started.
@@ -160,7 +168,9 @@ def new_windows_cloud_image(
 
     Port of ``New-WindowsCloudImage``.
     """
-    return _workflow(Workflow.CLOUD, _cloud_image, config_file_path, overrides, strict, host)
+    return _workflow(
+        Workflow.CLOUD, _cloud_image, config_file_path, overrides, strict, host, checksum
+    )
 
 
 def new_windows_online_image(
@@ -169,6 +179,7 @@ def new_windows_online_image(
     overrides: Sequence[str] = (),
     strict: bool = False,
     host: Host | None = None,
+    checksum: bool = True,
 ) -> BuildReport:
     """Make an image from an installation medium and finish it in a virtual machine.
 
@@ -177,7 +188,9 @@ def new_windows_online_image(
 
     Port of ``New-WindowsOnlineImage``.
     """
-    return _workflow(Workflow.ONLINE, _online_image, config_file_path, overrides, strict, host)
+    return _workflow(
+        Workflow.ONLINE, _online_image, config_file_path, overrides, strict, host, checksum
+    )
 
 
 def new_windows_from_golden_image(
@@ -186,6 +199,7 @@ def new_windows_from_golden_image(
     overrides: Sequence[str] = (),
     strict: bool = False,
     host: Host | None = None,
+    checksum: bool = True,
 ) -> BuildReport:
     """Make an image from a golden one, which is copied and never touched itself.
 
@@ -193,7 +207,9 @@ def new_windows_from_golden_image(
 
     Port of ``New-WindowsFromGoldenImage``.
     """
-    return _workflow(Workflow.GOLDEN, _golden_image, config_file_path, overrides, strict, host)
+    return _workflow(
+        Workflow.GOLDEN, _golden_image, config_file_path, overrides, strict, host, checksum
+    )
 
 
 def test_offline_windows_image(
@@ -247,6 +263,7 @@ def _workflow(
     overrides: Sequence[str],
     strict: bool,
     host: Host | None,
+    checksum: bool,
 ) -> BuildReport:
     """What all workflows share: read, refuse, work in a private folder, report."""
     log.take_steps()
@@ -256,8 +273,7 @@ def _workflow(
     log.info(f"{request.output.path} will be {request.output.describe()}")
     with host.files.build_folder(request.output.path) as folder:
         image = make(host, request, folder)
-        with log.step("Compute the checksum"):
-            size, sha256 = host.files.measure(image)
+        size, sha256 = host.files.measure(image, checksum)
         host.files.publish(image, request.output.path)
     return BuildReport(
         path=request.output.path,
@@ -270,13 +286,13 @@ def _workflow(
 
 def _cloud_image(host: Host, request: Request, folder: Path) -> Path:
     disk = _offline_disk(host, request, folder)
-    return _package(host, disk, host.disks.work_format, request.output)
+    return _package(host, disk, request.output)
 
 
 def _online_image(host: Host, request: Request, folder: Path) -> Path:
     disk = _offline_disk(host, request, folder)
     _first_boot(host, request, disk, "WindowsOnlineImage-Sysprep")
-    return _package(host, disk, host.disks.work_format, request.output)
+    return _package(host, disk, request.output)
 
 
 def _golden_image(host: Host, request: Request, folder: Path) -> Path:
@@ -295,7 +311,7 @@ def _golden_image(host: Host, request: Request, folder: Path) -> Path:
         with log.step("Prepare what goes into the image"):
             contents.put_resources(host, disk.tree, request, info.architecture)
     _first_boot(host, request, disk_path, "WindowsGoldImage-Sysprep")
-    return _package(host, disk_path, made_as, request.output)
+    return _package(host, disk_path, request.output)
 
 
 def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
@@ -333,7 +349,7 @@ def _first_boot(host: Host, request: Request, disk: Path, name: str) -> None:
         host.disks.optimize(disk)
 
 
-def _package(host: Host, disk: Path, made_as: DiskFormat, output: Output) -> Path:
+def _package(host: Host, disk: Path, output: Output) -> Path:
     """Convert and wrap the disk; the result still lies in the private folder of the build."""
     image = disk.with_name(output.disk_name(output.disk_format))
     if image != disk:

@@ -91,14 +91,25 @@ def _settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _workflow_arguments(parser: argparse.ArgumentParser) -> None:
     _settings_arguments(parser)
+    _checksum_argument(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="list what would be done, and do nothing"
+    )
+
+
+def _checksum_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-checksum",
+        dest="checksum",
+        action="store_false",
+        help="leave out the SHA-256, for which the whole image has to be read",
     )
 
 
 def _golden_arguments(parser: argparse.ArgumentParser) -> None:
     """No dry run: which drivers fit depends on the Windows inside the golden image."""
     _settings_arguments(parser)
+    _checksum_argument(parser)
     parser.set_defaults(dry_run=False)
 
 

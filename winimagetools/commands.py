@@ -14,7 +14,7 @@ from winimagetools.declaration import parse_size
 from winimagetools.errors import RequestError
 from winimagetools.host import attached_volume, describe_hosts, select_host
 from winimagetools.host.base import Host, ImageInfo
-from winimagetools.host.dry_run import dry_run_host
+from winimagetools.host.dry_run import dry_run_of
 from winimagetools.model import Architecture, WimImage, WindowsVersion
 from winimagetools.options import OPTIONS, WindowsImageConfig
 from winimagetools.powershell_modules import write_powershell_modules
@@ -166,13 +166,13 @@ def powershell_modules(arguments: argparse.Namespace) -> int:
 def _build(workflow: builder.WorkflowFunction, arguments: argparse.Namespace) -> int:
     host: Host | None = None
     if arguments.dry_run:
-        real = select_host()
-        host = dry_run_host(real.media, _write, work_format=real.disks.work_format)
+        host = dry_run_of(select_host(), _write)
     report = workflow(
         arguments.config,
         overrides=arguments.overrides,
         strict=arguments.strict,
         host=host,
+        checksum=arguments.checksum,
     )
     if not arguments.dry_run:
         _write(summary(report))
@@ -192,7 +192,7 @@ def summary(report: builder.BuildReport) -> str:
             f"Image:   {report.path}",
             f"Format:  {report.description}",
             f"Size:    {log.size(report.size)} ({report.size} bytes)",
-            f"SHA-256: {report.sha256}",
+            f"SHA-256: {report.sha256 or 'not computed'}",
         ]
     )
 

@@ -358,8 +358,8 @@ class Files(Protocol):
 
     def remove(self, path: Path) -> None: ...
 
-    def measure(self, path: Path) -> tuple[int, str]:
-        """Size in bytes and SHA-256 in hexadecimal of a finished file."""
+    def measure(self, path: Path, checksum: bool) -> tuple[int, str]:
+        """Size in bytes and, with ``checksum``, SHA-256 in hexadecimal of a finished file."""
 
 
 class Fetcher(Protocol):

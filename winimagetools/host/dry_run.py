@@ -8,6 +8,7 @@ lives, so that a file written by one step can be read by the next.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from winimagetools.host.base import (
     Media,
     RegistryEdit,
     Requirements,
+    Vm,
     VmRequest,
 )
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
@@ -243,7 +245,7 @@ class _Files(_Part):
     def remove(self, path: Path) -> None:
         self.say(f"remove {path.name}")
 
-    def measure(self, path: Path) -> tuple[int, str]:
+    def measure(self, path: Path, checksum: bool) -> tuple[int, str]:
         return 0, ""
 
 
@@ -293,3 +295,20 @@ def dry_run_host(
         fetcher=_Fetcher(*common),
         checks=_Checks(*common),
     )
+
+
+def dry_run_of(real: Host, say: Say) -> Host:
+    """A dry run that reads the media of a real host and refuses what that host would refuse."""
+    pretended = dry_run_host(real.media, say, work_format=real.disks.work_format)
+    return dataclasses.replace(pretended, checks=real.checks, vm=_CheckedVm(say, real.vm))
+
+
+class _CheckedVm(_Vm):
+    """Runs nothing, but checks like the real one."""
+
+    def __init__(self, say: Say, real: Vm) -> None:
+        super().__init__(say)
+        self._real = real
+
+    def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
+        return self._real.check(request, force)

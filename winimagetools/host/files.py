@@ -194,9 +194,14 @@ class ImageFiles:
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
-    def measure(self, path: Path) -> tuple[int, str]:
+    def measure(self, path: Path, checksum: bool) -> tuple[int, str]:
         size = path.stat().st_size
-        with log.Progress(f"Reading {path.name}", size) as progress:
+        if not checksum:
+            return size, ""
+        with (
+            log.step("Compute the checksum"),
+            log.Progress(f"Reading {path.name}", size) as progress,
+        ):
             return size, sha256_of(path, progress.update)
 
 

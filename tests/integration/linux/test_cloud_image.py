@@ -122,6 +122,17 @@ def test_summary_tells_what_was_made(
     assert any(line.startswith("Convert to QCOW2: ") for line in lines)
 
 
+def test_without_checksum(
+    tmp_path: Path, install_wim: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--no-checksum`` does not read the image again and says so."""
+    job = Job(tmp_path, install_wim)
+    assert job.build("--no-checksum") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "SHA-256: not computed"
+    assert not any(line.startswith("Compute the checksum") for line in lines)
+
+
 def test_a_second_build_replaces_the_first(tmp_path: Path, install_wim: Path) -> None:
     """The same command a second time replaces the image, and only at its very end."""
     job = Job(tmp_path, install_wim)
@@ -163,6 +174,18 @@ def test_compression(tmp_path: Path, install_wim: Path, compression: str, name: 
     assert boot(raw, "raw", "uefi").started
 
 
+def test_dry_run_refuses_what_the_build_refuses(
+    tmp_path: Path,
+    install_wim: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dry run tells missing programs too."""
+    monkeypatch.setattr("winimagetools.run.shutil.which", lambda *_, **__: None)
+    assert Job(tmp_path, install_wim).build("--dry-run") == 3
+    assert "apt install ntfs-3g" in capsys.readouterr().err
+
+
 def test_dry_run_does_nothing(
     tmp_path: Path, install_wim: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,6 +195,6 @@ def test_dry_run_does_nothing(
     lines = capsys.readouterr().out.splitlines()
     assert "create a UEFI disk of 2.0 GiB: win.raw" in lines
     assert f"apply image 1 ({SERVER}) to win.raw" in lines
-    assert lines[-1] == "rename win.raw to win.raw"
+    assert lines[-1] == "put win.raw in place as win.raw"
     assert not job.image.exists()
     assert job.left_over() == []
