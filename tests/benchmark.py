@@ -4,8 +4,8 @@
 folder given with ``--folder``) and then measures in turn, on the same file system:
 
 * ``wimlib-imagex apply`` of the image into an NTFS file: the floor for a RAW image,
-* a whole build to RAW, to the moment the image has its final name, and its checksum,
-* ``qemu-img convert`` of that RAW image: what a QCOW2 image costs on top,
+* a whole build to RAW without its checksum, and how long the checksum takes,
+* ``wimlib-imagex apply`` and ``qemu-img convert`` in a row: the floor for a QCOW2 image,
 * a whole build to QCOW2.
 
 Times are the smallest of several rounds; memory is the largest resident set of any process;
@@ -78,18 +78,20 @@ def measure(argv: Sequence[str], folder: Path) -> Result:
     return Result(seconds, usage.ru_maxrss * 1024, most, output)
 
 
-def apply(wim: Path, folder: Path, size: int) -> Result:
-    """The floor: an NTFS volume in a file, and wimlib-imagex into it."""
+def floor_of(wim: Path, folder: Path, size: int, *, convert: bool) -> Result:
+    """The floor: an NTFS volume in a file, wimlib-imagex into it, and its conversion."""
     volume = folder / "floor.ntfs"
-    volume.unlink(missing_ok=True)
     with volume.open("wb") as file:
         file.truncate(size)
-    script = 'mkntfs -F -f -q -p 2048 -H 255 -S 63 "$1" && exec wimlib-imagex apply "$2" 1 "$1" --quiet'
+    script = 'mkntfs -F -f -q "$1" && wimlib-imagex apply "$2" 1 "$1" --quiet'
+    if convert:
+        script += ' && qemu-img convert -f raw -O qcow2 "$1" "$1.qcow2"'
     environment = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     result = measure(
         ["env", f"PATH={environment}", "sh", "-c", script, "sh", str(volume), str(wim)], folder
     )
     volume.unlink()
+    volume.with_name("floor.ntfs.qcow2").unlink(missing_ok=True)
     return result
 
 
@@ -107,6 +109,7 @@ def build(wim: Path, folder: Path, size: int, disk_format: str) -> tuple[Result,
     )
     argv = [sys.executable, "-m", "winimagetools", "cloud-image", str(job.write())]
     result = measure(argv, folder)
+    image.unlink()
     match = re.search(r"^Compute the checksum: ([\d.]+) s$", result.output, re.MULTILINE)
     return result, float(match[1]) if match else 0.0
 
@@ -127,51 +130,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
         spec = MediaSpec(editions=("ServerStandard",), bulk=options.bulk)
         make(spec, folder / "media").rename(wim)
     size = (1 - (-options.bulk * 5 // 4 // GIB)) * GIB
-    floor: list[Result] = []
-    raw: list[tuple[Result, float]] = []
-    qcow2: list[tuple[Result, float]] = []
-    convert: list[Result] = []
+    applied, raw, converted, qcow2 = [], [], [], []
     for number in range(1, options.rounds + 1):
         print(f"Round {number} of {options.rounds}", flush=True)
-        floor.append(apply(wim, work, size))
+        applied.append(floor_of(wim, work, size, convert=False))
         raw.append(build(wim, work, size, "RAW"))
-        target = work / "converted.qcow2"
-        argv = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2"]
-        convert.append(measure([*argv, str(work / "image.raw"), str(target)], work))
-        target.unlink()
-        finished = disk_use(work)
-        (work / "image.raw").unlink()
+        converted.append(floor_of(wim, work, size, convert=True))
         qcow2.append(build(wim, work, size, "QCOW2"))
-        (work / "image.qcow2").unlink()
-    report(floor, raw, convert, qcow2, finished)
+    report("RAW", "apply", applied, raw)
+    report("QCOW2", "apply + convert", converted, qcow2)
+    memory = max(result.memory for result, _ in [*raw, *qcow2])
+    print(f"{'peak memory of a build':32}{memory / MIB:8.0f} MiB")
     shutil.rmtree(work)
 
 
 def report(
-    floor: list[Result],
-    raw: list[tuple[Result, float]],
-    convert: list[Result],
-    qcow2: list[tuple[Result, float]],
-    image: int,
+    disk_format: str, floor: str, floors: list[Result], builds: list[tuple[Result, float]]
 ) -> None:
-    """Print what was measured."""
-    applied = min(result.seconds for result in floor)
-    converted = min(result.seconds for result in convert)
-    built = min(result.seconds - checksum for result, checksum in raw)
-    checksum = min(checksum for _, checksum in raw)
-    built2 = min(result.seconds - checksum for result, checksum in qcow2)
-    memory = max(result.memory for result, _ in [*raw, *qcow2])
-    print(f"wimlib-imagex apply                {applied:7.2f} s")
-    print(f"build to RAW                       {built:7.2f} s  {built / applied:5.2f} x apply")
-    print(f"  and its checksum                 {checksum:7.2f} s")
-    print(f"qemu-img convert to QCOW2          {converted:7.2f} s")
-    ratio = built2 / (applied + converted)
-    print(f"build to QCOW2                     {built2:7.2f} s  {ratio:5.2f} x apply + convert")
-    print(f"peak memory of a build             {memory / MIB:7.0f} MiB")
-    extra = max(result.disk for result, _ in raw) - image
-    extra2 = max(result.disk for result, _ in qcow2) - image
-    print(f"disk beside the image, RAW         {extra / MIB:7.0f} MiB")
-    print(f"disk beside the image, QCOW2       {extra2 / MIB:7.0f} MiB")
+    """Print what was measured for one format."""
+    least = min(result.seconds for result in floors)
+    built = min(result.seconds - checksum for result, checksum in builds)
+    checksum = min(checksum for _, checksum in builds)
+    disk = max(result.disk for result, _ in builds)
+    print(f"{floor:32}{least:8.2f} s")
+    print(f"{f'build to {disk_format}':32}{built:8.2f} s, {built / least:.2f} times the floor")
+    print(f"{'  and its checksum':32}{checksum:8.2f} s")
+    print(f"{'  most disk in use, image included':32}{disk / MIB:8.0f} MiB")
 
 
 if __name__ == "__main__":
