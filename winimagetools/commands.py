@@ -51,13 +51,13 @@ def config_json(settings: WindowsImageConfig) -> str:
 
 
 def config_lines(settings: WindowsImageConfig) -> str:
-    """All options by section as an ini file would have them, passwords and keys hidden."""
+    """All options by section as an ini file would have them; the log knows what to hide."""
     lines: list[str] = []
     for option in OPTIONS:
         if f"[{option.section}]" not in lines:
             lines.append(f"[{option.section}]")
         value = getattr(settings, option.name)
-        lines.append(f"{option.name} = {'***' if option.secret and value else value}".rstrip())
+        lines.append(f"{option.name} = {value}".rstrip())
     return "\n".join(lines)
 
 

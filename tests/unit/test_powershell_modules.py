@@ -150,6 +150,17 @@ def test_every_function_calls_itself() -> None:
     )
 
 
+@pytest.mark.parametrize("words", calls(), ids=lambda words: words[0])
+def test_every_parameter_is_sent(words: list[str]) -> None:
+    """No parameter is forgotten; a switch is added to the words later."""
+    offered = {
+        name: parameters for module in OFFERED.values() for name, parameters in module.items()
+    }
+    expected = {f"${item.name}" for item in offered[words[0]] if item.kind != "switch"}
+    sent = {word.replace("$version", "$Image") for word in words if word.startswith("$")}
+    assert sent == expected
+
+
 @pytest.mark.parametrize("value", NASTY)
 @pytest.mark.parametrize("words", calls(), ids=lambda words: words[0])
 def test_values_arrive_unchanged(words: list[str], value: str) -> None:
