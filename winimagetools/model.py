@@ -94,7 +94,9 @@ class WimImage:
     Args:
         index: image index inside the WIM, starting at 1.
         name: ``/IMAGE/NAME``, what ``image_name`` of the configuration must equal.
-        size: ``TOTALBYTES``, bytes of file data when applied.
+        size: ``TOTALBYTES``, bytes of file data, a file with several names counted for each.
+        hard_link_bytes: ``HARDLINKBYTES``, how much of that is counted again; a third of a
+            real Windows.
         installation_type: ``Client``, ``Server``, ``Server Core`` and so on.
     """
 
@@ -110,8 +112,14 @@ class WimImage:
     display_name: str = ""
     display_description: str = ""
     size: int = 0
+    hard_link_bytes: int = 0
     default_language: str = ""
     languages: tuple[str, ...] = field(default=())
+
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes of file data on a disk: each file once, whatever number of names it has."""
+        return self.size - self.hard_link_bytes
 
     @property
     def is_server(self) -> bool:

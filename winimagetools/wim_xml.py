@@ -116,6 +116,7 @@ def _read_image(element: Element, index: int) -> WimImage | OtherImage:
         display_name=_text(element, "DISPLAYNAME"),
         display_description=_text(element, "DISPLAYDESCRIPTION"),
         size=_number(_text(element, "TOTALBYTES"), 0),
+        hard_link_bytes=_number(_text(element, "HARDLINKBYTES"), 0),
         default_language=_text(windows, "LANGUAGES/DEFAULT"),
         languages=tuple(
             language.text.strip()

@@ -312,7 +312,7 @@ def check_fits(request: Request, image: WimImage) -> None:
         ConfigurationError: naming the size that would do.
     """
     overhead = 330 * MIB if request.layout is DiskLayout.UEFI else 2 * MIB
-    needed = int(image.size * NTFS_OVERHEAD) + overhead
+    needed = int(image.disk_bytes * NTFS_OVERHEAD) + overhead
     if request.config.disk_size >= needed:
         if request.config.disk_size < needed + SPARE:
             log.warning(

@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.unit.dry_build import SERVER_2022, FakeMedia, config_text, lay_out
+from tests.unit.host.windows.recorder import Recorder
+from winimagetools.config import get_windows_image_config
+from winimagetools.errors import ConfigurationError, HostError, Problem, ToolMissingError
+from winimagetools.host.base import Host, Requirements, VmRequest
+from winimagetools.host.dry_run import dry_run_host
+from winimagetools.host.linux.vm import LinuxVm
+from winimagetools.host.windows.checks import WindowsChecks
+from winimagetools.host.windows.powershell import PowerShell
+from winimagetools.host.windows.vm import HyperV
+from winimagetools.image import preflight
+from winimagetools.image.request import Request, Workflow
+from winimagetools.model import (
+    GIB,
+    MIB,
+    Architecture,
+    DiskFormat,
+    DiskLayout,
+    ImageType,
+    WimImage,
+    WindowsVersion,
+)
+from winimagetools.run import Tool
+
+CLOUD = {"wim_file_path": "install.wim", "image_name": SERVER_2022, "image_path": "win.vhdx"}
+IMAGE = WimImage(
+    1,
+    SERVER_2022,
+    Architecture.AMD64,
+    WindowsVersion(10, 0, 20348),
+    size=15 * GIB,
+    hard_link_bytes=6 * GIB,
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with every file a configuration may name; the current one."""
+    lay_out(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def host() -> Host:
+    """A host that lacks nothing."""
+    return dry_run_host(FakeMedia(), lambda _: None, work_format=DiskFormat.VHDX)
+
+
+def read(host: Host, workflow: Workflow, **options: object) -> Request:
+    """Check a configuration."""
+    values = {key: str(value) for key, value in {**CLOUD, **options}.items()}
+    Path("config.ini").write_text(config_text(values))
+    return preflight.read_request(get_windows_image_config("config.ini"), workflow, host)
+
+
+def problems(host: Host, workflow: Workflow, **options: object) -> list[Problem]:
+    """What is wrong with a configuration."""
+    with pytest.raises(ConfigurationError) as caught:
+        read(host, workflow, **options)
+    return list(caught.value.problems)
+
+
+def keys(host: Host, workflow: Workflow, **options: object) -> list[str]:
+    """Which options are wrong."""
+    return [problem.key for problem in problems(host, workflow, **options)]
+
+
+def test_a_request_is_typed_and_complete(host: Host, folder: Path) -> None:
+    """Words become members of their sets, names become absolute paths."""
+    request = read(
+        host,
+        Workflow.CLOUD,
+        disk_layout="uefi",
+        image_type="kvm",
+        virtual_disk_format="Qcow2",
+        compression_format="tar.gz",
+        drivers_path="drivers",
+        custom_resources_path="resources, scripts",
+        extra_packages="first.msu,second.cab",
+        vmware_tools_path="vmware-tools.exe",
+    )
+    assert (request.layout, request.image_type) == (DiskLayout.UEFI, ImageType.KVM)
+    assert request.output.disk_format is DiskFormat.QCOW2
+    assert request.output.compression == ("tar", "gz")
+    assert request.wim == folder / "install.wim"
+    assert request.drivers == folder / "drivers"
+    assert request.custom_resources == (folder / "resources", folder / "scripts")
+    assert request.packages == (folder / "first.msu", folder / "second.cab")
+    assert request.vmware_tools == folder / "vmware-tools.exe"
+    assert request.unattend is None
+
+
+def test_everything_is_told_together(host: Host) -> None:
+    """All that is wrong stands in one error, each with section, key and line."""
+    found = problems(
+        host,
+        Workflow.CLOUD,
+        image_type="HYPERV",
+        compression_format="rar",
+        wallpaper_path="picture.jpg",
+        wallpaper_solid_color="0 0 0",
+        drivers_path="nowhere",
+        product_key="too-short",
+    )
+    assert {problem.key for problem in found} == {
+        "image_type",
+        "compression_format",
+        "wallpaper_path",
+        "drivers_path",
+        "product_key",
+    }
+    text = Path("config.ini").read_text().splitlines()
+    for problem in found:
+        assert problem.line is not None
+        assert text[problem.line - 1].startswith(problem.key)
+    assert {problem.section for problem in found} == {"DEFAULT", "drivers"}
+
+
+def test_secrets_are_not_repeated(host: Host) -> None:
+    """A product key of the wrong form is not shown."""
+    (problem,) = problems(host, Workflow.CLOUD, product_key="ABCDE-FGHIJ-SECRET")
+    assert "SECRET" not in str(problem)
+
+
+def test_an_iso_given_as_folder(host: Host, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """``virtio_base_path`` that is an ISO is used as ``virtio_iso_path``, and said so."""
+    request = read(host, Workflow.CLOUD, virtio_base_path="virtio.iso")
+    assert request.virtio_iso == folder / "virtio.iso"
+    assert request.virtio_folder is None
+    assert "is used as virtio_iso_path" in caplog.text
+
+
+def test_drivers_without_any_inf(host: Host, folder: Path) -> None:
+    """An empty folder of drivers is refused before the build, where DISM would fail late."""
+    (folder / "empty").mkdir()
+    (problem,) = problems(host, Workflow.CLOUD, drivers_path="empty")
+    assert problem.key == "drivers_path"
+    assert "is empty" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "VHDX"),
+        ({"image_type": "KVM"}, "QCOW2"),
+        ({"image_type": "KVM", "virtual_disk_format": "VHDX"}, "VHDX"),
+        ({"image_type": "MAAS", "virtual_disk_format": "QCOW2"}, "QCOW2"),
+    ],
+)
+def test_container_of_a_cloud_image(host: Host, options: dict[str, str], expected: str) -> None:
+    """A format that is set wins; else the type decides."""
+    assert read(host, Workflow.CLOUD, **options).output.disk_format == expected
+
+
+@pytest.mark.parametrize("workflow", [Workflow.ONLINE, Workflow.GOLDEN])
+def test_container_of_a_finished_image(host: Host, workflow: Workflow) -> None:
+    """In the online and golden workflows the VHDX of a generated file does not beat the type."""
+    request = read(
+        host,
+        workflow,
+        image_type="MAAS",
+        virtual_disk_format="VHDX",
+        gold_image_path="gold.vhdx",
+    )
+    assert request.output.disk_format is DiskFormat.RAW
+
+
+@pytest.mark.parametrize(
+    ("name", "warned"),
+    [("win.qcow2", False), ("win.img", False), ("win", False), ("win.vhdx", True)],
+)
+def test_a_misleading_name(
+    host: Host, caplog: pytest.LogCaptureFixture, name: str, warned: bool
+) -> None:
+    """A name that promises another container is warned about."""
+    read(host, Workflow.CLOUD, image_path=name, virtual_disk_format="QCOW2")
+    assert ("but what comes out is QCOW2" in caplog.text) is warned
+
+
+def test_vmware_without_tools(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """An image for VMware without its tools is warned about; tools that are missing refused."""
+    read(host, Workflow.CLOUD, image_type="VMWARE", image_path="win.vmdk")
+    assert "vmware_tools_path is not set" in caplog.text
+    assert keys(host, Workflow.CLOUD, image_type="VMware", vmware_tools_path="none.exe") == [
+        "vmware_tools_path"
+    ]
+
+
+@pytest.mark.parametrize("workflow", [Workflow.ONLINE, Workflow.GOLDEN])
+def test_without_sysprep(host: Host, workflow: Workflow) -> None:
+    """No sysprep makes an unusable image, which has to be insisted on."""
+    options = {"run_sysprep": False, "gold_image_path": "gold.vhdx"}
+    assert keys(host, workflow, **options) == ["run_sysprep"]
+    assert read(host, workflow, force=True, **options).config.run_sysprep is False
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"image_type": "KVM"}, ["image_type", "virtual_disk_format"]),
+        ({"virtual_disk_format": "QCOW2"}, ["virtual_disk_format"]),
+        ({"image_path": "gold.qcow2"}, ["image_path"]),
+        ({"compression_format": "zip", "image_path": "gold.zip"}, ["image_path"]),
+    ],
+)
+def test_a_golden_image_has_to_stay_one(
+    host: Host, options: dict[str, str], expected: list[str]
+) -> None:
+    """What the reference's check means: type HYPER-V, container and name VHD or VHDX."""
+    assert keys(host, Workflow.ONLINE, gold_image=True, **options) == expected
+
+
+def test_a_golden_image(host: Host) -> None:
+    """VHD and VHDX of type HYPER-V are accepted."""
+    request = read(
+        host, Workflow.ONLINE, gold_image=True, virtual_disk_format="VHD", image_path="gold.VHD"
+    )
+    assert request.output.disk_format is DiskFormat.VHD
+
+
+@pytest.mark.parametrize("path", ["", "nowhere.vhdx", "virtio.iso"])
+def test_start_from_a_golden_image(host: Host, path: str) -> None:
+    """A golden image has to be given, to exist, and to be a VHD or VHDX."""
+    assert keys(host, Workflow.GOLDEN, gold_image_path=path) == ["gold_image_path"]
+
+
+@pytest.mark.parametrize(("option", "value"), [("cpu_count", 0), ("ram_size", "256MB")])
+def test_machine_too_small(host: Host, option: str, value: object) -> None:
+    """A machine no Windows starts in is refused."""
+    assert keys(host, Workflow.ONLINE, **{option: value}) == [option]
+
+
+def test_image_to_check_is_missing(host: Host) -> None:
+    """There has to be something to check."""
+    assert keys(host, Workflow.TEST, image_path="nothing.vhdx") == ["image_path"]
+
+
+def windows(*, administrator: bool, hyperv: str, switch: str, processors: int) -> Host:
+    """A Windows host in this state."""
+    shell = PowerShell(
+        Recorder(
+            {
+                "IS_ADMINISTRATOR": administrator,
+                "HYPERV_STATE": hyperv,
+                "SWITCH_TYPE": switch,
+                "PROCESSOR_COUNT": processors,
+            }
+        )
+    )
+
+    def find(tool: Tool) -> str:
+        raise ToolMissingError(tool.name, tool.package, tool.reason)
+
+    base = dry_run_host(FakeMedia(), lambda _: None, work_format=DiskFormat.VHDX)
+    return dataclasses.replace(base, checks=WindowsChecks(shell, find), vm=HyperV(shell))
+
+
+def test_windows_host_tells_everything() -> None:
+    """Rights, programs, switch, processors and the configuration: one message."""
+    host = windows(administrator=False, hyperv="Enabled", switch="Internal", processors=2)
+    found = problems(host, Workflow.ONLINE, cpu_count=4, image_type="KVM", run_sysprep=True)
+    assert [problem.key or problem.message.split()[0] for problem in found] == [
+        "Images",
+        "qemu-img",
+        "cpu_count",
+        "external_switch",
+    ]
+
+
+def test_windows_host_without_hyperv() -> None:
+    """When only the machine is at fault the exit code says so."""
+    host = windows(administrator=True, hyperv="Disabled", switch="", processors=2)
+    with pytest.raises(HostError, match="Enable-WindowsOptionalFeature"):
+        read(host, Workflow.ONLINE)
+
+
+def test_linux_host_has_no_machine_yet(host: Host) -> None:
+    """The online workflow is refused in one sentence before anything starts."""
+    linux = dataclasses.replace(host, vm=LinuxVm())
+    with pytest.raises(HostError, match="not available on a Linux host yet"):
+        read(linux, Workflow.ONLINE)
+
+
+def test_requirements_name_what_is_converted(host: Host) -> None:
+    """qemu-img is only needed where the container changes."""
+    request = read(host, Workflow.CLOUD, image_type="KVM", compression_format="gz")
+    assert preflight.requirements(request, host) == Requirements(
+        DiskLayout.BIOS, formats=(DiskFormat.QCOW2,), compression=("gz",)
+    )
+    plain = read(host, Workflow.CLOUD)
+    assert preflight.requirements(plain, host).formats == ()
+
+
+def test_machine_of_the_online_stage(host: Host) -> None:
+    """Firmware follows the layout; sizes and names come from the configuration."""
+    request = read(
+        host,
+        Workflow.ONLINE,
+        disk_layout="UEFI",
+        ram_size="4GB",
+        cpu_count=3,
+        external_switch="lan",
+        disable_secure_boot=True,
+    )
+    assert preflight.vm_request(request, Path("d.vhdx"), "name") == VmRequest(
+        "name", Path("d.vhdx"), 4 * GIB, 3, "lan", 2, disable_secure_boot=True
+    )
+
+
+@pytest.mark.parametrize(("layout", "least"), [("BIOS", "11GB"), ("UEFI", "12GB")])
+def test_disk_too_small_for_the_image(host: Host, layout: str, least: str) -> None:
+    """The size that would do is named, and does; hard links are not counted twice."""
+    request = read(host, Workflow.CLOUD, disk_size="9GB", disk_layout=layout)
+    with pytest.raises(ConfigurationError, match=f"Use at least {least}") as caught:
+        preflight.check_fits(request, IMAGE)
+    assert caught.value.problems[0].key == "disk_size"
+    preflight.check_fits(read(host, Workflow.CLOUD, disk_size=least, disk_layout=layout), IMAGE)
+
+
+def test_disk_nearly_too_small(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """A disk that Windows can hardly breathe on is warned about."""
+    request = read(host, Workflow.CLOUD, disk_size=10 * GIB + 100 * MIB)
+    preflight.check_fits(request, IMAGE)
+    assert "little room" in caplog.text
