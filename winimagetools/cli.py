@@ -394,8 +394,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program name; those of this process by default.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in words
+    given = list(sys.argv[1:] if argv is None else argv)
+    words = [word for word in given if word != "--debug"]  # it may stand anywhere
+    debug = len(words) < len(given)
     log.setup(level=logging.DEBUG if debug else logging.INFO)
     _obey_signals()
     try:

@@ -76,7 +76,7 @@ def images_json(images: Sequence[WimImage]) -> str:
 
 def images_table(images: Sequence[WimImage]) -> str:
     """The fields one chooses an edition by, as a table."""
-    head = ("Index", "Name", "Architecture", "Version", "Type", "Size", "Language")
+    head = ("Index", "Name", "Architecture", "Version", "Type", "On disk", "Language")
     rows = [
         (
             str(image.index),
@@ -84,7 +84,7 @@ def images_table(images: Sequence[WimImage]) -> str:
             str(image.architecture),
             str(image.version),
             image.installation_type,
-            log.size(image.size),
+            log.size(image.disk_bytes),
             image.default_language,
         )
         for image in images
