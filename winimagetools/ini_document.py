@@ -44,7 +44,11 @@ _OPEN_IN_CP1252 = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
 _TO_CP1252 = {
     byte: bytes([byte]).decode("cp1252") for byte in set(range(0x80, 0xA0)) - _OPEN_IN_CP1252
 }
-_FROM_CP1252 = {ord(character): byte for byte, character in _TO_CP1252.items()}
+_FROM_CP1252 = {
+    # The control characters of those numbers have no byte: let encoding them fail.
+    **dict.fromkeys(_TO_CP1252, 0xFFFD),
+    **{ord(character): byte for byte, character in _TO_CP1252.items()},
+}
 
 
 @dataclass(frozen=True)

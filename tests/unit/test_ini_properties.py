@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from winimagetools.errors import RequestError
@@ -92,6 +92,7 @@ def _is_edit_of(before: list[str], after: list[str]) -> bool:
 
 @settings(max_examples=100, deadline=None)
 @given(files(), SECTIONS, NAMES, VALUES)
+@example(b"\xe9=", "s", "a", "\x91")
 def test_set_is_read_back_from_the_bytes(data: bytes, section: str, key: str, value: str) -> None:
     """What is set is found again in the written bytes, which start as the old ones did."""
     document = IniFile(data)
