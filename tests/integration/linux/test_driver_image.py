@@ -38,18 +38,18 @@ class Volume:
 
     def read(self, path: str) -> bytes:
         """Content of a file. Fails when it is not there."""
-        argv = ["ntfscat", "-f", self._path, path]
+        argv = ["ntfscat", "-f", str(self._path), path]
         return subprocess.run(argv, check=True, capture_output=True).stdout
 
     def list(self, path: str) -> list[str]:
         """Names in a folder."""
-        argv = ["ntfsls", "-f", "-p", path, self._path]
+        argv = ["ntfsls", "-f", "-p", path, str(self._path)]
         done = subprocess.run(argv, check=True, capture_output=True, text=True)
         return sorted(name for name in done.stdout.splitlines() if name not in (".", ".."))
 
     def is_clean(self) -> bool:
         """Whether ntfsfix has nothing to do."""
-        argv = ["ntfsfix", "-n", self._path]
+        argv = ["ntfsfix", "-n", str(self._path)]
         done = subprocess.run(argv, check=False, capture_output=True, text=True)
         return done.returncode == 0 and "processed successfully" in done.stdout
 

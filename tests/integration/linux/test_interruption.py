@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,12 +33,21 @@ def job(tmp_path: Path, large_wim: Path) -> Job:
     return made
 
 
+def volume_bytes(folder: Path) -> int:
+    """How much of a Windows volume was written so far, while files come and go."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(".ntfs"):
+                with suppress(FileNotFoundError):
+                    return Path(parent, name).stat().st_blocks * 512
+    return 0
+
+
 def wait_until_writing(job: Job, process: subprocess.Popen[str]) -> None:
     """Wait until the Windows volume is being filled."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
-        volumes = list(job.folder.rglob("*.ntfs"))
-        if volumes and volumes[0].stat().st_blocks * 512 > 40 * MIB:
+        if volume_bytes(job.folder) > 40 * MIB:
             return
         time.sleep(0.02)
     pytest.fail(f"the build did not get so far: {process.communicate()}")
