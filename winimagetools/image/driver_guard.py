@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from winimagetools.errors import MediaError, Problem
 from winimagetools.image.inf_target import Target
-from winimagetools.image.signature import Signature, Trust, read_pe
+from winimagetools.image.signature import Signature, Trust, best_signature
 from winimagetools.model import Architecture, WindowsVersion
+from winimagetools.pe import read_pe
 
 _CHECKED = (Architecture.AMD64, Architecture.ARM64)
 """Windows for x86 starts with drivers whoever signed them."""
@@ -51,7 +52,7 @@ def check_boot_file(data: bytes, path: str, target: Target) -> Verdict:
         )
     if target.architecture not in _CHECKED:
         return Verdict()
-    return _judge(file.signature, path, target)
+    return _judge(best_signature(file.certificates), path, target)
 
 
 def _judge(signature: Signature, path: str, target: Target) -> Verdict:

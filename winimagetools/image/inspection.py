@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,19 +10,10 @@ from winimagetools.errors import BuildError, MediaError
 from winimagetools.host.base import Disk, Host, ImageInfo, InstalledDriver, WindowsTree
 from winimagetools.image.output import TYPE_FORMATS
 from winimagetools.image.request import Request
-from winimagetools.model import Architecture, DiskFormat, ImageType, WindowsVersion
+from winimagetools.model import DiskFormat, ImageType
+from winimagetools.pe import read_pe
 
 NTDLL = r"Windows\System32\ntdll.dll"
-MACHINES = {
-    0x014C: Architecture.X86,
-    0x8664: Architecture.AMD64,
-    0x01C4: Architecture.ARM,
-    0xAA64: Architecture.ARM64,
-    0x0200: Architecture.IA64,
-}
-"""Machine types of the COFF header (PE format specification, "Machine Types")."""
-_FIXED_FILE_INFO = struct.pack("<II", 0xFEEF04BD, 0x00010000)
-"""``VS_FIXEDFILEINFO``: signature and structure version."""
 
 CLOUDBASE_INIT = (
     r"Program Files\Cloudbase Solutions\Cloudbase-Init",
@@ -35,32 +25,6 @@ CLOUDBASE_INIT = (
 VIRTIO_PROVIDERS = ("red hat", "qemu")
 VIRTIO_DRIVERS = 11
 """How many drivers the reference expects of a virtio ISO, one of which may be missing."""
-
-
-def read_pe(data: bytes) -> tuple[Architecture, WindowsVersion]:
-    """Architecture and product version of a program or library.
-
-    Args:
-        data: the whole file. Layout: PE format specification; ``VS_FIXEDFILEINFO`` of the
-            version resource.
-
-    Raises:
-        ValueError: it is not a Windows program, or has no version resource.
-    """
-    if data[:2] != b"MZ" or len(data) < 0x40:
-        raise ValueError("it is not a Windows program")
-    (header,) = struct.unpack_from("<I", data, 0x3C)
-    if data[header : header + 4] != b"PE\0\0" or len(data) < header + 6:
-        raise ValueError("it has no PE header")
-    (machine,) = struct.unpack_from("<H", data, header + 4)
-    if machine not in MACHINES:
-        raise ValueError(f"its machine type {machine:#06x} is unknown")
-    info = data.find(_FIXED_FILE_INFO)
-    if info < 0 or len(data) < info + 24:
-        raise ValueError("it has no version resource")
-    high, low = struct.unpack_from("<II", data, info + 16)
-    version = WindowsVersion(high >> 16, high & 0xFFFF, low >> 16, low & 0xFFFF)
-    return MACHINES[machine], version
 
 
 def get_image_information(tree: WindowsTree, image_name: str) -> ImageInfo:
@@ -77,15 +41,18 @@ def get_image_information(tree: WindowsTree, image_name: str) -> ImageInfo:
         MediaError: there is no Windows, or its ntdll.dll cannot be read.
     """
     try:
-        architecture, version = read_pe(tree.read_bytes(NTDLL))
+        program = read_pe(tree.read_bytes(NTDLL))
     except FileNotFoundError:
         raise MediaError(
             f"There is no \\{NTDLL} on the disk, so it holds no Windows.",
             "Give a disk that Windows was installed on.",
         ) from None
-    except ValueError as error:
-        raise MediaError(f"\\{NTDLL} cannot be read: {error}.") from error
-    return ImageInfo(version, architecture, installation_type(image_name))
+    if program is None or program.architecture is None or program.version is None:
+        raise MediaError(
+            f"\\{NTDLL} does not tell the version of Windows and its architecture.",
+            "The file is damaged; give a disk whose Windows starts.",
+        )
+    return ImageInfo(program.version, program.architecture, installation_type(image_name))
 
 
 def installation_type(image_name: str) -> str:

@@ -1,9 +1,8 @@
-"""Who signed a driver binary: the certificate table of a PE file, read without verifying.
+"""Who signed a driver binary: the PKCS #7 messages of a PE file, read without verifying.
 
 Windows refuses to start with a boot driver that is unsigned or signed with a certificate
 nobody issued (0xc0000428). That much can be told offline from the names in the embedded
-signature: PE/COFF specification "The Attribute Certificate Table", RFC 5652 for the
-``SignedData`` inside. Digests and dates are left to Windows.
+signature (RFC 5652, ``SignedData``). Digests and dates are left to Windows.
 
 The few fields needed are taken out with a short DER reader: asn1crypto has had no release
 since 2022, and cryptography does not tell which certificate of a PKCS #7 message signed.
@@ -11,21 +10,10 @@ since 2022, and cryptography does not tell which certificate of a PKCS #7 messag
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from winimagetools.model import Architecture
-
-_MACHINES = {
-    0x014C: Architecture.X86,
-    0x8664: Architecture.AMD64,
-    0xAA64: Architecture.ARM64,
-    0x01C4: Architecture.ARM,
-    0x0200: Architecture.IA64,
-}
-_PKCS_SIGNED_DATA = 2
 _SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
 _NESTED_SIGNATURE = bytes.fromhex("2b060104018237020401")
 """1.3.6.1.4.1.311.2.4.1: further signatures, such as the one Microsoft adds."""
@@ -56,49 +44,14 @@ class Signature:
     signer: str = ""
 
 
-@dataclass(frozen=True)
-class PeFile:
-    """What matters of a Windows program or driver.
-
-    Args:
-        architecture: None for a machine Windows does not run on.
-        signature: by whom it is signed.
-    """
-
-    architecture: Architecture | None
-    signature: Signature
+def best_signature(messages: Iterable[bytes]) -> Signature:
+    """The best signature in PKCS #7 messages, those nested in them included."""
+    unsigned = Signature(Trust.UNSIGNED)
+    return max((_signature(item) for item in messages), key=_worth, default=unsigned)
 
 
-def read_pe(data: bytes) -> PeFile | None:
-    """Read the header and certificate table of a PE file; None when it is not one."""
-    try:
-        (offset,) = struct.unpack_from("<I", data, 0x3C)
-        if data[:2] != b"MZ" or data[offset : offset + 4] != b"PE\0\0":
-            return None
-        (machine,) = struct.unpack_from("<H", data, offset + 4)
-        messages = list(_certificates(data, offset + 24))
-    except struct.error:
-        return None
-    best = max((_signature(item) for item in messages), key=lambda s: s.trust, default=None)
-    return PeFile(_MACHINES.get(machine), best or Signature(Trust.UNSIGNED))
-
-
-def _certificates(data: bytes, optional_header: int) -> Iterator[bytes]:
-    """The PKCS #7 messages in the security directory (the fifth data directory)."""
-    (magic,) = struct.unpack_from("<H", data, optional_header)
-    directories = optional_header + (112 if magic == 0x20B else 96)
-    (count,) = struct.unpack_from("<I", data, directories - 4)
-    if count < 5:
-        return
-    position, size = struct.unpack_from("<II", data, directories + 4 * 8)
-    end = min(position + size, len(data))
-    while position and position + 8 <= end:
-        length, _, kind = struct.unpack_from("<IHH", data, position)
-        if length <= 8 or position + length > end:
-            return
-        if kind == _PKCS_SIGNED_DATA:
-            yield data[position + 8 : position + length]
-        position += (length + 7) & ~7
+def _worth(signature: Signature) -> Trust:
+    return signature.trust
 
 
 @dataclass(frozen=True)
@@ -150,7 +103,7 @@ def _signature(message: bytes, depth: int = 0) -> Signature:
             found.append(_judge(info, certificates))
             if depth < _MAX_NESTING:
                 found += (_signature(item, depth + 1) for item in _nested(info))
-    return max(found, key=lambda item: item.trust)
+    return max(found, key=_worth)
 
 
 def _signed_data(message: bytes) -> Iterator[list[_Node]]:
