@@ -71,9 +71,7 @@ def describe_hosts() -> tuple[list[str], bool]:
     problems = {
         str(problem)
         for layout in DiskLayout
-        for problem in host.checks.check(
-            Requirements(layout, formats=tuple(DiskFormat), compression=("tar", "gz", "zip"))
-        )
+        for problem in host.checks.check(Requirements(layout, formats=tuple(DiskFormat)))
     }
     lines += [f"missing: {problem}" for problem in sorted(problems)]
     if not problems:

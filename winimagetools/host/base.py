@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Protocol
 
 from winimagetools.errors import Problem
-from winimagetools.model import Architecture, DiskFormat, DiskLayout, WimImage, WindowsVersion
+from winimagetools.model import (
+    Architecture,
+    DiskFormat,
+    DiskLayout,
+    WimImage,
+    WindowsVersion,
+    is_server_type,
+)
 
 
 class SourceTree(Protocol):
@@ -191,6 +198,11 @@ class ImageInfo:
     version: WindowsVersion
     architecture: Architecture
     installation_type: str
+
+    @property
+    def is_server(self) -> bool:
+        """Whether this is a server edition."""
+        return is_server_type(self.installation_type)
 
 
 @dataclass(frozen=True)
@@ -391,12 +403,18 @@ class Fetcher(Protocol):
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a request needs of a host, so that missing tools are told before the first step."""
+    """What a request needs of a host, so that missing tools are told before the first step.
+
+    Args:
+        layout: how firmware starts the disk.
+        formats: containers to convert to.
+        existing_disk: a finished disk is opened, not a new one made.
+        vm: Windows is started in a virtual machine.
+    """
 
     layout: DiskLayout
     formats: tuple[DiskFormat, ...] = ()
-    compression: tuple[str, ...] = ()
-    registry: bool = False
+    existing_disk: bool = False
     vm: bool = False
 
 

@@ -336,7 +336,7 @@ def requirements(request: Request, host: Host) -> Requirements:
     return Requirements(
         layout=request.layout,
         formats=tuple(item for item in wanted if item is not host.disks.work_format),
-        compression=request.output.compression,
+        existing_disk=request.workflow in (Workflow.GOLDEN, Workflow.TEST),
         vm=request.workflow in (Workflow.ONLINE, Workflow.GOLDEN),
     )
 

@@ -11,6 +11,7 @@ from winimagetools.config import get_windows_image_config
 from winimagetools.errors import ConfigurationError, HostError, Problem, ToolMissingError
 from winimagetools.host.base import Host, Requirements, VmRequest
 from winimagetools.host.dry_run import dry_run_host
+from winimagetools.host.linux.checks import LinuxChecks
 from winimagetools.host.linux.vm import LinuxVm
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
@@ -289,14 +290,41 @@ def test_linux_host_has_no_machine_yet(host: Host) -> None:
         read(linux, Workflow.ONLINE)
 
 
+@pytest.mark.parametrize("workflow", [Workflow.GOLDEN, Workflow.TEST])
+def test_linux_host_opens_no_disk_yet(host: Host, workflow: Workflow) -> None:
+    """What needs an existing disk is refused before anything is copied or unwrapped."""
+    linux = dataclasses.replace(host, checks=LinuxChecks())
+    options = {"gold_image_path": "gold.vhdx", "image_path": "finished.vhdx"}
+    with pytest.raises(HostError, match="cannot open existing disk images yet"):
+        read(linux, workflow, run_sysprep=False, force=True, **options)
+
+
 def test_requirements_name_what_is_converted(host: Host) -> None:
     """qemu-img is only needed where the container changes."""
     request = read(host, Workflow.CLOUD, image_type="KVM", compression_format="gz")
     assert preflight.requirements(request, host) == Requirements(
-        DiskLayout.BIOS, formats=(DiskFormat.QCOW2,), compression=("gz",)
+        DiskLayout.BIOS, formats=(DiskFormat.QCOW2,)
     )
     plain = read(host, Workflow.CLOUD)
     assert preflight.requirements(plain, host).formats == ()
+
+
+@pytest.mark.parametrize(
+    ("workflow", "existing_disk", "vm"),
+    [
+        (Workflow.CLOUD, False, False),
+        (Workflow.ONLINE, False, True),
+        (Workflow.GOLDEN, True, True),
+        (Workflow.TEST, True, False),
+    ],
+)
+def test_requirements_of_the_workflows(
+    host: Host, workflow: Workflow, existing_disk: bool, vm: bool
+) -> None:
+    """Which workflows open a finished disk, and which start Windows."""
+    request = read(host, workflow, gold_image_path="gold.vhdx", image_path="finished.vhdx")
+    needs = preflight.requirements(request, host)
+    assert (needs.existing_disk, needs.vm) == (existing_disk, vm)
 
 
 def test_machine_of_the_online_stage(host: Host) -> None:

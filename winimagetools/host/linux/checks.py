@@ -17,7 +17,7 @@ Look = Callable[[], object]
 
 def wanted(requirements: Requirements) -> Iterator[Look]:
     """What a request needs, each as a function that looks for it."""
-    if requirements.vm:
+    if requirements.vm or requirements.existing_disk:
         return  # refused anyway, in one sentence
     yield from (libwim.load, ntfs.find_library, hivex.find_library)
     yield from (volume.MKNTFS.find, volume.NTFSINFO.find, SFDISK.find)
@@ -35,6 +35,14 @@ class LinuxChecks:
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         """Every program and library that is missing, with its package."""
         problems = []
+        if requirements.existing_disk:
+            problems.append(
+                Problem(
+                    "A Linux host cannot open existing disk images yet.",
+                    "Use a Windows host for it.",
+                    host=True,
+                )
+            )
         for look in wanted(requirements):
             try:
                 look()
