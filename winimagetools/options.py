@@ -134,8 +134,8 @@ class WindowsImageConfig:
     )
     wallpaper_solid_color: str = option(
         "",
-        help="A plain colour instead of a picture. Only '0 0 0' (black) is possible, and not "
-        "together with wallpaper_path.",
+        help="A plain colour instead of a picture: red, green and blue from 0 to 255, such as "
+        "0 0 0 for black. Not together with wallpaper_path.",
     )
     disable_first_logon_animation: bool = option(
         False, help="Do not play the animation of the first logon on client editions.", guest=True
