@@ -84,19 +84,20 @@ def step(name: str) -> Iterator[None]:
     global _depth
     info(name)
     _depth += 1
+    place = len(_steps)
     began = time.monotonic()
     try:
         yield
     finally:
         _depth -= 1
     seconds = time.monotonic() - began
-    _steps.append(StepRecord(name, _depth, seconds))
+    _steps.insert(place, StepRecord(name, _depth, seconds))
     if seconds >= 1:
         info(f"{name}: done in {duration(seconds)}")
 
 
 def take_steps() -> list[StepRecord]:
-    """The steps done since the last call, in the order in which they ended."""
+    """The steps done since the last call, in the order in which they began."""
     steps = _steps[:]
     _steps.clear()
     return steps

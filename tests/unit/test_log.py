@@ -47,15 +47,15 @@ def test_a_blank_is_no_secret(lines: io.StringIO) -> None:
 def test_steps_are_named_nested_and_recorded(
     lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Inner steps end first; each has its depth and its duration."""
+    """A step stands above those inside it; each has its depth and its duration."""
     log.take_steps()
     clock = iter([0.0, 1.0, 4.0, 10.0])
     monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
     with log.step("outer"), log.step("inner"):
         pass
     assert log.take_steps() == [
-        log.StepRecord("inner", 1, 3.0),
         log.StepRecord("outer", 0, 10.0),
+        log.StepRecord("inner", 1, 3.0),
     ]
     assert log.take_steps() == []
     assert "inner: done in 3.0 s" in lines.getvalue()
