@@ -7,6 +7,7 @@ says what it did not take literally.
 
 from __future__ import annotations
 
+import difflib
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,8 @@ DEFAULT_KMS_KEY = "default_kms_key"
 GUEST_AGENT_SOURCES = ("web", "iso", "auto")
 _COMMENT_WIDTH = 90
 _NO_FILE = Problem(
-    "The file does not exist.", "Check the path, or make one with New-WindowsImageConfig."
+    "It does not exist.",
+    "Check the path, or make one with new-config (New-WindowsImageConfig).",
 )
 
 
@@ -173,15 +175,25 @@ def _split_override(text: str) -> tuple[str, str]:
     """
     path, equals, value = text.partition("=")
     if not equals:
-        # The text is not shown: it may be a password.
-        raise IniValueError("A setting has no =.", "Write it as section.key=value.")
+        # Anything else is not shown: it may be a password.
+        name = path if path.rpartition(".")[2].lower() in SECTION_OF else "A setting"
+        raise IniValueError(f"{name} has no =.", "Write it as section.key=value.")
     section, _, name = path.strip().rpartition(".")
     right = SECTION_OF.get(name.lower())
     if right is None:
-        raise IniValueError(f"There is no option {path.strip()}.", "Check its name.")
+        raise IniValueError(f'There is no option "{path.strip()}".', _nearest(name))
     if section and section.lower() != right.lower():
-        raise IniValueError(f"There is no option {path.strip()}.", f"Write {right}.{name.lower()}.")
+        raise IniValueError(f'There is no option "{path.strip()}".', f"Write {_written_out(name)}.")
     return name.lower(), value
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), SECTION_OF, n=1)
+    return f"Did you mean {_written_out(near[0])}?" if near else "show-config lists all options."
+
+
+def _written_out(name: str) -> str:
+    return f"{SECTION_OF[name.lower()]}.{name.lower()}"
 
 
 def _keep_secret(config: WindowsImageConfig) -> None:

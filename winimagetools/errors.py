@@ -73,13 +73,17 @@ class Problem:
     line: int | None = None
     host: bool = False
 
-    def __str__(self) -> str:
+    @property
+    def finding(self) -> str:
+        """Where it is and what is wrong, without the advice."""
         section = f"[{self.section}]" if self.section else ""
         where = f"{section} {self.key}".strip()
         if self.line is not None:
             where = f"{where} (line {self.line})" if where else f"line {self.line}"
-        text = f"{where}: {self.message}" if where else self.message
-        return f"{text} {self.hint}".rstrip()
+        return f"{where}: {self.message}" if where else self.message
+
+    def __str__(self) -> str:
+        return f"{self.finding} {self.hint}".rstrip()
 
 
 class ConfigurationError(RequestError):
@@ -93,14 +97,14 @@ class ConfigurationError(RequestError):
     def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
         self.problems = tuple(problems)
         self.source = source
-        where = f" in {source}" if source else ""
+        what = source or "The configuration"
         if len(self.problems) == 1:
-            super().__init__(f"The configuration cannot be used{where}: {self.problems[0]}")
+            problem = self.problems[0]
+            super().__init__(f"{what} cannot be used: {problem.finding}", problem.hint)
         else:
             lines = "".join(f"\n  - {problem}" for problem in self.problems)
-            super().__init__(
-                f"The configuration cannot be used; {len(self.problems)} problems{where}:{lines}"
-            )
+            count = len(self.problems)
+            super().__init__(f"{what} cannot be used; it has {count} problems:{lines}")
 
 
 class IniValueError(RequestError, ValueError):

@@ -206,7 +206,7 @@ def test_all_problems_together(path: Path) -> None:
     """Numbers and settings that cannot be read are reported in one error, in order."""
     text = "[vm]\ndisk_size=big\nram_size=\ncpu_count=0\n"
     assert problems(path, text, "vm.cpu=3") == [
-        "There is no option vm.cpu. Check its name.",
+        'There is no option "vm.cpu". show-config lists all options.',
         "[vm] disk_size (line 2): 'big' is not a size. "
         "Write bytes, or a number with KB, MB, GB or TB such as 40GB.",
         "[vm] ram_size (line 3): '' is not a size. "
@@ -218,11 +218,19 @@ def test_all_problems_together(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("vm.zip_password", "A setting has no =. Write it as section.key=value."),
+        ("vm.zip_password", "vm.zip_password has no =. Write it as section.key=value."),
+        ("zip_password:s3cret", "A setting has no =. Write it as section.key=value."),
         ("", "A setting has no =. Write it as section.key=value."),
-        ("=1", "There is no option . Check its name."),
-        ("vm.zip_password=s3cret", "There is no option vm.zip_password. Write DEFAULT."),
-        ("zippassword=s3cret", "There is no option zippassword. Check its name."),
+        ("=1", 'There is no option "". show-config lists all options.'),
+        (
+            "vm.zip_password=s3cret",
+            'There is no option "vm.zip_password". Write DEFAULT.zip_password.',
+        ),
+        (
+            "DEFAULT.disc_size=s3cret",
+            'There is no option "DEFAULT.disc_size". Did you mean vm.disk_size?',
+        ),
+        ("word=s3cret", 'There is no option "word". show-config lists all options.'),
         ("cpu_count=4GB", "[vm] cpu_count: '4GB' is not a whole number above zero."),
     ],
 )
@@ -241,7 +249,9 @@ def test_last_override_wins(path: Path) -> None:
 
 def test_missing_file(path: Path) -> None:
     """A missing file is an error, where the reference went on with the defaults."""
-    with pytest.raises(ConfigurationError, match=r"config\.ini: The file does not exist\."):
+    with pytest.raises(
+        ConfigurationError, match=r"config\.ini cannot be used: It does not exist\."
+    ):
         get_windows_image_config(path)
 
 

@@ -48,7 +48,7 @@ def test_problems_are_reported_together() -> None:
         raise_problems(problems, "config.ini")
     assert caught.value.problems == tuple(problems)
     assert caught.value.message.splitlines() == [
-        "The configuration cannot be used; 2 problems in config.ini:",
+        "config.ini cannot be used; it has 2 problems:",
         "  - [vm] disk_size (line 12): It is too small. Use 40GB.",
         "  - [DEFAULT] image_name: Nothing is named.",
     ]
@@ -58,6 +58,10 @@ def test_one_problem_is_one_sentence() -> None:
     """A single problem is not a list."""
     with pytest.raises(ConfigurationError, match=r"^The configuration cannot be used: Bad\.$"):
         raise_problems([Problem("Bad.")])
+    with pytest.raises(ConfigurationError) as caught:
+        raise_problems([Problem("Bad.", "Mend it.", "vm", "cpu_count", 3)], "config.ini")
+    assert caught.value.message == "config.ini cannot be used: [vm] cpu_count (line 3): Bad."
+    assert caught.value.hint == "Mend it."
 
 
 def test_only_this_machine_is_at_fault() -> None:
