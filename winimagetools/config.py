@@ -79,9 +79,9 @@ def _load(path: Path) -> IniFile:
     try:
         return IniFile.read(path)
     except RequestError as error:
-        missing = isinstance(error.__cause__, FileNotFoundError)
-        problem = _NO_FILE if missing else Problem(error.message, error.hint)
-        raise ConfigurationError([problem], str(path)) from error
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise ConfigurationError([_NO_FILE], str(path)) from error
+        raise ConfigurationError([Problem(error.message, error.hint)]) from error
 
 
 def _position(problem: Problem) -> int:

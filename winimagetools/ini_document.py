@@ -36,6 +36,8 @@ _BLANKS = "".join(map(chr, range(0x21)))
 _QUOTES = ("'", '"')
 _LINE_END = re.compile(r"(\r?\r?\n|\r)")
 """CR CR LF is what a careless conversion leaves: one end, as editors count lines."""
+_LOOKED_AT = 4096
+"""Bytes at the beginning of a file that show whether it is text."""
 _NO_PART_OF_A_LINE = frozenset("\r\n\0")
 
 # Windows gives the five bytes that code page 1252 leaves open the control characters of
@@ -155,10 +157,14 @@ class IniFile:
         """Load a file.
 
         Raises:
-            RequestError: it does not exist or cannot be read.
+            RequestError: it does not exist, cannot be read or is something else, such as
+                the disk or the ISO that was meant for another argument.
         """
         try:
-            return cls(path.read_bytes(), str(path))
+            with path.open("rb") as stream:
+                start = stream.read(_LOOKED_AT)
+                _refuse_binary(start, path)
+                return cls(start + stream.read(), str(path))
         except FileNotFoundError as error:
             raise RequestError(
                 f"The ini file {path} does not exist.", "Check the path, or create the file first."
@@ -306,6 +312,14 @@ def _section_name(text: str) -> str | None:
     if not stripped.startswith("[") or "]" not in stripped:
         return None
     return stripped[1 : stripped.index("]")].strip(_BLANKS)
+
+
+def _refuse_binary(start: bytes, path: Path) -> None:
+    if b"\0" in start and Encoding.of(start).mark not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise RequestError(
+            f"{path} is not a text file.",
+            "If it is UTF-16 without a byte order mark, save it as UTF-8 in a text editor.",
+        )
 
 
 def _unquote(value: str) -> str:

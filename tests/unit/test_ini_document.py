@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -152,6 +153,19 @@ def test_half_a_utf16_character_is_refused() -> None:
     """A truncated UTF-16 file gives one clear error."""
     with pytest.raises(RequestError, match=r"x\.ini cannot be read: it is marked as UTF-16"):
         IniFile(b"\xff\xfe[\x00s", "x.ini")
+
+
+@pytest.mark.parametrize(
+    "data", [b"QFI\xfb\0\0\0\3", "[DEFAULT]\nforce=True\n".encode("utf-16-le")]
+)
+def test_other_files_are_not_read(tmp_path: Path, data: bytes) -> None:
+    """A disk, or UTF-16 that does not say so, is refused before all of it is read."""
+    path = tmp_path / "other"
+    path.write_bytes(data)
+    with pytest.raises(RequestError, match="other is not a text file"):
+        IniFile.read(path)
+    path.write_bytes("[DEFAULT]\nforce=True\n".encode("utf-16"))
+    assert IniFile.read(path).get("DEFAULT", "force") == "True"
 
 
 # Editing
