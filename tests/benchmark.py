@@ -26,8 +26,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fixtures.media import MediaSpec, make, parse_size
+from fixtures.media import MediaSpec, make
 from tests.integration.linux.build import Job
+from winimagetools.declaration import parse_size
 from winimagetools.log import size as show_size
 from winimagetools.model import GIB, MIB
 
