@@ -41,22 +41,3 @@ class FolderLayer:
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
-
-
-def write_files(folder: Path, files: dict[str, bytes]) -> Path:
-    """Fill ``folder`` with files by ``/``-separated path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, data in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    return folder
-
-
-def read_files(folder: Path) -> dict[str, bytes]:
-    """All files below ``folder`` by ``/``-separated path."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }

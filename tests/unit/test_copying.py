@@ -7,19 +7,9 @@ from typing import NoReturn
 
 import pytest
 
+from tests.files import write_with_hole
 from winimagetools.copying import copy_file
 from winimagetools.sparse import CHUNK
-
-
-def _with_hole(path: Path) -> bytes:
-    """A file with data, a hole of 4 MiB, data and a hole at its end."""
-    content = b"first" + bytes(4 * CHUNK - 5) + b"last" + bytes(CHUNK)
-    with path.open("wb") as file:
-        file.write(b"first")
-        file.seek(4 * CHUNK)
-        file.write(b"last")
-        file.truncate(len(content))
-    return content
 
 
 @pytest.mark.parametrize("offset", [0, 4096, 1000])
@@ -34,7 +24,7 @@ def test_copy_moves_the_content_by_the_offset(
 
     if kernel == "refuses":
         monkeypatch.setattr(os, "copy_file_range", refuse, raising=False)
-    content = _with_hole(tmp_path / "source")
+    content = write_with_hole(tmp_path / "source")
     reached: list[int] = []
     copy_file(tmp_path / "source", tmp_path / "copy", offset=offset, on_progress=reached.append)
     assert (tmp_path / "copy").read_bytes() == bytes(offset) + content

@@ -7,20 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.files import write_with_hole
 from winimagetools import sparse
 
 KIB64 = 64 * 1024
-
-
-def _with_hole(path: Path) -> bytes:
-    """A file with data, a hole of 4 MiB, data and a hole at its end."""
-    content = b"first" + bytes(4 * sparse.CHUNK - 5) + b"last" + bytes(sparse.CHUNK)
-    with path.open("wb") as file:
-        file.write(b"first")
-        file.seek(4 * sparse.CHUNK)
-        file.write(b"last")
-        file.truncate(len(content))
-    return content
 
 
 def _joined(path: Path) -> tuple[bytes, int]:
@@ -35,7 +25,7 @@ def _joined(path: Path) -> tuple[bytes, int]:
 
 def test_read_gives_all_bytes_and_does_not_read_holes(tmp_path: Path) -> None:
     """Data and holes together are the file."""
-    content = _with_hole(tmp_path / "file")
+    content = write_with_hole(tmp_path / "file")
     read, holes = _joined(tmp_path / "file")
     assert read == content
     if hasattr(os, "SEEK_HOLE") and (tmp_path / "file").stat().st_blocks * 512 < KIB64:
@@ -48,7 +38,7 @@ def test_a_system_without_holes_reads_everything_as_data(
     """Windows has no SEEK_DATA: one extent."""
     monkeypatch.delattr(os, "SEEK_DATA", raising=False)
     monkeypatch.delattr(os, "SEEK_HOLE", raising=False)
-    content = _with_hole(tmp_path / "file")
+    content = write_with_hole(tmp_path / "file")
     with (tmp_path / "file").open("rb") as file:
         assert list(sparse.extents(file.fileno())) == [sparse.Extent(0, len(content))]
     assert _joined(tmp_path / "file") == (content, 0)

@@ -9,27 +9,15 @@ from uuid import UUID
 import pytest
 
 from tests.hive_reader import read_raw, read_regipy, reference
+from tests.integration.linux.plans import BIOS, UEFI
 from winimagetools.errors import MediaError
 from winimagetools.host.linux import bcd_elements as el
 from winimagetools.host.linux.bcd import bcd_store, use_locate_devices, write_bcd
 from winimagetools.host.linux.bcd_devices import locate_device
 from winimagetools.host.linux.bcd_elements import BcdElement, BcdObject, store_edits
 from winimagetools.host.linux.registry_values import encode, type_number
-from winimagetools.model import GIB, MIB, DiskLayout, WindowsVersion
-from winimagetools.partitions import Partition, PartitionPlan
-
-UEFI = PartitionPlan(
-    DiskLayout.UEFI,
-    20 * GIB,
-    (
-        Partition("EFI", MIB, 200 * MIB, "c12a7328", UUID(int=1)),
-        Partition("Windows", 300 * MIB, 19 * GIB, "ebd0a0a2", UUID(int=2)),
-    ),
-    disk_guid=UUID(int=3),
-)
-BIOS = PartitionPlan(
-    DiskLayout.BIOS, 20 * GIB, (Partition("Windows", MIB, 19 * GIB, "07"),), signature=0x12345678
-)
+from winimagetools.model import WindowsVersion
+from winimagetools.partitions import PartitionPlan
 
 
 def store(plan: PartitionPlan) -> list[BcdObject]:

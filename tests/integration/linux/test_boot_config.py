@@ -8,27 +8,17 @@ from uuid import UUID
 
 import pytest
 
+from tests.files import read_files
 from tests.hive_reader import read_regipy
+from tests.integration.linux.plans import BIOS, UEFI
 from winimagetools.errors import BuildError
 from winimagetools.host.linux.boot import LinuxBoot
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.tree import StagedTree
-from winimagetools.model import GIB, MIB, Architecture, DiskLayout, WimImage, WindowsVersion
-from winimagetools.partitions import Partition, PartitionPlan
+from winimagetools.model import Architecture, WimImage, WindowsVersion
+from winimagetools.partitions import PartitionPlan
 
 MANAGER = r"Objects\{9dea862c-5cdd-4e70-acc1-f32b344d4795}\Elements"
-UEFI = PartitionPlan(
-    DiskLayout.UEFI,
-    20 * GIB,
-    (
-        Partition("EFI", MIB, 200 * MIB, "c12a7328", UUID(int=1)),
-        Partition("Windows", 300 * MIB, 19 * GIB, "ebd0a0a2", UUID(int=2)),
-    ),
-    disk_guid=UUID(int=3),
-)
-BIOS = PartitionPlan(
-    DiskLayout.BIOS, 20 * GIB, (Partition("Windows", MIB, 19 * GIB, "07"),), signature=0x12345678
-)
 SERVER = WimImage(
     1,
     "Windows Server 2022",
@@ -61,19 +51,13 @@ def make_disk(folder: Path, plan: PartitionPlan, files: dict[str, bytes] = FILES
     return LinuxDisk(folder / "disk.raw", plan, work, tree, esp)
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    """All files below a folder by relative path."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
-
-
 def test_uefi(tmp_path: Path) -> None:
     """The system partition gets everything, the Windows volume nothing."""
     disk = make_disk(tmp_path, UEFI)
-    before = content(disk.tree.local)
+    before = read_files(disk.tree.local)
     LinuxBoot().create_boot_config(disk, SERVER)
     boot = "EFI/Microsoft/Boot"
-    found = content(disk.esp)
+    found = read_files(disk.esp)
     del found[f"{boot}/BCD"]
     assert found == {
         f"{boot}/bootmgfw.efi": b"efi manager",
@@ -83,7 +67,7 @@ def test_uefi(tmp_path: Path) -> None:
         f"{boot}/Resources/en-US/bootres.dll.mui": b"english",
         "EFI/Boot/bootx64.efi": b"efi manager",
     }
-    assert content(disk.tree.local) == before
+    assert read_files(disk.tree.local) == before
     assert list(disk.work.iterdir()) == []
     store = read_regipy(disk.esp / boot / "BCD")
     loader = store[rf"{MANAGER}\23000003"]["Element"][1]
@@ -98,9 +82,9 @@ def test_uefi(tmp_path: Path) -> None:
 def test_bios(tmp_path: Path) -> None:
     """The Windows volume gets everything, and nothing else of it changes."""
     disk = make_disk(tmp_path, BIOS)
-    before = content(disk.tree.local)
+    before = read_files(disk.tree.local)
     LinuxBoot().create_boot_config(disk, SERVER)
-    found = content(disk.tree.local)
+    found = read_files(disk.tree.local)
     store = found.pop("Boot/BCD")
     assert store.startswith(b"regf")
     assert found == before | {
@@ -111,7 +95,7 @@ def test_bios(tmp_path: Path) -> None:
         "Boot/Resources/bootres.dll": b"picture",
         "Boot/Resources/en-US/bootres.dll.mui": b"english",
     }
-    assert content(disk.esp) == {}
+    assert read_files(disk.esp) == {}
     assert list(disk.work.iterdir()) == []
 
 
@@ -120,7 +104,7 @@ def test_an_image_without_boot_manager_changes_nothing(tmp_path: Path) -> None:
     disk = make_disk(tmp_path, UEFI, {"PCAT/bootmgr": b"bios manager"})
     with pytest.raises(BuildError, match=r"bootmgfw\.efi.*Set disk_layout to BIOS"):
         LinuxBoot().create_boot_config(disk, SERVER)
-    assert content(disk.esp) == {}
+    assert read_files(disk.esp) == {}
     assert list(disk.work.iterdir()) == []
 
 
@@ -128,9 +112,9 @@ def test_a_new_bios_disk_needs_no_other_search_order(tmp_path: Path) -> None:
     """Its store already lets boot manager and loader search."""
     disk = make_disk(tmp_path, BIOS)
     LinuxBoot().create_boot_config(disk, SERVER)
-    before = content(disk.tree.local)
+    before = read_files(disk.tree.local)
     LinuxBoot().reset_search_order(disk)
-    assert content(disk.tree.local) == before
+    assert read_files(disk.tree.local) == before
 
 
 def test_the_search_order_of_an_older_disk_is_changed(tmp_path: Path) -> None:
@@ -165,6 +149,6 @@ def test_uefi_disks_keep_their_search_order(tmp_path: Path) -> None:
     disk = make_disk(tmp_path, UEFI)
     LinuxBoot().create_boot_config(disk, SERVER)
     disk.tree.copy_in(disk.esp / "EFI/Microsoft/Boot/BCD", "Boot/BCD")
-    before = content(disk.tree.local)
+    before = read_files(disk.tree.local)
     LinuxBoot().reset_search_order(disk)
-    assert content(disk.tree.local) == before
+    assert read_files(disk.tree.local) == before

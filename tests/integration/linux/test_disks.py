@@ -14,6 +14,7 @@ from typing import NoReturn
 import pytest
 
 from fixtures import boot_proof
+from tests.files import read_files
 from winimagetools.errors import BuildError, CommandError
 from winimagetools.host.linux import volume
 from winimagetools.host.linux.boot import LinuxBoot
@@ -45,14 +46,6 @@ class Finished:
     esp: dict[str, bytes]
 
 
-def _files(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 @pytest.fixture(scope="module", params=list(DiskLayout))
 def finished(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, install_wim: Path
@@ -68,7 +61,7 @@ def finished(
         disk.tree.write_bytes("Windows/added by the build.txt", b"added")
         LinuxServicing().apply_image(disk, media, image)
         LinuxBoot().create_boot_config(disk, image)
-        esp = _files(disk.esp)
+        esp = read_files(disk.esp)
         host.finish(disk)
         plan = disk.plan
     assert [item.name for item in folder.iterdir()] == ["disk.raw"]
@@ -154,14 +147,14 @@ def test_the_windows_volume_holds_image_and_additions(windows: Path) -> None:
     assert run(NTFSCAT, [windows, "Windows/System32/config/SYSTEM"]).startswith("regf")
 
 
-def test_the_efi_partition_holds_the_boot_files(finished: Finished, tmp_path: Path) -> None:
+def test_the_efi_partition_holds_the_bootread_files(finished: Finished, tmp_path: Path) -> None:
     """Byte for byte, on a FAT32 that knows its place."""
     if finished.plan.layout is DiskLayout.BIOS:
         assert finished.esp == {}
         return
     image = f"{finished.path}@@1048576"
     run(MCOPY, ["-i", image, "-s", "::", tmp_path], env={"MTOOLSRC": "/dev/null"})
-    found = {name.upper(): data for name, data in _files(tmp_path).items()}
+    found = {name.upper(): data for name, data in read_files(tmp_path).items()}
     assert found == {name.upper(): data for name, data in finished.esp.items()}
     assert "EFI/BOOT/BOOTX64.EFI" in found
     information = run(MINFO, ["-i", image, "::"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.folder_layer import read_files, write_files
+from tests.files import read_files, write_files
 from winimagetools.errors import BuildError, DiskFullError
 from winimagetools.host.base import WindowsTree
 from winimagetools.host.tree import MountedTree, fold, split_path, walk_source

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import read_files
 from tests.unit.fakes import MemoryTree
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
@@ -29,11 +30,8 @@ def test_the_guest_scripts_are_there() -> None:
     """Exactly the files of the package, the three entry points among them."""
     tree = MemoryTree()
     copy_unattend_resources(tree)
-    guest = data_path("guest")
     expected = {
-        f"UnattendResources/{path.relative_to(guest).as_posix()}": path.read_bytes()
-        for path in guest.rglob("*")
-        if path.is_file()
+        f"UnattendResources/{path}": data for path, data in read_files(data_path("guest")).items()
     }
     assert tree.content == expected
     for name in ("FirstLogon", "Logon", "Specialize"):

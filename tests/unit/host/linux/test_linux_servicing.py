@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.files import read_files, write_files
 from tests.unit.fakes import MemorySource
-from tests.unit.folder_layer import read_files, write_files
 from winimagetools.errors import BuildError, MediaError, RequestError
 from winimagetools.host.base import (
     DriverFile,

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.folder_layer import FolderLayer, read_files, write_files
+from tests.files import read_files, write_files
+from tests.unit.folder_layer import FolderLayer
 from winimagetools.errors import BuildError
 from winimagetools.host.base import WindowsTree
 from winimagetools.host.linux.tree import Changes, StagedTree
