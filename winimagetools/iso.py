@@ -8,7 +8,8 @@ until it is closed; it is not meant to be used by several threads at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -79,7 +80,56 @@ def is_iso_file(path: Path) -> bool:
         return False
 
 
-class IsoTree:
+class _Tree(ABC):
+    """Paths, and how to find them without regard to case.
+
+    Args:
+        path: the medium.
+        paths: all its files.
+    """
+
+    def __init__(self, path: Path, paths: Iterable[str]) -> None:
+        self._path = path
+        self._paths = tuple(sorted(paths))
+        self._exact = frozenset(self._paths)
+        self._folded: dict[str, str] = {}
+        for each in self._paths:
+            self._folded.setdefault(each.casefold(), each)
+
+    @property
+    def name(self) -> str:
+        """The path of the medium."""
+        return str(self._path)
+
+    def files(self) -> Sequence[str]:
+        """Paths of all files, sorted."""
+        return self._paths
+
+    def find(self, path: str) -> str | None:
+        """The path as the medium spells it, or None when there is no such file."""
+        wanted = _normal(path)
+        return wanted if wanted in self._exact else self._folded.get(wanted.casefold())
+
+    def read_bytes(self, path: str) -> bytes:
+        """Content of a file. Raises MediaError."""
+        return self.read_range(path, 0, self.size(path))
+
+    @abstractmethod
+    def size(self, path: str) -> int:
+        """Size of a file in bytes. Raises MediaError when there is none."""
+
+    @abstractmethod
+    def read_range(self, path: str, offset: int, length: int) -> bytes:
+        """Up to ``length`` bytes of a file from ``offset``. Raises MediaError."""
+
+    def _known(self, path: str) -> str:
+        found = self.find(path)
+        if found is None:
+            raise MediaError(f"There is no file {path} in {self.name}.")
+        return found
+
+
+class IsoTree(_Tree):
     """The files of an ISO: UDF, Rock Ridge, Joliet or plain ISO 9660, the best there is.
 
     Args:
@@ -90,7 +140,6 @@ class IsoTree:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._stream = _open_medium(path)
         try:
             self._extents = read_volume(self._stream, str(path))
@@ -100,7 +149,7 @@ class IsoTree:
         except MediaError:
             self._stream.close()
             raise
-        self._index = _Index(self._extents)
+        super().__init__(path, self._extents)
 
     def close(self) -> None:
         """Let go of the ISO; the tree cannot be read afterwards."""
@@ -112,26 +161,9 @@ class IsoTree:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @property
-    def name(self) -> str:
-        """The path of the ISO."""
-        return str(self._path)
-
-    def files(self) -> Sequence[str]:
-        """Paths of all files, sorted."""
-        return self._index.paths
-
-    def find(self, path: str) -> str | None:
-        """The path as the ISO spells it, or None when there is no such file."""
-        return self._index.find(path)
-
     def size(self, path: str) -> int:
         """Size of a file in bytes. Raises MediaError when there is none."""
         return sum(extent.length for extent in self.extents(path))
-
-    def read_bytes(self, path: str) -> bytes:
-        """Content of a file. Raises MediaError."""
-        return self.read_range(path, 0, self.size(path))
 
     def read_range(self, path: str, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes of a file from ``offset``; fewer only at its end.
@@ -168,7 +200,7 @@ class IsoTree:
 
     def extents(self, path: str) -> tuple[Extent, ...]:
         """The byte ranges of the ISO a file is in. Raises MediaError when there is none."""
-        return self._extents[_known(self, path)]
+        return self._extents[self._known(path)]
 
     def _read(self, path: str, extent: Extent, offset: int, count: int) -> bytes:
         if extent.offset is None:
@@ -183,7 +215,7 @@ class IsoTree:
         return data
 
 
-class FolderTree:
+class FolderTree(_Tree):
     """The files below a folder of this machine; links to files and folders are followed.
 
     Args:
@@ -196,30 +228,12 @@ class FolderTree:
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
             raise MediaError(f"{path} is not a folder.", "Give the path of an ISO or a folder.")
-        self._path = path
-        self._index = _Index(_walk(path))
-
-    @property
-    def name(self) -> str:
-        """The path of the folder."""
-        return str(self._path)
-
-    def files(self) -> Sequence[str]:
-        """Paths of all files, sorted."""
-        return self._index.paths
-
-    def find(self, path: str) -> str | None:
-        """The path as the folder spells it, or None when there is no such file."""
-        return self._index.find(path)
+        super().__init__(path, _walk(path))
 
     def size(self, path: str) -> int:
         """Size of a file in bytes. Raises MediaError when there is none."""
         with self._open(path) as stream:
             return stream.seek(0, os.SEEK_END)
-
-    def read_bytes(self, path: str) -> bytes:
-        """Content of a file. Raises MediaError."""
-        return self.read_range(path, 0, self.size(path))
 
     def read_range(self, path: str, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes of a file from ``offset``. Raises MediaError."""
@@ -248,7 +262,7 @@ class FolderTree:
 
     @contextmanager
     def _open(self, path: str) -> Iterator[BinaryIO]:
-        file = self._path / _known(self, path)
+        file = self._path / self._known(path)
         stream = _open_medium(file)
         try:
             yield stream
@@ -258,31 +272,9 @@ class FolderTree:
             stream.close()
 
 
-class _Index:
-    """Paths, and how to find them without regard to case."""
-
-    def __init__(self, paths: Iterator[str] | dict[str, tuple[Extent, ...]]) -> None:
-        self.paths = tuple(sorted(paths))
-        self._exact = frozenset(self.paths)
-        self._folded: dict[str, str] = {}
-        for path in self.paths:
-            self._folded.setdefault(path.casefold(), path)
-
-    def find(self, path: str) -> str | None:
-        wanted = _normal(path)
-        return wanted if wanted in self._exact else self._folded.get(wanted.casefold())
-
-
 def _normal(path: str) -> str:
     parts = path.replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", "."))
-
-
-def _known(tree: MediaTree, path: str) -> str:
-    found = tree.find(path)
-    if found is None:
-        raise MediaError(f"There is no file {path} in {tree.name}.")
-    return found
 
 
 def _walk(root: Path) -> Iterator[str]:

@@ -123,9 +123,14 @@ class WimImage:
 
     @property
     def is_server(self) -> bool:
-        """Whether this is a server edition.
+        """Whether this is a server edition."""
+        return is_server_type(self.installation_type)
 
-        Port of ``Is-ServerInstallationType``: ``Server`` and ``Server Core``. Server Core
-        App and Nano Server are servers too; the reference did not know them.
-        """
-        return self.installation_type.casefold().startswith(("server", "nano server"))
+
+def is_server_type(installation_type: str) -> bool:
+    """Whether an installation type is one of a server.
+
+    Port of ``Is-ServerInstallationType``: ``Server`` and ``Server Core``. Server Core
+    App and Nano Server are servers too; the reference did not know them.
+    """
+    return installation_type.casefold().startswith(("server", "nano server"))

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from winimagetools import log
 from winimagetools.errors import RequestError
@@ -50,12 +49,7 @@ class BuildFolder:
             log.warning(f"{self.path} was left by a build that was stopped; it was emptied.")
         return self.path
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _empty(self.path)
         name = self.path / _LOCK_NAME
         try:

@@ -16,7 +16,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import IO, BinaryIO, Protocol, TypeVar, cast
 
 import pyzipper
@@ -67,13 +66,8 @@ class GzipLayer:
         self._deflate.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._deflate.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._deflate.__exit__(kind)
         if kind is None:
             size = self._deflate.size & 0xFFFFFFFF
             self._out.write(struct.pack("<II", self._deflate.crc, size))

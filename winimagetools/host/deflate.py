@@ -16,7 +16,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from types import TracebackType
 
 CHUNK = 1 << 20
 _ZEROS = bytes(CHUNK)
@@ -97,12 +96,7 @@ class ParallelDeflate:
     def __enter__(self) -> ParallelDeflate:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._pool:
             if kind is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import struct
 import time
-from types import TracebackType
 from typing import Protocol
 
 from pyzipper.zipfile_aes import AESZipEncrypter
@@ -83,13 +82,8 @@ class ZipLayer:
         self._deflate.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._deflate.__exit__(kind, error, trace)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._deflate.__exit__(kind)
         if kind is None:
             self._put(self._cipher.flush())
             self._put_directory(self._position - self._data_start)

@@ -37,13 +37,8 @@ class Target:
     @classmethod
     def of(cls, image: ImageInfo) -> Target:
         """The target that an image is; Server Core, Nano and App editions are servers."""
-        server = is_server(image)
-        return cls(image.architecture, image.version, SERVER if server else WORKSTATION)
-
-
-def is_server(image: ImageInfo) -> bool:
-    """Whether the installation type is one of a server."""
-    return image.installation_type.casefold().startswith(("server", "nano server"))
+        product_type = SERVER if image.is_server else WORKSTATION
+        return cls(image.architecture, image.version, product_type)
 
 
 @dataclass(frozen=True)

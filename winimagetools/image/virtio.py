@@ -17,7 +17,7 @@ from winimagetools.errors import MediaError
 from winimagetools.host.base import Disk, DriverPlan, Host, ImageInfo, SourceTree
 from winimagetools.image.driver_index import DriverIndex, file_name, folder_of, join_names
 from winimagetools.image.drivers import add_drivers, describe_plan, plan_infs
-from winimagetools.image.inf_target import Target, is_server
+from winimagetools.image.inf_target import Target
 from winimagetools.image.virtio_layout import (
     VirtioFolder,
     find_folders,
@@ -71,7 +71,7 @@ def select_virtio_drivers(index: DriverIndex, image: ImageInfo) -> VirtioSelecti
     """
     folders = find_folders(index.infs)
     target = Target.of(image)
-    server = is_server(image)
+    server = image.is_server
     mine = [item for item in folders if item.architecture is image.architecture]
     notes: list[str] = []
     choices = _choose(index, mine, folder_chain(image.version, server=server), target, notes)
@@ -139,7 +139,7 @@ def _without_stub(choices: list[VirtioChoice]) -> list[VirtioChoice]:
 def _nothing_fits(
     index: DriverIndex, folders: Sequence[VirtioFolder], image: ImageInfo
 ) -> MediaError:
-    kind = "server" if is_server(image) else "client"
+    kind = "server" if image.is_server else "client"
     message = (
         f"{index.source.name} has no virtio drivers for Windows {image.version} "
         f"{image.architecture} ({kind})."

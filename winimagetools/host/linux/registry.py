@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from uuid import uuid4
 
 from winimagetools.errors import BuildError, MediaError, WinImageError
@@ -69,12 +68,7 @@ class Hive:
         self._library = Hivex(self.path, write=self._write)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None and self.changed:
                 self._save()

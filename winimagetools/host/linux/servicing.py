@@ -124,9 +124,7 @@ class LinuxServicing:
         Raises:
             RequestError: a name cannot be passed to dism.
         """
-        if names:
-            arguments = [f"/FeatureName:{name}" for name in names]
-            self._add(disk.tree, guest_script.dism_step("/Enable-Feature", *arguments))
+        self._add_named(disk.tree, "/Enable-Feature", "/FeatureName", names)
 
     def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None:
         """Let the guest add capabilities, all in one go.
@@ -134,9 +132,7 @@ class LinuxServicing:
         Raises:
             RequestError: a name cannot be passed to dism.
         """
-        if names:
-            arguments = [f"/CapabilityName:{name}" for name in names]
-            self._add(disk.tree, guest_script.dism_step("/Add-Capability", *arguments))
+        self._add_named(disk.tree, "/Add-Capability", "/CapabilityName", names)
 
     def clean_updates(self, disk: Disk, purge: bool) -> None:
         """Let the guest clean up its component store; Windows 7 and older cannot.
@@ -172,6 +168,10 @@ class LinuxServicing:
             for name in disk.tree.list_dir(r"Windows\INF")
             if _PUBLISHED.fullmatch(name)
         ]
+
+    def _add_named(self, tree: WindowsTree, verb: str, option: str, names: Sequence[str]) -> None:
+        if names:
+            self._add(tree, guest_script.dism_step(verb, *(f"{option}:{name}" for name in names)))
 
     def _add(self, tree: WindowsTree, step: guest_script.Step) -> None:
         record = rf"{SERVICING_FOLDER}\servicing.json"
