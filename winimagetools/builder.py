@@ -319,7 +319,7 @@ def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
     config = request.config
     disk_path = folder / request.output.disk_name(host.disks.work_format)
     with host.media.open_install(request.wim, folder) as media:
-        image = select_image(media.images, config.image_name, request.wim)
+        image = select_image(media.images, config.image_name, request.wim, media.others)
         preflight.check_fits(request, image)
         host.servicing.check_version(image)
         with host.disks.create(disk_path, config.disk_size, request.layout) as disk:

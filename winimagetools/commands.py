@@ -18,7 +18,7 @@ from winimagetools.host.dry_run import dry_run_of
 from winimagetools.model import Architecture, WimImage, WindowsVersion
 from winimagetools.options import OPTIONS, WindowsImageConfig
 from winimagetools.powershell_modules import write_powershell_modules
-from winimagetools.wim import get_wim_file_images_info
+from winimagetools.wim import read_wim
 
 
 def _write(text: str) -> None:
@@ -63,8 +63,13 @@ def config_lines(settings: WindowsImageConfig) -> str:
 
 def wim_info(arguments: argparse.Namespace) -> int:
     """``wim-info``: a table for people or JSON for programs."""
-    images = get_wim_file_images_info(Path(arguments.wim))
-    _write(images_json(images) if arguments.json else images_table(images))
+    info = read_wim(Path(arguments.wim))
+    for other in info.others:
+        log.warning(f'Image {other.index} ("{other.name}") is left out because it {other.reason}.')
+    if arguments.json:
+        _write(images_json(info.images))
+    elif info.images:
+        _write(images_table(info.images))
     return 0
 
 

@@ -98,6 +98,10 @@ def in_tree(tree: MediaTree, path: str) -> WimBytes:
 
 def on_disk(path: Path, stack: ExitStack) -> WimBytes:
     """A file of this machine, closed with ``stack``. Raises MediaError."""
+    if path.is_dir():
+        raise MediaError(
+            f"{path} is a folder.", "Give the ISO, or the install.wim, .esd or .swm in it."
+        )
     try:
         stream = stack.enter_context(path.open("rb"))
         size = stream.seek(0, os.SEEK_END)

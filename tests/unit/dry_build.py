@@ -19,6 +19,7 @@ from winimagetools.host.dry_run import dry_run_host
 from winimagetools.image.request import Workflow
 from winimagetools.model import Architecture, DiskFormat, DiskLayout, WimImage, WindowsVersion
 from winimagetools.options import SECTION_OF
+from winimagetools.wim_xml import OtherImage
 
 Options = Mapping[str, str | bool | int]
 SERVER_2012_R2 = "Windows Server 2012 R2 SERVERSTANDARD"
@@ -72,6 +73,7 @@ class FakeInstall:
 
     path: Path
     images: tuple[WimImage, ...] = IMAGES
+    others: tuple[OtherImage, ...] = ()
 
 
 class FakeMedia:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools import builder, cli, commands
 from winimagetools.errors import HostError, RequestError
 from winimagetools.host import HOSTS, attached_volume
@@ -194,3 +195,19 @@ def test_powershell_modules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert printed == sorted(path for path in tmp_path.rglob("*.psm1"))
     assert len(printed) == 3
+
+
+def test_wim_info_says_what_it_leaves_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Images without Windows are named beside the table, never in what a program reads."""
+    other = '<IMAGE INDEX="2"><NAME>Setup</NAME></IMAGE>'
+    path = tmp_path / "install.wim"
+    path.write_bytes(wim_bytes(image_xml(1, "Windows X"), other))
+    assert cli.main(["wim-info", "--json", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert [image["name"] for image in json.loads(printed.out)] == ["Windows X"]
+    assert 'Image 2 ("Setup") is left out because it holds no Windows' in printed.err
+    path.write_bytes(wim_bytes(other))
+    assert cli.main(["wim-info", str(path)]) == 0
+    assert capsys.readouterr().out == ""

@@ -208,7 +208,7 @@ def test_refused(tmp_path: Path, data: bytes, words: str) -> None:
 
 def test_folder(tmp_path: Path) -> None:
     """A folder is not a WIM."""
-    assert refusal(tmp_path).startswith(f"{tmp_path} could not be opened")
+    assert refusal(tmp_path) == f"{tmp_path} is a folder."
 
 
 # --- split WIMs -------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from winimagetools.model import (
     WindowsVersion,
     is_server_type,
 )
+from winimagetools.wim_xml import OtherImage
 
 
 class SourceTree(Protocol):
@@ -93,7 +94,12 @@ class InstallMedia(Protocol):
         """The WIM as a path of this host, for the program that applies it."""
 
     @property
-    def images(self) -> Sequence[WimImage]: ...
+    def images(self) -> Sequence[WimImage]:
+        """The Windows editions."""
+
+    @property
+    def others(self) -> Sequence[OtherImage]:
+        """What else it holds and cannot be installed, such as Windows Setup."""
 
 
 class Disk(Protocol):

@@ -25,6 +25,7 @@ from winimagetools.model import WimImage
 from winimagetools.paths import is_iso
 from winimagetools.wim import WimInfo, find_install_file, read_wim
 from winimagetools.wim_file import part_names
+from winimagetools.wim_xml import OtherImage
 
 
 class LinuxMedia:
@@ -77,6 +78,11 @@ class LinuxInstallMedia:
     def images(self) -> Sequence[WimImage]:
         """The Windows editions it holds."""
         return self.info.images
+
+    @property
+    def others(self) -> Sequence[OtherImage]:
+        """The images that hold something else."""
+        return self.info.others
 
     @cached_property
     def path(self) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.model import WimImage
 from winimagetools.paths import is_iso
 from winimagetools.retry import execute_retry
-from winimagetools.wim import find_install_file, get_wim_file_images_info
+from winimagetools.wim import WimInfo, find_install_file, read_wim
+from winimagetools.wim_xml import OtherImage
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,20 @@ class WindowsMedia:
 
     path: Path
 
+    @cached_property
+    def info(self) -> WimInfo:
+        """What it holds."""
+        return read_wim(self.path)
+
     @property
-    def images(self) -> list[WimImage]:
+    def images(self) -> Sequence[WimImage]:
         """The editions in it."""
-        return get_wim_file_images_info(self.path)
+        return self.info.images
+
+    @property
+    def others(self) -> Sequence[OtherImage]:
+        """The images that hold something else."""
+        return self.info.others
 
 
 class WindowsMediaReader:
