@@ -222,14 +222,8 @@ def test_all_problems_together(path: Path) -> None:
         ("zip_password:s3cret", "A setting has no =. Write it as section.key=value."),
         ("", "A setting has no =. Write it as section.key=value."),
         ("=1", 'There is no option "". show-config lists all options.'),
-        (
-            "vm.zip_password=s3cret",
-            'There is no option "vm.zip_password". Write DEFAULT.zip_password.',
-        ),
-        (
-            "DEFAULT.disc_size=s3cret",
-            'There is no option "DEFAULT.disc_size". Did you mean vm.disk_size?',
-        ),
+        ("vm.force=s3cret", 'There is no option "vm.force". Write DEFAULT.force.'),
+        ("disc_size=s3cret", 'There is no option "disc_size". Did you mean vm.disk_size?'),
         ("word=s3cret", 'There is no option "word". show-config lists all options.'),
         ("cpu_count=4GB", "[vm] cpu_count: '4GB' is not a whole number above zero."),
     ],
