@@ -14,16 +14,16 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from winimagetools.image.architecture import NAMES
 from winimagetools.image.driver_index import file_name, folder_of
 from winimagetools.model import Architecture, WindowsVersion
 
 _ARCHITECTURES = {
-    "x86": Architecture.X86,
+    **{names.virtio.casefold(): item for item, names in NAMES.items() if names.virtio},
     "i386": Architecture.X86,
-    "amd64": Architecture.AMD64,
     "x64": Architecture.AMD64,
-    "arm64": Architecture.ARM64,
 }
+"""The folder names of today's ISOs, and two that Setup's tree and older ISOs use."""
 _OLD_NAMES = {"vista": "2k8", "wlh": "2k8", "wnet": "2k3", "winxp": "xp"}
 """Folders of the ISOs before 2015, as what they are called since."""
 _WINDOWS = re.compile(r"xp|w\d+(\.\d)?|2k\d+(r2)?")
