@@ -47,9 +47,17 @@ class WinImageError(Exception):
 
 
 class RequestError(WinImageError):
-    """The request or the configuration is wrong; nothing was started."""
+    """The request or the configuration is wrong; nothing was started.
+
+    Args:
+        option: the option of the configuration that is to blame, when it is known.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, hint: str = "", option: str = "") -> None:
+        super().__init__(message, hint)
+        self.option = option
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,7 @@ def _sha256(checksum: str) -> str:
         raise RequestError(
             f"[virtio_qemu_guest_agent] checksum is not a SHA-256: {checksum}",
             "It has to be 64 hexadecimal digits.",
+            "checksum",
         )
     return text
 
@@ -156,6 +157,7 @@ def _from_iso(iso: IsoState, iso_path: str, architecture: Architecture) -> FromI
         raise RequestError(
             f"The QEMU guest agent has source = iso, but virtio_iso_path {state}",
             "Set virtio_iso_path to a virtio-win ISO, or use source = auto or web.",
+            "source",
         )
     if iso is IsoState.WITHOUT_MSI:
         raise not_found(iso_path, architecture)
@@ -166,8 +168,9 @@ def _from_web(wanted: str, architecture: Architecture) -> FromWeb:
     if wanted.casefold() != "true":
         if not re.match(r"https?://", wanted, re.IGNORECASE):
             raise RequestError(
-                f"install_qemu_ga is neither True nor False nor a URL: {wanted}",
+                f"{wanted!r} is neither True nor False nor a URL.",
                 "A URL starts with http:// or https://.",
+                "install_qemu_ga",
             )
         return FromWeb(wanted)
     name = NAMES[architecture].guest_agent_url

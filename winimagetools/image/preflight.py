@@ -17,7 +17,15 @@ from winimagetools.errors import Problem, RequestError, raise_problems
 from winimagetools.host.base import Host, Requirements, VmRequest
 from winimagetools.image import drivers, guest_agent, output, wallpaper
 from winimagetools.image.request import Request, Workflow, split_list
-from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout, ImageType, WimImage
+from winimagetools.model import (
+    GIB,
+    MIB,
+    Architecture,
+    DiskFormat,
+    DiskLayout,
+    ImageType,
+    WimImage,
+)
 from winimagetools.options import WindowsImageConfig
 from winimagetools.paths import is_iso, is_windows_path
 
@@ -29,6 +37,8 @@ NTFS_OVERHEAD = 1.08
 """File-system structures and cluster slack per byte of file data, measured on Windows trees."""
 SPARE = GIB
 """Bytes Windows needs free to finish its first boot."""
+LARGEST_VHD = 2040 * GIB
+"""Microsoft's limit, see "Virtual Hard Disk Image Format Specification"."""
 DEFAULT_TEMPLATE = "UnattendTemplate.xml"
 _PRODUCT_KEY = re.compile(r"\S{5}-\S{5}-\S{5}-\S{5}-\S{5}")
 
@@ -44,27 +54,36 @@ class _Findings:
         self.problems.append(self.config.problem(key, message, hint))
 
     def attempt(self, key: str, action: Callable[[], T], fallback: T) -> T:
-        """The result of ``action``; a refusal becomes a problem of option ``key``."""
+        """The result of ``action``; a refusal becomes a problem of option ``key``, or of the
+        option it names.
+        """
         try:
             return action()
         except RequestError as error:
-            self.add(key, error.message, error.hint)
-            return fallback
+            self.add(error.option or key, error.message, error.hint)
+        except OSError as error:
+            self.add(key, f"{error.filename} cannot be used: {error.strerror}.")
+        return fallback
 
     def path(self, key: str, *, folder: bool | None = False) -> Path | None:
         """The path of option ``key``: None when not set or when it does not exist."""
         text: str = getattr(self.config, key)
-        return self.existing(key, text, folder=folder) if text else None
+        return self.look(key, text, folder=folder) if text else None
 
     def paths(self, key: str, *, folder: bool | None = False) -> tuple[Path, ...]:
         """The paths of a comma separated option."""
         items = split_list(getattr(self.config, key))
-        found = (self.existing(key, item, folder=folder) for item in items)
+        found = (self.look(key, item, folder=folder) for item in items)
         return tuple(path for path in found if path is not None)
 
-    def existing(self, key: str, text: str, *, folder: bool | None) -> Path | None:
+    def look(self, key: str, text: str, *, folder: bool | None) -> Path | None:
+        """The path an option means; anything that keeps it from being used is a problem."""
+        missing: Path | None = None
+        return self.attempt(key, lambda: self._existing(key, text, folder), missing)
+
+    def _existing(self, key: str, text: str, folder: bool | None) -> Path | None:
         path = self.config.resolve_path(text)
-        kind = "folder" if folder else "file"
+        kind = {True: "folder", False: "file", None: "file or folder"}[folder]
         if not path.exists():
             self.add(key, f"The {kind} {text} does not exist.", _path_hint(text))
         elif folder is not None and path.is_dir() != folder:
@@ -138,7 +157,7 @@ def _read(found: _Findings, workflow: Workflow, host: Host) -> Request:
         layout=_layout(found),
         image_type=image_type,
         output=output.plan_output(
-            config.resolve_path(config.image_path),
+            _image_path(found),
             disk_format,
             compression,
             compress_qcow2=config.compress_qcow2,
@@ -159,6 +178,14 @@ def _read(found: _Findings, workflow: Workflow, host: Host) -> Request:
         cloudbase_init_config=found.path("cloudbase_init_config_path"),
         cloudbase_init_unattended_config=found.path("cloudbase_init_unattended_config_path"),
     )
+
+
+def _image_path(found: _Findings) -> Path:
+    text = found.config.image_path
+    if not text:
+        found.add("image_path", "No image is named.", "Set it to the file to write.")
+    fallback = Path("image")
+    return found.attempt("image_path", lambda: found.config.resolve_path(text or "."), fallback)
 
 
 def _layout(found: _Findings) -> DiskLayout:
@@ -184,8 +211,9 @@ def _unattend(found: _Findings) -> Path | None:
 def _check_build(found: _Findings, request: Request) -> None:
     """What every workflow that makes an image needs."""
     config = found.config
-    _check_target(found, request)
+    found.attempt("image_path", lambda: _check_target(found, request), None)
     _check_product_key(found)
+    _check_time_zone(found)
     _check_drivers(found, request)
     if config.enable_custom_wallpaper:
         found.attempt(
@@ -213,6 +241,8 @@ def _check_build(found: _Findings, request: Request) -> None:
 def _check_target(found: _Findings, request: Request) -> None:
     text = found.config.image_path
     target = request.output.path
+    if not text:
+        return
     if is_windows_path(text) and not Path(text).drive:
         found.add("image_path", f"{text} cannot be written.", _path_hint(text))
     elif target.is_dir():
@@ -237,6 +267,15 @@ def _check_product_key(found: _Findings) -> None:
         )
 
 
+def _check_time_zone(found: _Findings) -> None:
+    if "/" in found.config.time_zone:
+        found.add(
+            "time_zone",
+            f"{found.config.time_zone} is not what Windows calls a time zone.",
+            "Give the Windows name, such as W. Europe Standard Time; tzutil /l lists them.",
+        )
+
+
 def _check_drivers(found: _Findings, request: Request) -> None:
     if request.drivers is not None:
         message = drivers.check_drivers_folder(iso.FolderTree(request.drivers))
@@ -253,6 +292,8 @@ def _check_media(found: _Findings, request: Request) -> None:
         found.add("image_name", "No edition is named.", "List them with: winimagetools wim-info")
     if request.layout is DiskLayout.BIOS and found.config.disk_size > 2048 * GIB:
         found.add("disk_size", "A BIOS disk cannot be larger than 2 TiB.", "Use UEFI.")
+    if request.output.disk_format is DiskFormat.VHD and found.config.disk_size > LARGEST_VHD:
+        found.add("disk_size", "A VHD cannot be larger than 2040 GiB.", "Use VHDX.")
 
 
 def _check_golden_output(found: _Findings, request: Request) -> None:
@@ -292,8 +333,8 @@ def _check_online(found: _Findings, _: Request) -> None:
 
 
 def _check_tested_image(found: _Findings, request: Request) -> None:
-    if not request.output.path.is_file():
-        text = found.config.image_path
+    text = found.config.image_path
+    if text and not request.output.path.is_file():
         found.add("image_path", f"The image {text} does not exist.", _path_hint(text))
 
 
@@ -306,11 +347,13 @@ _CHECKS: dict[Workflow, tuple[Callable[[_Findings, Request], None], ...]] = {
 
 
 def check_fits(request: Request, image: WimImage) -> None:
-    """Refuse a disk that the image cannot fit on.
+    """Refuse a disk that the image cannot fit on or start from.
 
     Raises:
-        ConfigurationError: naming the size that would do.
+        ConfigurationError: naming the size or the layout that would do.
     """
+    if image.architecture is Architecture.ARM64 and request.layout is DiskLayout.BIOS:
+        _refuse(request, "disk_layout", f"{image.name} is for arm64 and has no BIOS.", "Use UEFI.")
     overhead = 330 * MIB if request.layout is DiskLayout.UEFI else 2 * MIB
     needed = int(image.disk_bytes * NTFS_OVERHEAD) + overhead
     if request.config.disk_size >= needed:
@@ -321,12 +364,17 @@ def check_fits(request: Request, image: WimImage) -> None:
             )
         return
     gigabytes = -(-(needed + SPARE) // GIB)
-    problem = request.config.problem(
+    _refuse(
+        request,
         "disk_size",
         f"{log.size(request.config.disk_size)} is too small for {image.name}, "
         f"which takes about {log.size(needed)}.",
         f"Use at least {gigabytes}GB.",
     )
+
+
+def _refuse(request: Request, key: str, message: str, hint: str) -> None:
+    problem = request.config.problem(key, message, hint)
     raise_problems([problem], str(request.config.origin.path or ""))
 
 

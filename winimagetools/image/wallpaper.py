@@ -105,8 +105,9 @@ def _colour(text: str) -> str:
     match = _COLOUR.fullmatch(text.strip())
     if match is None or any(int(part) > 255 for part in match.groups()):
         raise RequestError(
-            f"wallpaper_solid_color is not a colour: {text}",
+            f"{text!r} is not a colour.",
             "It is three numbers from 0 to 255, red, green and blue, such as 0 0 0 for black.",
+            "wallpaper_solid_color",
         )
     return " ".join(str(int(part)) for part in match.groups())
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,56 @@ def test_everything_is_told_together(host: Host) -> None:
         assert problem.line is not None
         assert text[problem.line - 1].startswith(problem.key)
     assert {problem.section for problem in found} == {"DEFAULT", "drivers"}
+
+
+@pytest.mark.parametrize(
+    ("options", "key", "words"),
+    [
+        ({"image_path": ""}, "image_path", "No image is named."),
+        ({"virtio_base_path": "no"}, "virtio_base_path", "The file or folder no does not exist."),
+        ({"time_zone": "Europe/Berlin"}, "time_zone", "Europe/Berlin is not what Windows calls"),
+        ({"install_qemu_ga": "maybe"}, "install_qemu_ga", "'maybe' is neither True nor False"),
+        ({"wallpaper_solid_color": "red"}, "wallpaper_solid_color", "'red' is not a colour."),
+        (
+            {"install_qemu_ga": "True", "url": "http://a/b.msi", "checksum": "ab"},
+            "checksum",
+            "checksum is not a SHA-256: ab",
+        ),
+        (
+            {"virtual_disk_format": "VHD", "disk_size": "2041GB", "disk_layout": "UEFI"},
+            "disk_size",
+            "A VHD cannot be larger than 2040 GiB.",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_option(
+    host: Host, options: dict[str, str], key: str, words: str
+) -> None:
+    """Each refusal names the option to change."""
+    (problem,) = problems(host, Workflow.CLOUD, **options)
+    assert problem.key == key
+    assert words in problem.message
+
+
+@pytest.mark.parametrize("key", ["image_path", "wim_file_path", "custom_scripts_path", "msi_path"])
+def test_what_may_not_be_looked_at(
+    host: Host, monkeypatch: pytest.MonkeyPatch, key: str, folder: Path
+) -> None:
+    """A path behind a folder that is closed to this user is a problem like any other."""
+
+    def guarded(look: Callable[[Path], bool]) -> Callable[[Path], bool]:
+        def look_unless_locked(path: Path) -> bool:
+            if path.name == "locked":
+                raise PermissionError(13, "Permission denied", str(path))
+            return look(path)
+
+        return look_unless_locked
+
+    for name in ("exists", "is_dir"):
+        monkeypatch.setattr(Path, name, guarded(getattr(Path, name)))
+    (problem,) = problems(host, Workflow.CLOUD, **{key: "locked"})
+    assert problem.key == key
+    assert problem.message == f"{folder / 'locked'} cannot be used: Permission denied."
 
 
 def test_secrets_are_not_repeated(host: Host) -> None:
@@ -351,6 +402,15 @@ def test_disk_too_small_for_the_image(host: Host, layout: str, least: str) -> No
         preflight.check_fits(request, IMAGE)
     assert caught.value.problems[0].key == "disk_size"
     preflight.check_fits(read(host, Workflow.CLOUD, disk_size=least, disk_layout=layout), IMAGE)
+
+
+def test_arm64_has_no_bios(host: Host) -> None:
+    """A layout the edition cannot start from is refused before anything is copied."""
+    image = dataclasses.replace(IMAGE, architecture=Architecture.ARM64)
+    with pytest.raises(ConfigurationError, match="is for arm64 and has no BIOS") as caught:
+        preflight.check_fits(read(host, Workflow.CLOUD), image)
+    assert caught.value.problems[0].key == "disk_layout"
+    preflight.check_fits(read(host, Workflow.CLOUD, disk_layout="UEFI"), image)
 
 
 def test_disk_nearly_too_small(host: Host, caplog: pytest.LogCaptureFixture) -> None:
