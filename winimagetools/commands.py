@@ -171,6 +171,7 @@ def powershell_modules(arguments: argparse.Namespace) -> int:
 def _build(workflow: builder.WorkflowFunction, arguments: argparse.Namespace) -> int:
     host: Host | None = None
     if arguments.dry_run:
+        log.warnings_only()
         host = dry_run_of(select_host(), _write)
     report = workflow(
         arguments.config,
@@ -179,7 +180,9 @@ def _build(workflow: builder.WorkflowFunction, arguments: argparse.Namespace) ->
         host=host,
         checksum=arguments.checksum,
     )
-    if not arguments.dry_run:
+    if arguments.dry_run:
+        _write(f"{report.path} would be {report.description}; nothing was done.")
+    else:
         _write(summary(report))
     return 0
 

@@ -68,6 +68,12 @@ def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     LOGGER.propagate = False
 
 
+def warnings_only() -> None:
+    """Leave out what goes on, unless programs are shown too: a dry run lists it elsewhere."""
+    if LOGGER.level == logging.INFO:
+        LOGGER.setLevel(logging.WARNING)
+
+
 def info(message: str) -> None:
     """One line about what goes on. Port of ``Write-Log``."""
     LOGGER.info("%s%s", "  " * _depth, message)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -34,6 +35,19 @@ def test_secrets_never_show(lines: io.StringIO) -> None:
     log.warning("and Pa$$w0rd-test")
     assert "Pa$$w0rd-test" not in lines.getvalue()
     assert "password ***, again ***" in lines.getvalue()
+
+
+def test_warnings_only(lines: io.StringIO) -> None:
+    """Lines about what goes on can be left out; those of --debug then stay complete."""
+    log.warnings_only()
+    log.info("goes on")
+    log.warning("odd")
+    assert "goes on" not in lines.getvalue()
+    assert "odd" in lines.getvalue()
+    log.setup(lines, logging.DEBUG)
+    log.warnings_only()
+    log.info("goes on")
+    assert "goes on" in lines.getvalue()
 
 
 def test_a_blank_is_no_secret(lines: io.StringIO) -> None:

@@ -192,9 +192,14 @@ def test_dry_run_does_nothing(
     """``--dry-run`` lists the steps with the real edition and leaves no trace."""
     job = Job(tmp_path, install_wim)
     assert job.build("--dry-run") == 0
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert printed.err == ""
     assert "create a UEFI disk of 2.0 GiB: win.raw" in lines
     assert f"apply image 1 ({SERVER}) to win.raw" in lines
-    assert lines[-1] == "put win.raw in place as win.raw"
+    assert lines[-2:] == [
+        "put win.raw in place as win.raw",
+        f"{job.image} would be RAW; nothing was done.",
+    ]
     assert not job.image.exists()
     assert job.left_over() == []
