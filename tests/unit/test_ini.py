@@ -112,6 +112,25 @@ def test_missing_file(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(PermissionError(13, "Permission denied"), "Permission denied"), (OSError("odd"), "odd")],
+)
+def test_an_unreadable_file_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+) -> None:
+    """The message ends in the words of the system, or of the error where it has none."""
+
+    def refuse(_: Path, _mode: str) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "open", refuse)
+    path = tmp_path / "a.ini"
+    with pytest.raises(RequestError) as caught:
+        get_ini_file_value(path, "a")
+    assert caught.value.message == f"The ini file {path} cannot be read: {reason}."
+
+
 @pytest.mark.skipif(os.name == "nt", reason="file modes are a POSIX matter")
 def test_mode_and_link_are_kept(path: Path) -> None:
     """An edited file keeps its mode, and a symbolic link to it stays a link."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 
@@ -147,6 +148,27 @@ def test_bytes_without_a_character_in_cp1252_survive() -> None:
     assert document.get("s", "a") == "\x81\x8d\x8f\x90\x9dé"
     document.set("s", "b", "2")
     assert document.serialize() == data.replace(b"b=1", b"b=2")
+
+
+@pytest.mark.parametrize(
+    ("mark", "codec", "errors", "odd"),
+    [
+        (codecs.BOM_UTF8, "utf-8", "surrogateescape", "\udce9\udcff"),
+        (codecs.BOM_UTF16_LE, "utf-16-le", "surrogatepass", "\ud800"),
+        (codecs.BOM_UTF16_BE, "utf-16-be", "surrogatepass", "\udc41"),
+    ],
+)
+def test_what_breaks_the_encoding_survives_an_edit(
+    mark: bytes, codec: str, errors: str, odd: str
+) -> None:
+    """Stray bytes in marked UTF-8 and half a pair in UTF-16 are read and written back."""
+    before, after = (
+        mark + f"[s]\na={odd}\nb={value}\n".encode(codec, errors) for value in ("1", "2")
+    )
+    document = IniFile(before)
+    document.set("s", "b", "2")
+    assert document.get("s", "a") == odd
+    assert document.serialize() == after
 
 
 def test_half_a_utf16_character_is_refused() -> None:

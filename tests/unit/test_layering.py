@@ -13,6 +13,18 @@ PACKAGE = ROOT / "winimagetools"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 500
 
+WORKING = {
+    "_Findings": "collects problems",
+    "_Line": "a line that is edited",
+    "_Part": "a part of the dry run",
+    "_Reader": "collects values and problems",
+    "DriverIndex": "keeps what it read",
+    "DryDisk": "a disk under construction",
+    "LinuxDisk": "a disk under construction",
+    "WindowsDisk": "a disk under construction",
+}
+"""The dataclasses that change while they are used; all others are records."""
+
 TOP = {"cli": 4, "commands": 4, "builder": 3, "__main__": 5}
 
 
@@ -21,7 +33,8 @@ def _imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{path}: a relative import"
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
@@ -86,6 +99,23 @@ def test_doors(path: Path) -> None:
         assert "sys.platform" not in text
         assert "os.name" not in text
         assert "platform" not in imports
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_records_do_not_change(path: Path) -> None:
+    """Every dataclass is frozen but the few that are no records."""
+    thawed = {
+        node.name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+        and any(_is_thawed(decorator) for decorator in node.decorator_list)
+    }
+    assert thawed <= set(WORKING)
+
+
+def _is_thawed(decorator: ast.expr) -> bool:
+    text = ast.unparse(decorator)
+    return "dataclass" in text and "frozen=True" not in text
 
 
 @pytest.mark.parametrize(
