@@ -67,6 +67,17 @@ def test_options_after_the_powershell_spelling() -> None:
     assert (arguments.overrides, arguments.dry_run) == (["vm.cpu_count=4"], True)
 
 
+def test_help_shows_both_spellings(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help of a command has its PowerShell line; names are never broken at a hyphen."""
+    for words in (["--help"], ["ini", "get", "--help"]):
+        with pytest.raises(SystemExit):
+            cli.main(words)
+    printed = capsys.readouterr().out
+    assert "  New-WindowsFromGoldenImage  golden-image\n" in printed
+    line = "Get-IniFileValue -Key KEY [-Section SECTION] -Path PATH [-Default DEFAULT] [-AsBoolean]"
+    assert f"  {line}\n" in printed
+
+
 def test_a_golden_image_has_no_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     """What would be done depends on what is in the golden image, so it is not offered."""
     with pytest.raises(SystemExit):
