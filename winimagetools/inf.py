@@ -55,10 +55,6 @@ class Inf:
         default_factory=lambda: MappingProxyType({})
     )
 
-    def has(self, section: str) -> bool:
-        """Whether there is such a section, even an empty one."""
-        return section.casefold() in self.sections
-
     def lines(self, section: str) -> tuple[InfLine, ...]:
         """The lines of a section; none when it does not exist."""
         return self.sections.get(section.casefold(), ())

@@ -65,12 +65,9 @@ class MemoryTree:
     def write_bytes(self, path: str, data: bytes) -> None:
         self._files[self._add_name(path)] = data
 
-    def make_dir(self, path: str) -> None:
-        self._add_name(path)
-
     def copy_in(self, source: Path, path: str) -> None:
         if source.is_dir():
-            self.make_dir(path)
+            self._add_name(path)
             for child in sorted(source.iterdir()):
                 self.copy_in(child, f"{path}/{child.name}")
         else:

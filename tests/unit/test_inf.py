@@ -71,8 +71,7 @@ def test_sections_of_same_name_are_merged() -> None:
     """Entries of sections with one name, in whatever case, are one list in file order."""
     inf = parse("[Models]\r\na = 1\r\n[Other]\r\nx = 0\r\n[MODELS]\r\nb = 2\r\n")
     assert [line.key for line in inf.lines("models")] == ["a", "b"]
-    assert inf.has("MODELS")
-    assert not inf.has("none")
+    assert set(inf.sections) == {"version", "models", "other"}
     assert inf.lines("none") == ()
 
 

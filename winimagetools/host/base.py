@@ -70,9 +70,6 @@ class WindowsTree(Protocol):
     def write_bytes(self, path: str, data: bytes) -> None:
         """Create or replace a file, and its folders."""
 
-    def make_dir(self, path: str) -> None:
-        """Create a folder and its parents; one that exists is left as it is."""
-
     def copy_in(self, source: Path, path: str) -> None:
         """Copy a file to exactly ``path``, or the *content* of a folder into folder ``path``."""
 

@@ -178,10 +178,6 @@ class MountedTree:
         with room_for(target):
             target.write_bytes(data)
 
-    def make_dir(self, path: str) -> None:
-        """Create a folder and its parents."""
-        self._folder(split_path(path))
-
     def copy_in(self, source: Path, path: str) -> None:
         """Copy a file to exactly ``path``, or the content of a folder into ``path``."""
         if not source_is_dir(source):

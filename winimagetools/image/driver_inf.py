@@ -133,23 +133,6 @@ class DriverInf:
     def _driver_ver(self) -> InfLine | None:
         return next(self.inf.entries("Version", "DriverVer"), None)
 
-    @property
-    def includes(self) -> tuple[str, ...]:
-        """INF files of Windows that this one builds on (``Include``), such as ``mf.inf``."""
-        return self._names_after("Include")
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Sections of those files that it uses (``Needs``)."""
-        return self._names_after("Needs")
-
-    def _names_after(self, key: str) -> tuple[str, ...]:
-        found: dict[str, None] = {}
-        for section in self.inf.sections:
-            for line in self.inf.entries(section, key):
-                found.update(dict.fromkeys(item for item in line.fields if item))
-        return tuple(found)
-
     def catalogs(self, target: Target) -> tuple[str, ...]:
         """The catalog Windows checks the files against; a decorated one wins over the plain."""
         keys = [line.key.casefold() for line in self.inf.lines("Version")]

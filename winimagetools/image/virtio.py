@@ -63,8 +63,10 @@ class VirtioSelection:
 def select_virtio_drivers(index: DriverIndex, image: ImageInfo) -> VirtioSelection:
     """Choose for each driver the folder that is closest to an image and has an INF for it.
 
-    The reference takes the drivers of 8.1 and 2012 R2 when it finds none at all; so does
-    this, where their INF files allow it.
+    The reference looks for a list of eleven drivers; here every driver of the source counts,
+    so that those added since (viofs, viogpudo, fwcfg, viomem, viosock) are not forgotten. It
+    takes the drivers of 8.1 and 2012 R2 when it finds none at all; so does this, where their
+    INF files allow it. Port of ``Get-VirtIODrivers``.
 
     Raises:
         MediaError: nothing fits; the message lists what there is.
@@ -154,20 +156,6 @@ def _nothing_fits(
         by_architecture.setdefault(item.architecture, {})[item.windows] = None
     lists = (f"{name}: {', '.join(sorted(found))}" for name, found in by_architecture.items())
     return MediaError(message, f"It has drivers for {'; '.join(sorted(lists))}.")
-
-
-def get_virtio_drivers(source: SourceTree, image: ImageInfo) -> tuple[str, ...]:
-    """The folders of the drivers for an image, each once.
-
-    The reference looks for a list of eleven drivers; here every driver of the source counts,
-    so that those added since (viofs, viogpudo, fwcfg, viomem, viosock) are not forgotten.
-    Port of ``Get-VirtIODrivers``.
-
-    Raises:
-        MediaError: nothing fits.
-    """
-    choices = select_virtio_drivers(DriverIndex(source), image).choices
-    return tuple(dict.fromkeys(item.folder for item in choices))
 
 
 def plan_virtio_drivers(source: SourceTree, image: ImageInfo) -> DriverPlan:

@@ -15,6 +15,7 @@ from fixtures import boot_managers, media, security, windows_tree
 from fixtures.filetree import Bulk, Data
 from fixtures.media import MediaFormat, MediaSpec
 from fixtures.releases import RELEASES
+from tests.hive_reader import read_raw
 from winimagetools.host.linux.registry import Hive
 from winimagetools.model import MIB, Architecture
 from winimagetools.run import Tool, run
@@ -150,12 +151,14 @@ def test_hives_open_with_libhivex(install_wim: Path, tmp_path: Path) -> None:
             *("/Windows/System32/config/SOFTWARE", f"--dest-dir={tmp_path}"),
         ],
     )
+    identifiers = "DriverDatabase\\DeviceIds\\PCI\\"
+    before = read_raw((tmp_path / "SYSTEM").read_bytes())
+    assert sum(key.startswith(identifiers) for key in before) == 303
     with Hive(tmp_path / "SYSTEM", write=True) as hive:
-        identifiers = hive.keys(r"DriverDatabase\DeviceIds\PCI")
-        assert len(identifiers) == 303
-        hive.add_key(r"DriverDatabase\DeviceIds\PCI\VEN_1AF4&DEV_1001")
+        hive.add_key(f"{identifiers}VEN_1AF4&DEV_1001")
+    after = read_raw((tmp_path / "SYSTEM").read_bytes())
+    assert after.keys() - before.keys() == {f"{identifiers}VEN_1AF4&DEV_1001"}
     with Hive(tmp_path / "SYSTEM") as hive:
-        assert len(hive.keys(r"DriverDatabase\DeviceIds\PCI")) == 304
         start = hive.get(r"ControlSet001\Services\storahci", "Start")
         assert start is not None
         assert start.data == 0

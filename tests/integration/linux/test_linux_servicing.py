@@ -65,6 +65,7 @@ def test_applying_something_else_fails(disk: LinuxDisk, install_wim: Path, tmp_p
     class Gone:
         path = tmp_path / "gone.wim"
         images = ()
+        others = ()
 
     with (
         LinuxMedia().open_install(install_wim, tmp_path / "again") as media,

@@ -110,9 +110,9 @@ def test_writing_makes_folders(root: Path) -> None:
     """Missing folders come into being below those that exist."""
     tree = MountedTree(root)
     tree.write_bytes(r"windows\Setup\Scripts\a.cmd", b"x")
-    tree.make_dir("WINDOWS/setup/scripts/inner")
+    tree.write_bytes("WINDOWS/setup/scripts/inner/b.cmd", b"y")
     assert (root / "Windows/Setup/Scripts/a.cmd").read_bytes() == b"x"
-    assert (root / "Windows/Setup/Scripts/inner").is_dir()
+    assert (root / "Windows/Setup/Scripts/inner/b.cmd").read_bytes() == b"y"
 
 
 def test_a_folder_cannot_become_a_file_nor_a_file_a_folder(root: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_folder_cannot_become_a_file_nor_a_file_a_folder(root: Path) -> None:
     with pytest.raises(BuildError):
         tree.write_bytes("windows/system32", b"x")
     with pytest.raises(BuildError):
-        tree.make_dir("windows/system32/ntdll.dll/x")
+        tree.write_bytes("windows/system32/ntdll.dll/x", b"x")
     with pytest.raises(BuildError):
         tree.write_bytes("", b"x")
 

@@ -1,4 +1,4 @@
-"""Registry values between records and bytes, and edits as text."""
+"""Registry values between records and bytes, and the control sets that edits go to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from winimagetools.host.base import RegistryEdit, RegistryValue
 from winimagetools.host.linux.registry import in_control_sets
-from winimagetools.host.linux.registry_values import decode, encode, show_edits, type_number
+from winimagetools.host.linux.registry_values import decode, encode, type_number
 
 
 @pytest.mark.parametrize(
@@ -100,40 +100,6 @@ def test_unknown_kind_is_refused() -> None:
     """A misspelled kind is a fault of the caller."""
     with pytest.raises(ValueError, match="REG_STRING is not a kind"):
         type_number("REG_STRING")
-
-
-def test_edits_are_shown_key_by_key() -> None:
-    """The list names hive, key, value, kind and data."""
-    edits = [
-        RegistryEdit(
-            "SYSTEM",
-            r"CurrentControlSet\Services\viostor",
-            (
-                RegistryValue("Start", "REG_DWORD", 16),
-                RegistryValue("ImagePath", "REG_EXPAND_SZ", r"system32\drivers\viostor.sys"),
-            ),
-        ),
-        RegistryEdit(
-            "SYSTEM",
-            "DriverDatabase",
-            (
-                RegistryValue("", "REG_MULTI_SZ", ("a", "b")),
-                RegistryValue("Map", "REG_BINARY", b"\1\xff"),
-                RegistryValue("Mark", "REG_NONE", b""),
-            ),
-        ),
-        RegistryEdit("SOFTWARE", "Empty"),
-    ]
-    assert show_edits(edits) == (
-        "[SYSTEM\\CurrentControlSet\\Services\\viostor]\n"
-        "    Start = REG_DWORD 0x10 (16)\n"
-        '    ImagePath = REG_EXPAND_SZ "system32\\drivers\\viostor.sys"\n'
-        "[SYSTEM\\DriverDatabase]\n"
-        '    (default) = REG_MULTI_SZ "a", "b"\n'
-        "    Map = REG_BINARY 01 ff\n"
-        "    Mark = REG_NONE\n"
-        "[SOFTWARE\\Empty]"
-    )
 
 
 def test_current_control_set_is_every_set_that_may_start() -> None:

@@ -56,8 +56,6 @@ def sid(text: str) -> bytes:
 
 SYSTEM = sid("S-1-5-18")
 ADMINISTRATORS = sid("S-1-5-32-544")
-USERS = sid("S-1-5-32-545")
-EVERYONE = sid("S-1-1-0")
 CREATOR_OWNER = sid("S-1-3-0")
 CREATOR_GROUP = sid("S-1-3-1")
 
@@ -124,12 +122,6 @@ def private_descriptor(*, is_dir: bool) -> bytes:
     flags = OBJECT_INHERIT | CONTAINER_INHERIT if is_dir else 0
     aces = [allow(SYSTEM, flags=flags), allow(ADMINISTRATORS, flags=flags)]
     return descriptor(aces, control=SE_DACL_PROTECTED)
-
-
-def owner_of(data: bytes) -> bytes:
-    """The owner's SID of a self-relative descriptor; empty when it has none."""
-    offset = _HEADER.unpack_from(data)[3]
-    return data[offset : offset + 8 + 4 * data[offset + 1]] if offset else b""
 
 
 def dacl_of(data: bytes) -> list[Ace] | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from dataclasses import dataclass
 from functools import cache
@@ -48,16 +48,12 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "hivex_close": (c_int, [c_void_p]),
     "hivex_commit": (c_int, [c_void_p, c_char_p, c_int]),
     "hivex_root": (_NODE, [c_void_p]),
-    "hivex_node_name": (c_void_p, [c_void_p, _NODE]),
-    "hivex_node_children": (c_void_p, [c_void_p, _NODE]),
     "hivex_node_get_child": (_NODE, [c_void_p, _NODE, c_char_p]),
     "hivex_node_add_child": (_NODE, [c_void_p, _NODE, c_char_p]),
-    "hivex_node_delete_child": (c_int, [c_void_p, _NODE]),
     "hivex_node_values": (c_void_p, [c_void_p, _NODE]),
     "hivex_value_key": (c_void_p, [c_void_p, _NODE]),
     "hivex_value_value": (c_void_p, [c_void_p, _NODE, POINTER(c_uint32), POINTER(c_size_t)]),
     "hivex_node_set_value": (c_int, [c_void_p, _NODE, POINTER(_SetValue), c_int]),
-    "hivex_node_set_values": (c_int, [c_void_p, _NODE, c_size_t, POINTER(_SetValue), c_int]),
 }
 
 
@@ -93,7 +89,7 @@ def _encoded(name: str) -> bytes:
 
 
 class Hivex:
-    """An open hive. Node numbers are offsets and stay valid until a node is deleted.
+    """An open hive. Node numbers are offsets and stay valid.
 
     Args:
         path: the hive file; it must have passed ``check_hive``.
@@ -129,10 +125,6 @@ class Hivex:
         """The root key."""
         return self._node("hivex_root", what="has no root key")
 
-    def name(self, node: int) -> str:
-        """Name of a key as it is spelled in the hive."""
-        return self._text("hivex_node_name", node)
-
     def child(self, node: int, name: str) -> int | None:
         """The sub-key of that name, compared without regard to case, or None."""
         found: int = self._call("hivex_node_get_child", node, _encoded(name))
@@ -140,36 +132,24 @@ class Hivex:
             raise self._error(f"could not be searched for the key {name}")
         return found or None
 
-    def children(self, node: int) -> list[int]:
-        """All sub-keys, in the order of the hive."""
-        return self._list("hivex_node_children", node)
-
     def add_child(self, node: int, name: str) -> int:
         """Make a sub-key with the security descriptor of its parent."""
         what = f"could not get the new key {name}"
         return self._node("hivex_node_add_child", node, _encoded(name), what=what)
 
-    def delete(self, node: int) -> None:
-        """Delete a key and everything below it."""
-        if self._call("hivex_node_delete_child", node) != 0:
-            raise self._error("could not be rid of a key")
-
     def values(self, node: int) -> list[RawValue]:
         """All values of a key."""
-        return [self._value(value) for value in self._list("hivex_node_values", node)]
+        buffer = self._call("hivex_node_values", node)
+        if not buffer:
+            raise self._error("has a key that cannot be listed")
+        try:
+            return [self._value(value) for value in _until_zero(buffer)]
+        finally:
+            _free()(buffer)
 
     def set_value(self, node: int, value: RawValue) -> None:
         """Create or replace one value; the library writes the others of the key anew."""
-        self._set("hivex_node_set_value", node, byref(_set_value(value)))
-
-    def set_values(self, node: int, values: Sequence[RawValue]) -> None:
-        """Replace all values of a key."""
-        structures = [_set_value(value) for value in values]
-        array = (_SetValue * len(values))(*structures)
-        self._set("hivex_node_set_values", node, len(values), array)
-
-    def _set(self, function: str, *arguments: object) -> None:
-        if self._call(function, *arguments, 0) != 0:
+        if self._call("hivex_node_set_value", node, byref(_set_value(value)), 0) != 0:
             raise self._error("could not get a new value")
 
     def _value(self, value: int) -> RawValue:
@@ -185,15 +165,6 @@ class Hivex:
         if not buffer:
             raise self._error("has a name that cannot be read")
         return _taken(buffer, len(ctypes.string_at(buffer))).decode()
-
-    def _list(self, function: str, node: int) -> list[int]:
-        buffer = self._call(function, node)
-        if not buffer:
-            raise self._error("has a key that cannot be listed")
-        try:
-            return list(_until_zero(buffer))
-        finally:
-            _free()(buffer)
 
     def _node(self, function: str, *arguments: object, what: str) -> int:
         node: int = self._call(function, *arguments)

@@ -67,7 +67,6 @@ class WimCode(IntEnum):
     NOT_A_REGULAR_FILE = 42
     NOT_A_WIM_FILE = 43
     NOT_PIPABLE = 44
-    OPEN = 47
     PATH_DOES_NOT_EXIST = 49
     READ = 50
     RESOURCE_NOT_FOUND = 55
@@ -77,7 +76,6 @@ class WimCode(IntEnum):
     UNSUPPORTED = 68
     XML = 73
     WIM_IS_ENCRYPTED = 74
-    ABORTED_BY_PROGRESS = 76
     WIM_IS_INCOMPLETE = 84
 
 

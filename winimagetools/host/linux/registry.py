@@ -23,16 +23,14 @@ from winimagetools.errors import BuildError, MediaError, WinImageError
 from winimagetools.host.base import RegistryEdit, RegistryValue
 from winimagetools.host.linux.hive import MAX_FLAT_VALUE, check_hive, minor_version
 from winimagetools.host.linux.hivex import Hivex, RawValue
-from winimagetools.host.linux.registry_values import decode, encode, show_edits, type_number
-
-__all__ = ["Hive", "apply_edits", "control_sets", "in_control_sets", "show_edits"]
+from winimagetools.host.linux.registry_values import decode, encode, type_number
 
 _CURRENT = "currentcontrolset"
 _SPLIT_VALUES = 4
 """Minor version since which Windows expects long value data in pieces."""
 _Key = tuple[str, ...]
-_Intended = dict[str, RawValue] | None
-"""What a key shall hold, by lower-case value name; None: the key shall be gone."""
+_Values = dict[str, RawValue]
+"""What a key holds, by lower-case value name."""
 
 
 class Hive:
@@ -56,7 +54,7 @@ class Hive:
         self.path = path
         self.changed = False
         self._write = write
-        self._intended: dict[_Key, _Intended] = {}
+        self._intended: dict[_Key, _Values] = {}
 
     def __enter__(self) -> Hive:
         try:
@@ -78,13 +76,6 @@ class Hive:
     def exists(self, key: str) -> bool:
         """Whether there is such a key."""
         return self._find(_parts(key)) is not None
-
-    def keys(self, key: str = "") -> tuple[str, ...]:
-        """Names of the sub-keys in the order of the hive; empty when there is no such key."""
-        node = self._find(_parts(key))
-        if node is None:
-            return ()
-        return tuple(self._library.name(child) for child in self._library.children(node))
 
     def values(self, key: str = "") -> tuple[RegistryValue, ...]:
         """All values of a key; empty when there is no such key."""
@@ -137,30 +128,6 @@ class Hive:
         self._library.set_value(self._node(_parts(key)), new)
         self.changed = True
 
-    def delete_value(self, key: str, name: str = "") -> None:
-        """Delete a value; nothing happens when there is none."""
-        parts = _parts(key)
-        if self.get(key, name) is None:
-            return
-        intended = self._touch(parts)
-        del intended[name.lower()]
-        self._check_lengths(key, list(intended.values()))
-        self._library.set_values(self._node(parts), list(intended.values()))
-        self.changed = True
-
-    def delete_key(self, key: str) -> None:
-        """Delete a key with all below it; nothing happens when there is none."""
-        parts = _parts(key)
-        node = self._find(parts)
-        if node is None:
-            return
-        self._library.delete(node)
-        below = _lower(parts)
-        for other in [other for other in self._intended if other[: len(below)] == below]:
-            del self._intended[other]
-        self._intended[below] = None
-        self.changed = True
-
     def _find(self, parts: _Key) -> int | None:
         node: int | None = self._library.root()
         for part in parts:
@@ -179,7 +146,7 @@ class Hive:
         node = self._find(parts)
         return [] if node is None else self._library.values(node)
 
-    def _touch(self, parts: _Key) -> dict[str, RawValue]:
+    def _touch(self, parts: _Key) -> _Values:
         """What the key shall hold, to be changed by the caller."""
         key = _lower(parts)
         intended = self._intended.get(key)
@@ -225,7 +192,7 @@ class Hive:
                 "This is a fault of libhivex or of this machine; try another libhivex version.",
             )
 
-    def _has(self, key: _Key) -> _Intended:
+    def _has(self, key: _Key) -> _Values | None:
         if self._find(key) is None:
             return None
         return {raw.name.lower(): raw for raw in self._raw(key)}

@@ -1,4 +1,4 @@
-"""Registry values as records and as the bytes a hive stores; edits as text for people.
+"""Registry values as records and as the bytes a hive stores.
 
 Pure functions. What does not have the shape its kind asks for (a ``REG_DWORD`` of three
 bytes, a text of odd length) is kept as bytes, so that writing it back changes nothing.
@@ -6,9 +6,7 @@ bytes, a text of odd length) is kept as bytes, so that writing it back changes n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from winimagetools.host.base import RegistryEdit, RegistryValue
+from winimagetools.host.base import RegistryValue
 
 _KINDS = {
     "REG_NONE": 0,
@@ -91,24 +89,3 @@ def _number_bytes(number: int, size: int, name: str) -> bytes:
 
 def _text_bytes(text: str) -> bytes:
     return f"{text}\0".encode("utf-16-le")
-
-
-def show_edits(edits: Sequence[RegistryEdit]) -> str:
-    """Edits as a list for people: a line for each key, one for each value below it."""
-    lines: list[str] = []
-    for edit in edits:
-        lines.append(f"[{edit.hive}\\{edit.key}]")
-        lines += [f"    {value.name or '(default)'} = {_shown(value)}" for value in edit.values]
-    return "\n".join(lines)
-
-
-def _shown(value: RegistryValue) -> str:
-    match value.data:
-        case bytes() as data:
-            return f"{value.kind} {data.hex(' ')}".rstrip()
-        case int() as number:
-            return f"{value.kind} {number:#x} ({number})"
-        case str() as text:
-            return f'{value.kind} "{text}"'
-        case texts:
-            return f"{value.kind} " + ", ".join(f'"{text}"' for text in texts)

@@ -1,6 +1,6 @@
 r"""What DISM does on Windows, done on Linux: now where possible, by the guest otherwise.
 
-Applying an image only remembers it; :func:`extract_volume` writes it in one pass when the
+Applying an image only remembers it; ``apply.extract_volume`` writes it in one pass when the
 disk is finished. Registry edits are made in the staged hives. Drivers are staged below
 ``Windows\Drivers\winimagetools`` with a script for the specialize pass; features,
 capabilities, packages and the clean-up below ``UnattendResources\Servicing`` with a script
@@ -27,14 +27,11 @@ from winimagetools.host.base import (
     WindowsTree,
 )
 from winimagetools.host.linux import guest_script, libwim
-from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.registry import apply_edits
 from winimagetools.host.linux.wimlib import Wim, WimLayer
 from winimagetools.inf import parse_inf
 from winimagetools.model import WimImage, WindowsVersion
-
-__all__ = ["DRIVERS_FOLDER", "SERVICING_FOLDER", "LinuxServicing", "extract_volume"]
 
 DRIVERS_FOLDER = r"Windows\Drivers\winimagetools"
 SERVICING_FOLDER = r"UnattendResources\Servicing"

@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,18 +8,18 @@ from fixtures.security import from_sddl
 from winimagetools.host.linux.acl import (
     ADMINISTRATORS,
     CREATOR_OWNER,
-    EVERYONE,
     SYSTEM,
-    USERS,
     Ace,
     allow,
     dacl_of,
     descriptor,
     inherited_descriptor,
-    owner_of,
     private_descriptor,
     sid,
 )
+
+USERS = sid("S-1-5-32-545")
+EVERYONE = sid("S-1-1-0")
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,12 @@ def test_generic_rights_are_mapped_for_files(generic: int, mask: int) -> None:
     assert dacl_of(inherited_descriptor(parent, is_dir=False)) == [Ace(0, 0x10, mask, USERS)]
 
 
+def owner_of(data: bytes) -> bytes:
+    """The owner's SID of a self-relative descriptor."""
+    (offset,) = struct.unpack_from("<I", data, 4)
+    return data[offset : offset + 8 + 4 * data[offset + 1]]
+
+
 def test_a_parent_without_dacl_has_nothing_to_inherit() -> None:
     """Everything is allowed there, but not handed on."""
     head = "01000080" + "14000000" + "20000000" + "00000000" * 2
@@ -162,11 +170,6 @@ def test_a_parent_without_dacl_has_nothing_to_inherit() -> None:
     assert owner_of(data) == SYSTEM
     expected = from_sddl("O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)")
     assert inherited_descriptor(data, is_dir=True) == expected
-
-
-def test_owner_of_a_descriptor_without_owner_is_empty() -> None:
-    """Its offset is zero."""
-    assert owner_of(bytes.fromhex("01000080" + "00000000" * 4)) == b""
 
 
 def test_conditional_entries_keep_their_condition_and_foreign_types_are_left_out() -> None:

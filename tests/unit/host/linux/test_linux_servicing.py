@@ -14,11 +14,11 @@ from winimagetools.host.base import (
     InstalledDriver,
     Servicing,
 )
+from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.guest_script import driver_script, servicing_script, steps_from_json
 from winimagetools.host.linux.servicing import (
     LinuxServicing,
-    extract_volume,
     package_files,
     package_names,
 )

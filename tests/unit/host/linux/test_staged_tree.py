@@ -145,7 +145,7 @@ def test_a_file_where_the_image_has_a_folder_is_refused(tmp_path: Path, layer: F
     with pytest.raises(BuildError):
         tree.write_bytes("windows/system32", b"")
     with pytest.raises(BuildError):
-        tree.make_dir("windows/system32/ntdll.dll")
+        tree.write_bytes("windows/system32/ntdll.dll/x", b"")
     assert read_files(tree.local) == {}
 
 
@@ -228,15 +228,15 @@ def test_knows_what_is_private(tree: StagedTree, path: str, private: bool) -> No
 
 NAMES = st.sampled_from(["a", "A", "b", "c"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
-ACTIONS = st.lists(st.tuples(st.sampled_from(["write", "make", "remove", "edit"]), PATHS))
+ACTIONS = st.lists(st.tuples(st.sampled_from(["write", "copy", "remove", "edit"]), PATHS))
 
 
-def _act(tree: WindowsTree, action: str, path: str) -> str:
+def _act(tree: WindowsTree, action: str, path: str, empty: Path) -> str:
     try:
         if action == "write":
             tree.write_bytes(path, path.encode())
-        elif action == "make":
-            tree.make_dir(path)
+        elif action == "copy":
+            tree.copy_in(empty, path)
         elif action == "remove":
             tree.remove(path)
         else:
@@ -268,7 +268,8 @@ def test_behaves_like_the_volume_itself(actions: list[tuple[str, str]]) -> None:
         mounted = MountedTree(Path(shutil.copytree(image, Path(folder) / "mounted")))
         staged = StagedTree(Path(folder) / "overlay")
         staged.attach(FolderLayer(image))
+        empty = write_files(Path(folder) / "empty", {})
         for action, path in actions:
-            assert _act(staged, action, path) == _act(mounted, action, path)
+            assert _act(staged, action, path, empty) == _act(mounted, action, path, empty)
         assert _content(staged) == _content(mounted)
         assert read_files(image) == files
