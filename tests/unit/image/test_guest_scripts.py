@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.powershell_syntax import errors
+from tests.unit.powershell_syntax import functions as parameters
 from winimagetools.data import data_path
+from winimagetools.host.windows.vm import PREFIX, STAGE_DONE, STAGE_FAILED, STAGE_STOPPED
 from winimagetools.options import OPTIONS
 
 GUEST = data_path("guest")
@@ -135,7 +137,7 @@ def test_the_stages_are_in_the_order_of_the_reference() -> None:
         ("1", "throw"),
         ("1004", "exit 0"),
         ("1005", "Restart-Image"),
-        ("1006", "Stop-Image"),
+        ("1006", 'Stop-Image "StatusStopped"'),
     ],
 )
 def test_exit_codes_of_hook_scripts(code: str, action: str) -> None:
@@ -171,3 +173,74 @@ def test_no_function_is_left_unused() -> None:
     for path in SCRIPTS:
         for name in functions(path.read_text(encoding="ascii")):
             assert len(re.findall(rf"(?<![\w-]){name}(?![\w-])", everything)) > 1, name
+
+
+def body(name: str, function: str) -> str:
+    """The text of one function."""
+    match = re.search(rf"^function {function} \{{.*?^\}}$", text(name), re.M | re.S)
+    assert match is not None
+    return match[0]
+
+
+def test_the_host_knows_the_verdicts() -> None:
+    """What ends a run has the same name on both sides."""
+    wanted = [PREFIX + stage for stage in (STAGE_DONE, STAGE_STOPPED, STAGE_FAILED)]
+    line = re.search(r"^\$verdicts = (.*)$", text("lib/Report.ps1"), re.M)
+    assert line is not None
+    assert re.findall(r'"(.+?)"', line[1]) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("lib/Programs.ps1", "Stop-Image"), ("lib/Report.ps1", "Stop-WithFailure")],
+)
+def test_the_host_gets_time_to_hear_the_verdict(name: str, function: str) -> None:
+    """Between the last report and the power-off there is a wait, and then the reports go."""
+    source = body(name, function)
+    assert 0 < source.index("Write-Log") < source.index("Complete-Reports") < source.index("/s /f")
+    complete = body("lib/Report.ps1", "Complete-Reports")
+    assert complete.index("Start-Sleep") < complete.index("Clear-Reports")
+
+
+def test_a_failure_holds_up_what_would_come_next() -> None:
+    """Logon.ps1 must not start, and forget the failure, while the power goes off."""
+    source = body("lib/Report.ps1", "Stop-WithFailure")
+    assert source.index("shutdown.exe") < source.index("Start-Sleep") < source.index("exit 1")
+
+
+def test_a_run_forgets_the_reports_of_earlier_ones() -> None:
+    """They are in the registry, which a golden image brings along."""
+    logon = text("Logon.ps1")
+    assert logon.index("Clear-Reports") < logon.index('Write-Log "StatusInitial"')
+
+
+def test_reports_fit_into_the_data_exchange() -> None:
+    """2048 bytes of UTF-16 with a zero at the end."""
+    longest = re.search(r"^\$longestReport = (\d+)$", text("lib/Report.ps1"), re.M)
+    assert longest is not None
+    assert (int(longest[1]) + 1) * 2 <= 2048
+
+
+def test_zapfree_runs_in_the_root() -> None:
+    """It resolves "C:" to the current folder of the drive and refuses another one."""
+    source = body("lib/Servicing.ps1", "Clear-FreeSpace")
+    assert source.index('Set-Location "$ENV:SystemDrive\\"') < source.index(
+        "Invoke-Program $zapfree"
+    )
+
+
+def test_reset_base_only_where_it_exists() -> None:
+    """From Windows 8.1 and Server 2012 R2 on, as the host does it offline."""
+    source = body("lib/Servicing.ps1", "Clear-ComponentStore")
+    assert re.search(r'if \(\$Purge -and \(Test-WindowsVersion "6\.3"\)\)', source)
+
+
+def test_hooks_find_the_functions_of_the_old_module() -> None:
+    """Scripts that import ini.psm1 can read, set and remove values, by the same parameters."""
+    found = parameters(text("ini.psm1"))
+    names = {name: [item.name for item in found[name]] for name in found}
+    assert names["Get-IniFileValue"] == ["Key", "Section", "Default", "AsBoolean", "Path"]
+    assert names["Set-IniFileValue"] == ["Key", "Section", "Value", "Path"]
+    assert names["Remove-IniFileValue"] == ["Key", "Section", "Path"]
+    for name in ("Get-IniFileValue", "Set-IniFileValue", "Remove-IniFileValue"):
+        assert re.search(rf"^Export-ModuleMember .*\b{name}\b", text("ini.psm1"), re.M)

@@ -19,6 +19,7 @@ try {
     . "$resourcesDir\lib\Sysprep.ps1"
 
     $windows = [System.Environment]::OSVersion.Version
+    Clear-Reports
     Write-Log "StatusInitial" "Windows $windows, PowerShell $($PSVersionTable.PSVersion)."
     Remove-Item -Force $failureMark -ErrorAction SilentlyContinue
 
@@ -46,7 +47,7 @@ try {
     if (Test-Option "DEFAULT" "gold_image") {
         # The automatic logon stays: what is made from a golden image goes on from here.
         Set-Location "$ENV:SystemDrive\"
-        Remove-Item -Recurse -Force $resourcesDir
+        Invoke-Retry { Remove-Item -Recurse -Force $resourcesDir }
         Stop-Image "StatusFinal" "The golden image is ready." "done"
     }
 

@@ -16,7 +16,7 @@ try {
     Set-Number "HKLM:\SOFTWARE\Policies\Microsoft\Windows\CloudContent" "DisableWindowsConsumerFeatures" 1
     if (@(Get-Service "InstallService" -ErrorAction SilentlyContinue).Count) {
         Stop-Service -Force "InstallService" -ErrorAction SilentlyContinue
-        Set-Service "InstallService" -StartupType Manual
+        Set-Service "InstallService" -StartupType Manual -ErrorAction SilentlyContinue
     }
     # Fast startup leaves the file system in a state that Linux does not mount.
     Set-Number "HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager\Power" "HiberbootEnabled" 0

@@ -1,13 +1,13 @@
 # Reads config.ini the way the Windows profile functions do, without their cut at 1000
 # characters: the first section and the first key of a name win, letter case does not matter,
 # ";" starts a comment line, one pair of quotes around a value is taken off.
-# Hook scripts may import this module too.
+# Hook scripts may import this module too, and change values with it.
 
 function Get-IniFileValue {
     param(
         [string]$Key,
         [string]$Section = "DEFAULT",
-        $Default = $null,
+        [object]$Default = $null,
         [switch]$AsBoolean,
         [string]$Path
     )
@@ -63,4 +63,39 @@ function Remove-Quotes {
     return $Text
 }
 
-Export-ModuleMember -Function Get-IniFileValue
+function Set-IniFileValue {
+    param([string]$Key, [string]$Section = "DEFAULT", [string]$Value, [string]$Path)
+    Write-IniValue $Path $Section $Key $Value
+}
+
+function Remove-IniFileValue {
+    param([string]$Key, [string]$Section = "DEFAULT", [string]$Path)
+    Write-IniValue $Path $Section $Key $null
+}
+
+$profileFunction = '
+[DllImport("kernel32.dll", CharSet = CharSet.Unicode, SetLastError = true)]
+public static extern bool WritePrivateProfileString(
+    string section, string key, IntPtr value, string path);'
+
+function Write-IniValue {
+    # Windows itself leaves the rest of the file as it is. No value removes the key.
+    param([string]$Path, [string]$Section, [string]$Key, [object]$Value)
+    if (-not ("WinImageTools.Profile" -as [type])) {
+        Add-Type -Namespace WinImageTools -Name Profile -MemberDefinition $profileFunction
+    }
+    $file = (Resolve-Path -LiteralPath $Path).ProviderPath
+    $text = [System.IntPtr]::Zero
+    if ($null -ne $Value) {
+        $text = [System.Runtime.InteropServices.Marshal]::StringToHGlobalUni($Value)
+    }
+    try {
+        if (-not [WinImageTools.Profile]::WritePrivateProfileString($Section, $Key, $text, $file)) {
+            throw "$Key could not be written to $file."
+        }
+    } finally {
+        [System.Runtime.InteropServices.Marshal]::FreeHGlobal($text)
+    }
+}
+
+Export-ModuleMember -Function @("Get-IniFileValue", "Set-IniFileValue", "Remove-IniFileValue")

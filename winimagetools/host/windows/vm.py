@@ -12,14 +12,19 @@ from winimagetools.errors import BuildError, Problem
 from winimagetools.host.base import VmRequest
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.powershell import PowerShell, as_list
+from winimagetools.retry import execute_retry
 
 PREFIX = "ImageGenerationLog-"
 """How the guest's scripts begin the names of their reports in the key-value exchange."""
 STAGE_DONE = "StatusFinal"
+STAGE_STOPPED = "StatusStopped"
+"""A hook script asked for the power off, which the reference takes for success too."""
 STAGE_FAILED = "ERROR"
 START_DELAY = 5.0
 POLL_INTERVAL = 1.0
 """Seconds, as in the reference."""
+STATUS_ATTEMPTS = 6
+"""How often Hyper-V is asked about a machine before it is given up: for half a minute."""
 
 _NO_HYPERV = "Hyper-V is not turned on, and the stage in a virtual machine needs it."
 _NO_HYPERV_ADVICE = (
@@ -146,15 +151,36 @@ class HyperV:
             for stage, text in news.items():
                 if reports.get(stage) != text:
                     log.info(f"{stage}: {text}")
-            reports |= news
+            reports = merge_reports(reports, news)
             if state == "Off":
                 return reports
             self._sleep(POLL_INTERVAL)
 
     def _status(self, name: str) -> tuple[str, dict[str, str]]:
-        """State of a machine and reports of its guest. Port of ``Get-KVPData``."""
-        status = self._shell.invoke(scripts.VM_STATUS, name=name)
+        """State of a machine and reports of its guest. Port of ``Get-KVPData``.
+
+        Hyper-V may not answer while a machine restarts, and hours of work hang on one answer.
+        """
+        status = execute_retry(
+            lambda: self._shell.invoke(scripts.VM_STATUS, name=name),
+            retry_on=BuildError,
+            attempts=STATUS_ATTEMPTS,
+            interval=POLL_INTERVAL,
+            sleep=self._sleep,
+        )
         return status["state"], convert_kvp_data(as_list(status["items"]))
+
+
+def merge_reports(known: Mapping[str, str], news: Mapping[str, str]) -> dict[str, str]:
+    """What counts of all reports so far.
+
+    A machine that is off, or starting, shows none: the known ones stay. When one of them is
+    gone, the guest has begun anew and taken its old reports away: they no longer count. A
+    golden image comes with the reports of the run that made it.
+    """
+    if news and not known.keys() <= news.keys():
+        return dict(news)
+    return {**known, **news}
 
 
 def judge(reports: Mapping[str, str]) -> None:
@@ -173,6 +199,8 @@ def judge(reports: Mapping[str, str]) -> None:
         )
     if not reports:
         log.warning("The virtual machine powered off without a report; check the image.")
+    elif STAGE_STOPPED in reports:
+        log.warning(f"The image may not be generalized: {reports[STAGE_STOPPED]}")
     elif STAGE_DONE not in reports:
         last = list(reports.items())[-1]
         raise BuildError(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.host.windows.recorder import Recorder
-from winimagetools.errors import BuildError, Problem, ToolMissingError
+from winimagetools.errors import BuildError, CommandError, Problem, ToolMissingError
 from winimagetools.host.base import Requirements, VmRequest
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
@@ -14,6 +14,7 @@ from winimagetools.host.windows.vm import (
     HyperV,
     convert_kvp_data,
     judge,
+    merge_reports,
     processor_problems,
     switch_problems,
 )
@@ -102,6 +103,57 @@ def test_a_power_off_is_not_success() -> None:
 def test_success() -> None:
     """Only the last report of the guest is success."""
     judge({"StatusInitial": "started", "StatusFinal": "done"})
+
+
+def test_a_hook_may_power_off(caplog: pytest.LogCaptureFixture) -> None:
+    """Exit code 1006 of a hook ends the stage, as in the reference, with a warning."""
+    judge({"StatusInitial": "started", "StatusStopped": "RunBeforeSysprep.ps1 asked for it."})
+    assert "may not be generalized: RunBeforeSysprep.ps1 asked for it." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("known", "news", "merged"),
+    [
+        ({"A": "1"}, {}, {"A": "1"}),
+        ({"A": "1"}, {"A": "2", "B": "3"}, {"A": "2", "B": "3"}),
+        ({"StatusFinal": "gold", "A": "1"}, {"A": "1"}, {"A": "1"}),
+        ({"A": "1", "StatusFinal": "done"}, {"StatusFinal": "done"}, {"StatusFinal": "done"}),
+    ],
+)
+def test_reports_of_an_earlier_run_do_not_count(
+    known: dict[str, str], news: dict[str, str], merged: dict[str, str]
+) -> None:
+    """A machine that is off shows none and takes none back; one that cleared them starts anew."""
+    assert merge_reports(known, news) == merged
+
+
+def test_a_golden_image_brings_old_reports_along() -> None:
+    """What the run that made it said is no verdict on the run that uses it."""
+    old = [item("ImageGenerationLog-StatusFinal", "gold"), item("ImageGenerationLog-Updates", "2")]
+    recorder = machine(
+        {"state": "Running", "items": old},
+        {"state": "Running", "items": item("ImageGenerationLog-StatusInitial", "begun")},
+        {"state": "Off", "items": None},
+    )
+    with pytest.raises(BuildError, match="last report was StatusInitial: begun"):
+        HyperV(PowerShell(recorder), lambda _: None).run_sysprep(REQUEST)
+
+
+def test_one_missing_answer_is_no_failure() -> None:
+    """Hyper-V may be unable to answer for a moment; only half a minute of that is a failure."""
+    answers: list[object] = [
+        CommandError("powershell.exe", 1, "The object was not found."),
+        {"state": "Off", "items": item("ImageGenerationLog-StatusFinal", "done")},
+    ]
+    recorder = Recorder({"VM_STATUS": lambda _: answers.pop(0)})
+    HyperV(PowerShell(recorder), lambda _: None).run_sysprep(REQUEST)
+    assert recorder.scripts == ["CREATE_VM", "VM_STATUS", "VM_STATUS", "REMOVE_VM"]
+    silent = Recorder({"VM_STATUS": CommandError("powershell.exe", 1, "gone")})
+    slept: list[float] = []
+    with pytest.raises(CommandError):
+        HyperV(PowerShell(silent), slept.append).run_sysprep(REQUEST)
+    assert sum(slept[1:]) == 31.0
+    assert silent.scripts[-1] == "REMOVE_VM"
 
 
 def test_silence_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:

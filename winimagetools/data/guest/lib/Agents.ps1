@@ -27,7 +27,7 @@ function Install-VMwareTools {
 
 function Install-CloudbaseInit {
     # Returns the folder it is installed in.
-    $arguments = "/i `"$resourcesDir\CloudbaseInit.msi`" /qn /l*v `"$resourcesDir\CloudbaseInit.log`""
+    $arguments = "/i `"$resourcesDir\CloudbaseInit.msi`" /qn /norestart /l*v `"$resourcesDir\CloudbaseInit.log`""
     $port = Get-LoggingPort
     if ($port) {
         $arguments += " LOGGINGSERIALPORTNAME=$port"

@@ -24,7 +24,7 @@ function Invoke-Hook {
             exit 0
         }
         1005 { Restart-Image $stage "It asked for a restart." }
-        1006 { Stop-Image $stage "It asked to power off." }
+        1006 { Stop-Image "StatusStopped" "$Name asked to power off." "stopped" }
         default { Write-Log $stage "Done with exit code $code." }
     }
 }

@@ -26,6 +26,14 @@ function Invoke-Retry {
     }
 }
 
+function Add-Count {
+    # Counts something that happens once between two restarts; returns how often it did.
+    param([string]$Name)
+    $file = "$resourcesDir\count-$Name.txt"
+    Add-Content -Path $file -Value "1"
+    return @(Get-Content $file).Count
+}
+
 # Hook scripts written for the PowerShell tools know it by this name.
 Set-Alias -Name ExecRetry -Value Invoke-Retry
 
@@ -38,8 +46,9 @@ function Restart-Image {
 }
 
 function Stop-Image {
-    param([string]$Stage, [string]$Reason, [string]$Result = "running")
+    param([string]$Stage, [string]$Reason, [string]$Result)
     Write-Log $Stage $Reason $Result
+    Complete-Reports
     & "$ENV:SystemRoot\System32\shutdown.exe" /s /f /t 0
     exit 0
 }

@@ -1,16 +1,20 @@
 # Tells the host how far the image is. On Hyper-V each stage is a value named
-# ImageGenerationLog-<stage> of the data exchange service; elsewhere it is one line of JSON on
+# ImageGenerationLog-<stage> of the data exchange service; everywhere it is one line of JSON on
 # the second serial port:
 #
 #   {"stage": "Updates", "message": "3 updates found", "result": "running"}
 #
-# "result" is "running" until the last report, which has "done" or "failed". A machine that
-# powers off without "done" has not finished its image.
+# "result" is "running" until the last report: "done" (stage StatusFinal), "failed" (ERROR), or
+# "stopped" (StatusStopped) when a hook script wanted the power off. A machine that powers off
+# without one of them has not finished its image.
 
 $logFile = "$resourcesDir\image-generation-log.txt"
 $failureMark = "$resourcesDir\image-generation-failed.txt"
 $dataExchangeKey = "HKLM:\SOFTWARE\Microsoft\Virtual Machine\Auto"
-$longestReport = 2000
+# The service carries 2048 bytes, two for each character and a zero at the end.
+$longestReport = 1000
+$verdicts = "ImageGenerationLog-StatusFinal", "ImageGenerationLog-StatusStopped", "ImageGenerationLog-ERROR"
+$secondsToBeHeard = 30
 
 function Write-Log {
     param([string]$Stage = "Default", [string]$StageLog = "", [string]$Result = "running")
@@ -31,7 +35,6 @@ function Send-Report {
     if (Test-Path $dataExchangeKey) {
         Set-ItemProperty -Path $dataExchangeKey -Name "ImageGenerationLog-$Stage" `
             -Value $Message -ErrorAction SilentlyContinue
-        return
     }
     $fields = @(
         ('"stage": ' + (ConvertTo-JsonText $Stage)),
@@ -66,6 +69,10 @@ function Send-SerialLine {
         $port.Open()
         try {
             $port.Write("$Line`n")
+        } catch {
+            # Otherwise closing the port waits until somebody reads what is left.
+            $port.DiscardOutBuffer()
+            throw
         } finally {
             $port.Close()
         }
@@ -74,12 +81,39 @@ function Send-SerialLine {
     }
 }
 
+function Clear-Reports {
+    # The values outlive restarts and copies of the disk: what an earlier run said must not be
+    # taken for the word of this one. Verdicts go last, so a host never sees a list that has
+    # lost its verdict already.
+    if (-not (Test-Path $dataExchangeKey)) {
+        return
+    }
+    $names = @((Get-Item $dataExchangeKey).GetValueNames() |
+        Where-Object { $_ -like "ImageGenerationLog-*" } |
+        Sort-Object { $verdicts -contains $_ })
+    foreach ($name in $names) {
+        Remove-ItemProperty -Path $dataExchangeKey -Name $name -ErrorAction SilentlyContinue
+    }
+}
+
+function Complete-Reports {
+    # The service hands values over while Windows runs, when it gets to it, and the host looks
+    # every few seconds: a verdict right before the power-off would not be heard.
+    if (Test-Path $dataExchangeKey) {
+        Start-Sleep -Seconds $secondsToBeHeard
+        Clear-Reports
+    }
+}
+
 function Stop-WithFailure {
-    # Nobody sits in front of this machine: leave a mark, say why, power off.
+    # Nobody sits in front of this machine: leave a mark, say why, power off. What Windows
+    # would start after this script has to wait until the power is off.
     param($Failure)
     $text = "$($Failure.Exception.Message) $($Failure.InvocationInfo.PositionMessage)"
     Set-Content -Path $failureMark -Value $text -Encoding UTF8 -ErrorAction SilentlyContinue
     Write-Log "ERROR" $text "failed"
-    & "$ENV:SystemRoot\System32\shutdown.exe" /s /f /t 5
+    Complete-Reports
+    & "$ENV:SystemRoot\System32\shutdown.exe" /s /f /t 0
+    Start-Sleep -Seconds 300
     exit 1
 }

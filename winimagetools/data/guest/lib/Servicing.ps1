@@ -1,7 +1,6 @@
 # Features, packages and components of Windows, and its disk.
 
 $restartRequired = 3010
-$cleanupRestarts = "$resourcesDir\cleanup-restarts.txt"
 $maximumRestarts = 3
 
 function Invoke-Servicing {
@@ -33,7 +32,8 @@ function Clear-ComponentStore {
         return
     }
     $arguments = "/Online /Cleanup-Image /StartComponentCleanup"
-    if ($Purge) {
+    # Windows 8 and Server 2012 do not know /ResetBase.
+    if ($Purge -and (Test-WindowsVersion "6.3")) {
         $arguments += " /ResetBase"
     }
     try {
@@ -42,8 +42,7 @@ function Clear-ComponentStore {
         }
     } catch {
         # A restart often helps, but not for ever.
-        Add-Content -Path $cleanupRestarts -Value "failed"
-        if (@(Get-Content $cleanupRestarts).Count -gt $maximumRestarts) {
+        if ((Add-Count "cleanup-restarts") -gt $maximumRestarts) {
             throw
         }
         Restart-Image "DISM" "The component store could not be cleaned."
@@ -60,8 +59,15 @@ function Clear-FreeSpace {
     $zapfree = "$resourcesDir\zapfree.exe"
     if (Test-Path $zapfree) {
         Write-Log "ZapFree" "Overwriting unused clusters with zeros."
-        [void](Invoke-Program $zapfree "-z $ENV:SystemDrive")
-        Write-Log "ZapFree" "Unused clusters are zero."
+        # It takes "C:" for the current folder of that drive and wants that to be the root.
+        Set-Location "$ENV:SystemDrive\"
+        $code = Invoke-Program $zapfree "-z $ENV:SystemDrive" @(0, 1)
+        if ($code) {
+            # The image is larger than it could be, and good otherwise.
+            Write-Log "ZapFree" "Unused clusters could not be overwritten."
+        } else {
+            Write-Log "ZapFree" "Unused clusters are zero."
+        }
     }
 }
 

@@ -80,9 +80,8 @@ function Set-ImageTimeZone {
 
 function Set-TimeServers {
     param([string]$Servers)
-    Set-Service "W32Time" -StartupType Automatic
-    Start-Service "W32Time"
-    $arguments = "/config /syncfromflags:manual /manualpeerlist:`"$Servers`" /update"
+    $arguments = "/config /syncfromflags:manual /manualpeerlist:`"$Servers`""
     [void](Invoke-Program "$ENV:SystemRoot\System32\w32tm.exe" $arguments)
+    Set-Service "W32Time" -StartupType Automatic
     Write-Log "Customization(2)" "Time comes from $Servers."
 }

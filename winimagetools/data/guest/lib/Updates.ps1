@@ -1,6 +1,7 @@
 # Windows updates through the Windows Update Agent. Every round ends with a restart; Logon.ps1
 # begins again after it, until nothing is left. An update that did not install in three rounds
-# is left out, so that one bad update cannot keep the image from being finished.
+# is left out, so that one bad update cannot keep the image from being finished. When three
+# whole rounds fail, the image fails: nobody wants one without updates unknowingly.
 
 $attemptsFile = "$resourcesDir\update-attempts.txt"
 $maximumAttempts = 3
@@ -11,7 +12,9 @@ function Install-WindowsUpdates {
     $session = New-Object -ComObject Microsoft.Update.Session
     $updates = Find-Updates $session
     if ($updates.Count -eq 0) {
-        if ((New-Object -ComObject Microsoft.Update.SystemInfo).RebootRequired) {
+        $pending = (New-Object -ComObject Microsoft.Update.SystemInfo).RebootRequired
+        # Some Windows never stop asking.
+        if ($pending -and (Add-Count "update-restarts") -le $maximumRestarts) {
             Restart-Image "Updates(reboot)" "Installed updates need it."
         }
         Write-Log "Updates" "No update is left to install."
@@ -21,8 +24,11 @@ function Install-WindowsUpdates {
     try {
         Install-Updates $session $updates
     } catch {
-        # The next round finds what is missing; failures count in the attempts.
+        # The next round finds what is missing.
         Write-Log "Updates" "This round failed: $($_.Exception.Message)"
+        if ((Add-Count "failed-update-rounds") -ge $maximumAttempts) {
+            throw
+        }
     }
     Restart-Image "Updates($($updates.Count))" "One round is done."
 }
@@ -52,11 +58,26 @@ function Install-Updates {
         if (-not $update.EulaAccepted) {
             $update.AcceptEula()
         }
-        Add-Content -Path $attemptsFile -Value $update.Identity.UpdateID
     }
     $downloader = $Session.CreateUpdateDownloader()
     $downloader.Updates = $Updates
     [void]$downloader.Download()
+    $ready = New-Object -ComObject Microsoft.Update.UpdateColl
+    foreach ($update in $Updates) {
+        Add-Content -Path $attemptsFile -Value $update.Identity.UpdateID
+        if ($update.IsDownloaded) {
+            [void]$ready.Add($update)
+        } else {
+            Write-Log "Updates(failed)" "$($update.Title) could not be downloaded."
+        }
+    }
+    if ($ready.Count -gt 0) {
+        Install-Downloaded $Session $ready
+    }
+}
+
+function Install-Downloaded {
+    param($Session, $Updates)
     $installer = $Session.CreateUpdateInstaller()
     $installer.Updates = $Updates
     $result = $installer.Install()
