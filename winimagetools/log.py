@@ -11,6 +11,7 @@ were done, both for as long as the process lives.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -23,9 +24,15 @@ LOG_INTERVAL = 10.0
 """Seconds between progress lines when standard error is not a terminal."""
 _REDRAW_INTERVAL = 0.1
 _BAR_WIDTH = 24
+_SHORTEST_BAR = 6
+_USUAL_COLUMNS = 80
+_FORESEEABLE = 0.01
+"""Share of the work before which the time left is anybody's guess."""
 
 _secrets: set[str] = set()
 _steps: list[StepRecord] = []
+_drawing: list[Progress] = []
+"""Bars that may be on the terminal; a line that is logged goes in their place."""
 _depth = 0
 
 
@@ -51,6 +58,13 @@ def mask(text: str) -> str:
     return text
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    def emit(self, record: logging.LogRecord) -> None:
+        for progress in _drawing:
+            progress.erase()
+        super().emit(record)
+
+
 class _MaskingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return mask(super().format(record))
@@ -58,7 +72,7 @@ class _MaskingFormatter(logging.Formatter):
 
 def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Send the lines of this project to ``stream`` (default: standard error)."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logging.addLevelName(logging.INFO, "    ")
     logging.addLevelName(logging.WARNING, "warning:")
@@ -146,16 +160,17 @@ class Progress:
         self.total = total
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
+        self._drawn = 0
         self._interval = _REDRAW_INTERVAL if self._terminal else LOG_INTERVAL
         self._began = self._last = time.monotonic()
 
     def __enter__(self) -> Progress:
+        _drawing.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._terminal:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        _drawing.remove(self)
+        self.erase()
 
     def update(self, done: int, total: int | None = None) -> None:
         """Say that ``done`` bytes are complete (and that the total is ``total`` after all)."""
@@ -165,23 +180,52 @@ class Progress:
         if now - self._last < self._interval:
             return
         self._last = now
-        line = self.line(done, now - self._began)
         if self._terminal:
-            self._stream.write(f"\r\x1b[K{line}")
-            self._stream.flush()
+            # One column stays free: some terminals break the line when the last one is used.
+            columns = _columns(self._stream) - 1
+            self._draw(self.line(done, now - self._began, columns)[:columns])
         else:
-            info(line)
+            info(self.line(done, now - self._began))
 
-    def line(self, done: int, seconds: float) -> str:
-        """The progress line after ``seconds`` seconds: bar, amount, rate and time left."""
+    def erase(self) -> None:
+        """Take the bar off the terminal; the next update draws it again."""
+        if self._drawn:
+            self._draw("")
+            self._stream.write("\r")
+            self._stream.flush()
+
+    def _draw(self, text: str) -> None:
+        # Blanks, not an escape sequence: not every terminal knows any.
+        self._stream.write(f"\r{text}{' ' * (self._drawn - len(text))}")
+        self._stream.flush()
+        self._drawn = len(text)
+
+    def line(self, done: int, seconds: float, columns: int = 0) -> str:
+        """The progress line: share, amount, rate and time left.
+
+        Args:
+            done: bytes.
+            seconds: since the beginning.
+            columns: room for the line, of which a bar takes what is left; 0 for no bar.
+        """
         rate = done / seconds if seconds > 0 else 0.0
-        text = f"{self.name}: {size(done)}"
-        if self.total:
-            share = min(done / self.total, 1.0)
-            filled = int(share * _BAR_WIDTH)
-            bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-            text = f"{self.name} [{bar}] {share:4.0%} {size(done)} of {size(self.total)}"
-        text += f", {size(rate)}/s"
-        if self.total and rate:
+        speed = f"{size(rate)}/s"
+        if not self.total:
+            return f"{self.name}: {size(done)}, {speed}"
+        share = min(done / self.total, 1.0)
+        text = f"{share:4.0%} {size(done)} of {size(self.total)}, {speed}"
+        if _FORESEEABLE <= share < 1:
             text += f", {duration(max(self.total - done, 0) / rate)} left"
-        return text
+        width = min(columns - len(f"{self.name} [] {text}"), _BAR_WIDTH)
+        if width < _SHORTEST_BAR:
+            return f"{self.name}: {text.lstrip()}"
+        filled = int(share * width)
+        return f"{self.name} [{'#' * filled}{'.' * (width - filled)}] {text}"
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        # A terminal on a serial line may say that it has none.
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+    except (OSError, ValueError):
+        return _USUAL_COLUMNS

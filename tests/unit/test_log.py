@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -104,23 +105,75 @@ def test_size(count: int, text: str) -> None:
 
 
 def test_progress_line_has_rate_and_time_left() -> None:
-    """A quarter done after ten seconds leaves thirty."""
+    """A quarter done after ten seconds leaves thirty; the bar is as long as there is room."""
     progress = log.Progress("Applying", 400 << 20, io.StringIO())
-    assert progress.line(100 << 20, 10.0) == (
-        "Applying [######..................]  25% 100.0 MiB of 400.0 MiB, 10.0 MiB/s, 30 s left"
+    text = " 25% 100.0 MiB of 400.0 MiB, 10.0 MiB/s, 30 s left"
+    assert progress.line(100 << 20, 10.0, 120) == f"Applying [{'#' * 6}{'.' * 18}] {text}"
+    assert progress.line(100 << 20, 10.0, 74) == f"Applying [###.........] {text}"
+    assert progress.line(100 << 20, 10.0, 60) == f"Applying: {text.strip()}"
+    assert progress.line(100 << 20, 10.0) == f"Applying: {text.strip()}"
+
+
+def test_no_time_left_at_the_beginning() -> None:
+    """Nobody knows how long it takes before some of it is done, or when the end is unknown."""
+    progress = log.Progress("Applying", 400 << 20, io.StringIO())
+    assert progress.line(52, 0.5) == "Applying: 0% 52 bytes of 400.0 MiB, 104 bytes/s"
+    assert log.Progress("Copying", 0, io.StringIO()).line(52, 0.5) == (
+        "Copying: 52 bytes, 104 bytes/s"
     )
 
 
-def test_progress_draws_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal the line redraws itself and is gone at the end."""
-    clock = iter([0.0, 0.05, 1.0])
-    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """A terminal that lines are logged to."""
     stream = Terminal()
-    with log.Progress("Copying", 100, stream) as progress:
+    log.setup(stream)
+    yield stream
+    log.LOGGER.handlers.clear()
+    log.LOGGER.propagate = True
+
+
+def screen(stream: io.StringIO) -> list[str]:
+    """What a terminal shows after all that was written to it."""
+    lines = [""]
+    for part in re.split(r"(\n)|\r", stream.getvalue()):
+        if part == "\n":
+            lines.append("")
+        elif part:
+            lines[-1] = part + lines[-1][len(part) :]
+    return [line.rstrip() for line in lines]
+
+
+def test_progress_draws_a_bar_on_a_terminal(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line redraws itself, fits the terminal, and is gone at the end."""
+    clock = iter([0.0, 0.05, 1.0, 2.0])
+    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+    with log.Progress("Copying " + "a" * 70, 100, terminal) as progress:
         progress.update(10)
+        assert screen(terminal) == [""]
         progress.update(50)
-    assert stream.getvalue().count("Copying") == 1
-    assert stream.getvalue().endswith("\r\x1b[K")
+        assert screen(terminal) == ["Copying " + "a" * 70 + ":"]
+        progress.name = "Copying"
+        progress.update(100)
+        assert screen(terminal) == [f"Copying [{'#' * 24}] 100% 100 bytes of 100 bytes, 50 bytes/s"]
+    assert screen(terminal) == [""]
+
+
+def test_a_line_takes_the_place_of_the_bar(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is logged meanwhile stands on a line of its own, and the bar below it."""
+    clock = iter([0.0, 1.0, 2.0])
+    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+    with log.Progress("Copying", 0, terminal) as progress:
+        progress.update(50)
+        log.warning("The network is slow.")
+        progress.update(60)
+        first, second = screen(terminal)
+    assert first.endswith("warning: The network is slow.")
+    assert second == "Copying: 60 bytes, 30 bytes/s"
 
 
 def test_progress_is_rare_in_a_log(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
