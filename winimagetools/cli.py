@@ -454,8 +454,8 @@ def _obey_signals() -> None:
 
 
 def _describe(error: OSError) -> str:
-    where = f" ({error.filename})" if error.filename else ""
-    return f"{error.strerror or error}{where}."
+    reason = error.strerror or str(error)
+    return f"{error.filename} cannot be used: {reason}." if error.filename else f"{reason}."
 
 
 def _print_error(message: str, hint: str) -> None:

@@ -78,6 +78,14 @@ def test_help_shows_both_spellings(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"  {line}\n" in printed
 
 
+def test_errors_of_the_system_name_the_file() -> None:
+    """What nobody foresaw is still a sentence, about the file if there is one."""
+    error = PermissionError(13, "Permission denied", "a/b")
+    assert cli._describe(error) == "a/b cannot be used: Permission denied."
+    assert cli._describe(OSError(27, "File too large")) == "File too large."
+    assert cli._describe(OSError("odd")) == "odd."
+
+
 def test_a_golden_image_has_no_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     """What would be done depends on what is in the golden image, so it is not offered."""
     with pytest.raises(SystemExit):
