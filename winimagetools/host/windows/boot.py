@@ -52,7 +52,8 @@ class WindowsBoot:
         try:
             first = image.version >= WINDOWS_8
             self._runner(from_image, bcdboot_arguments(own, with_firmware=first))
-        except CommandError:
+        # An OSError is a bcdboot for another processor, such as that of an ARM64 image.
+        except (CommandError, OSError):
             log.info("Trying again with bcdboot.exe of this machine")
             try:
                 self._runner(_host_tool("bcdboot.exe"), bcdboot_arguments(own, True))

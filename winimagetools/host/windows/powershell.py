@@ -53,6 +53,9 @@ def arguments(body: str) -> list[str]:
         "-NonInteractive",
         "-ExecutionPolicy",
         "Bypass",
+        # Otherwise errors of an encoded command come as CLIXML.
+        "-OutputFormat",
+        "Text",
         "-EncodedCommand",
         encoded,
     ]

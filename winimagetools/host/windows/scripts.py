@@ -33,10 +33,12 @@ PARTITION_UEFI = r"""
 $number = [int]$v.number
 Initialize-Disk -Number $number -PartitionStyle GPT | Out-Null
 $system = New-Partition -DiskNumber $number -Size $v.efi_size -GptType $v.efi_type -AssignDriveLetter
-Format-Volume -Partition $system -FileSystem FAT32 -Force -Confirm:$false | Out-Null
+# Some versions of Format-Volume refuse an EFI system partition.
+$output = & format.com "$($system.DriveLetter):" /FS:FAT32 /Q /Y
+if ($LASTEXITCODE) { throw "The EFI system partition could not be formatted: $output" }
 New-Partition -DiskNumber $number -Size $v.msr_size -GptType $v.msr_type | Out-Null
 $windows = New-Partition -DiskNumber $number -UseMaximumSize -GptType $v.windows_type -AssignDriveLetter
-Format-Volume -Partition $windows -FileSystem NTFS -NewFileSystemLabel $v.label -Force -Confirm:$false | Out-Null
+Format-Volume -DriveLetter $windows.DriveLetter -FileSystem NTFS -NewFileSystemLabel $v.label -Force -Confirm:$false | Out-Null
 @{ system = [string]$system.DriveLetter; windows = [string]$windows.DriveLetter }
 """
 
@@ -44,7 +46,7 @@ PARTITION_BIOS = r"""
 $number = [int]$v.number
 Initialize-Disk -Number $number -PartitionStyle MBR | Out-Null
 $windows = New-Partition -DiskNumber $number -UseMaximumSize -AssignDriveLetter -IsActive
-Format-Volume -Partition $windows -FileSystem NTFS -NewFileSystemLabel $v.label -Force -Confirm:$false | Out-Null
+Format-Volume -DriveLetter $windows.DriveLetter -FileSystem NTFS -NewFileSystemLabel $v.label -Force -Confirm:$false | Out-Null
 @{ system = [string]$windows.DriveLetter; windows = [string]$windows.DriveLetter }
 """
 
@@ -80,8 +82,9 @@ $partition = Get-Partition -DriveLetter $v.letter
 """
 
 LARGEST_VOLUME = r"""
-$volumes = Get-Disk -Number ([int]$v.number) | Get-Partition | Get-Volume | Sort-Object -Property Size -Descending
-[string](@($volumes)[0].DriveLetter)
+$volumes = @(Get-Disk -Number ([int]$v.number) | Get-Partition | Get-Volume | Sort-Object -Property Size -Descending)
+if ($volumes.Count -eq 0 -or -not $volumes[0].DriveLetter) { throw 'No volume with a drive letter was found.' }
+[string]$volumes[0].DriveLetter
 """
 
 RESIZE_PARTITION = r"""

@@ -43,29 +43,39 @@ class StorageType(ctypes.Structure):
 
 
 class CreateParameters(ctypes.Structure):
-    """``CREATE_VIRTUAL_DISK_PARAMETERS`` version 1."""
+    """``CREATE_VIRTUAL_DISK_PARAMETERS`` version 1.
+
+    What follows the version is a union that begins at a multiple of eight. All three end
+    in zeros for the members of later versions, which a newer library may look at.
+    """
 
     _fields_ = (
         ("version", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
         ("unique_id", Guid),
         ("maximum_size", ctypes.c_uint64),
         ("block_size", ctypes.c_uint32),
         ("sector_size", ctypes.c_uint32),
         ("parent_path", ctypes.c_wchar_p),
         ("source_path", ctypes.c_wchar_p),
+        ("later", ctypes.c_ubyte * 128),
     )
 
 
 class OpenParameters(ctypes.Structure):
     """``OPEN_VIRTUAL_DISK_PARAMETERS`` version 1."""
 
-    _fields_ = (("version", ctypes.c_uint32), ("depth", ctypes.c_uint32))
+    _fields_ = (
+        ("version", ctypes.c_uint32),
+        ("depth", ctypes.c_uint32),
+        ("later", ctypes.c_ubyte * 64),
+    )
 
 
 class AttachParameters(ctypes.Structure):
-    """``ATTACH_VIRTUAL_DISK_PARAMETERS`` version 1."""
+    """``ATTACH_VIRTUAL_DISK_PARAMETERS`` version 1, which holds nothing but zeros."""
 
-    _fields_ = (("version", ctypes.c_uint32), ("reserved", ctypes.c_uint32))
+    _fields_ = (("version", ctypes.c_uint32), ("reserved", ctypes.c_ubyte * 60))
 
 
 def storage_type(path: Path) -> StorageType:
@@ -93,7 +103,7 @@ class VirtualDisk:
         """Attach it to this machine until :meth:`detach`, or until the handle is closed."""
         flags = ATTACH_READ_ONLY if is_iso(self._path) else 0
         code = self._library.AttachVirtualDisk(
-            self._handle, None, flags, 0, ctypes.byref(AttachParameters(1, 0)), None
+            self._handle, None, flags, 0, ctypes.byref(AttachParameters(1)), None
         )
         _check(code, "attach", self._path)
 

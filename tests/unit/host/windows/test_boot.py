@@ -79,6 +79,21 @@ def test_host_helps_out(tmp_path: Path, version: str) -> None:
     assert recorder.calls[2:] == locate(IMAGE_BCDEDIT)
 
 
+def test_tools_for_another_processor(tmp_path: Path) -> None:
+    """The bcdboot of an ARM64 image does not even start on this machine, whose own is taken."""
+
+    def start(line: list[str]) -> bool:
+        if line[0] == IMAGE_BCDBOOT:
+            raise OSError(0, "not a valid Win32 application")
+        return False
+
+    recorder = Recorder(fail=start)
+    WindowsBoot(recorder).create_boot_config(
+        make_disk(tmp_path, DiskLayout.UEFI), image("10.0.26100")
+    )
+    assert [call[0] for call in recorder.calls] == [IMAGE_BCDBOOT, "bcdboot.exe"]
+
+
 def test_both_fail(tmp_path: Path) -> None:
     """When neither works the build fails with what bcdboot said and where a newer one is."""
     recorder = Recorder(fail=lambda line: "bcdboot" in line[0])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,20 @@ def test_storage_types(name: str, device: int) -> None:
     kind = virtdisk.storage_type(Path(name))
     assert kind.device == device
     assert bytes(kind.vendor.bytes) == virtdisk.VENDOR_MICROSOFT.bytes_le
+
+
+@pytest.mark.skipif(ctypes.sizeof(ctypes.c_void_p) != 8, reason="offsets of 64-bit Windows")
+def test_structures_are_laid_out_as_windows_expects() -> None:
+    """Offsets a C compiler gives "virtdisk.h", and room for what later versions of it have."""
+    names = ("unique_id", "maximum_size", "block_size", "sector_size", "parent_path", "source_path")
+    create = virtdisk.CreateParameters
+    assert [getattr(create, name).offset for name in names] == [8, 24, 32, 36, 40, 48]
+    assert virtdisk.StorageType.vendor.offset == 4
+    assert ctypes.sizeof(virtdisk.StorageType) == 20
+    assert virtdisk.OpenParameters.depth.offset == 4
+    assert ctypes.sizeof(create) >= 144
+    assert ctypes.sizeof(virtdisk.OpenParameters) >= 44
+    assert ctypes.sizeof(virtdisk.AttachParameters) >= 24
 
 
 def test_unknown_storage_type() -> None:

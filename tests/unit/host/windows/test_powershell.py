@@ -17,13 +17,15 @@ NASTY = 'C:\\Bilder & mehr\\$env:TEMP `"quoted"\' [x] (y); 100% ü 漢\n'
 
 
 def test_command_line() -> None:
-    """No profile, no questions, the script encoded as UTF-16LE in base 64."""
+    """No profile, no questions, errors as text, the script as UTF-16LE in base 64."""
     line = powershell.arguments("1 + 1")
     assert line[:-1] == [
         "-NoProfile",
         "-NonInteractive",
         "-ExecutionPolicy",
         "Bypass",
+        "-OutputFormat",
+        "Text",
         "-EncodedCommand",
     ]
     assert base64.b64decode(line[-1]).decode("utf-16-le") == powershell.whole_script("1 + 1")
@@ -51,6 +53,15 @@ def test_scripts_hold_no_holes() -> None:
     for name, body in vars(scripts).items():
         if name.isupper():
             assert not re.search(r"\{\d*\}|%s|\{[a-z_]+\}", body), name
+
+
+def test_formatting_is_done_as_in_the_reference() -> None:
+    """Volumes by drive letter (by partition fails in the field), the EFI one by format.com."""
+    for body in (scripts.PARTITION_UEFI, scripts.PARTITION_BIOS):
+        assert re.findall(r"Format-Volume (-\S+ \S+)", body) == [
+            "-DriveLetter $windows.DriveLetter"
+        ]
+    assert '& format.com "$($system.DriveLetter):" /FS:FAT32 /Q /Y' in scripts.PARTITION_UEFI
 
 
 @pytest.mark.parametrize("answer", [None, 4, "text", ["a", "b"], {"state": "Off"}])
