@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import pytest
 
+from fixtures import boot_managers
+
 
 @pytest.fixture(autouse=True)
 def no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,3 +20,5 @@ def no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    # What an earlier run has compiled would hide that a test needs a compiler.
+    monkeypatch.setattr(boot_managers, "_build", refuse)

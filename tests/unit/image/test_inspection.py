@@ -9,8 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from fixtures import windows_tree
-from fixtures.filetree import FileTree
+from fixtures import pe
 from fixtures.releases import RELEASES, Release
 from tests.unit.fakes import MemoryTree
 from winimagetools.errors import BuildError, MediaError
@@ -31,11 +30,9 @@ ISO, FOLDER = Path("virtio-win.iso"), Path("drivers")
 CLOUDBASE = r"Program Files\Cloudbase Solutions\Cloudbase-Init\Python\python.exe"
 
 
-def ntdll(tree: FileTree) -> bytes:
+def ntdll(release: Release, architecture: Architecture) -> bytes:
     """The library of a stand-in Windows."""
-    content = tree.find("Windows/System32/ntdll.dll").content
-    assert content is not None
-    return b"".join(content.chunks())
+    return pe.image(architecture, release.version, "ntdll.dll")
 
 
 def volume(data: bytes) -> MemoryTree:
@@ -53,7 +50,7 @@ def volume(data: bytes) -> MemoryTree:
 )
 def test_every_release(release: Release, architecture: Architecture) -> None:
     """Version and architecture of a stand-in Windows, and the type each edition's name tells."""
-    data = ntdll(windows_tree.build(release, architecture, release.editions[0]))
+    data = ntdll(release, architecture)
     for edition in release.editions:
         found = get_image_information(volume(data), edition.name)
         assert found == ImageInfo(release.version, architecture, edition.installation_type)
@@ -68,8 +65,7 @@ def test_a_disk_without_windows() -> None:
 @pytest.fixture(scope="module")
 def library() -> bytes:
     """A library that can be read."""
-    release = RELEASES["2022"]
-    return ntdll(windows_tree.build(release, Architecture.AMD64, release.editions[0]))
+    return ntdll(RELEASES["2022"], Architecture.AMD64)
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut off", "other machine", "no version"])
