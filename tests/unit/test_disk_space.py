@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +33,9 @@ def test_other_errors_pass_unchanged(tmp_path: Path, error: Exception) -> None:
     assert caught.value is error
 
 
-def test_free_bytes_of_a_path_that_does_not_exist_yet(tmp_path: Path) -> None:
-    """The nearest folder above counts."""
-    assert free_bytes(tmp_path / "no" / "such" / "file") > 0
+@pytest.mark.parametrize("name", ["", "no/such/file"])
+def test_free_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """What an ordinary user may still write; for a new file the nearest folder above counts."""
+    usage = {tmp_path: SimpleNamespace(total=100, used=70, free=20)}
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage[folder])
+    assert free_bytes(tmp_path / name) == 20

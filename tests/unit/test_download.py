@@ -14,17 +14,10 @@ from hypothesis import strategies as st
 from winimagetools.download import Downloader, extract_member, show_url
 from winimagetools.download_cache import Entry, Validators, default_cache, file_name, sha256_of
 from winimagetools.errors import DownloadError, RequestError
-from winimagetools.host.base import Fetcher
 
 URL = "https://example.org/files/agent.msi"
 SHA = "0" * 64
 NEW = Validators('"1"', "")
-
-
-def test_is_a_fetcher(tmp_path: Path) -> None:
-    """The downloader fulfils the contract of a host."""
-    fetcher: Fetcher = Downloader(tmp_path)
-    assert fetcher is not None
 
 
 @pytest.mark.parametrize(

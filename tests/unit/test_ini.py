@@ -157,6 +157,17 @@ def test_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monkey
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_file_is_on_the_disk_before_it_gets_its_name(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power failure there is the old file or all of the new one."""
+    lengths: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: lengths.append(os.fstat(handle).st_size))
+    ini.write_atomically(path, b"x" * 100)
+    assert lengths == [100]
+    assert path.read_bytes() == b"x" * 100
+
+
 def test_interrupted_write_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while writing goes on as it is and leaves nothing behind."""
 

@@ -41,6 +41,7 @@ def parsed(text: str) -> IniFile:
         ("a=b # c", "b # c"),
         ("a=b=c", "b=c"),
         ("a=b\x1a", "b"),
+        ("a=!b!", "!b!"),
         (";a=b", None),
         ("  ;a=b", None),
         ("#a=b", None),

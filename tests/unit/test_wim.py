@@ -190,6 +190,10 @@ def test_missing_file(tmp_path: Path) -> None:
         (wim_bytes(xml="<HTML/>".encode("utf-16-le")), "cannot be read (it describes a HTML)"),
         (wim_bytes(image_xml(1, "x"), count=2), "counts 2 images and its description 1"),
         (
+            wim_bytes(image_xml(1, "x"), '<IMAGE INDEX="2"/>', count=1),
+            "counts 1 images and its description 2",
+        ),
+        (
             wim_bytes("<ESD><ENCRYPTED>YES</ENCRYPTED></ESD>", image_xml(1, "x")),
             "is an encrypted ESD",
         ),

@@ -21,6 +21,11 @@ PROPERTIES = {
     "WINDOWS/VERSION/BUILD": "26100",
     "WINDOWS/VERSION/SPBUILD": "1742",
     "WINDOWS/EDITIONID": "ServerStandard",
+    "WINDOWS/PRODUCTTYPE": "ServerNT",
+    "WINDOWS/LANGUAGES/LANGUAGE": "de-DE",
+    "WINDOWS/LANGUAGES/DEFAULT": "de-DE",
+    "DISPLAYNAME": "Windows Server 2025 Standard",
+    "DISPLAYDESCRIPTION": "For people",
     "WINDOWS/INSTALLATIONTYPE": "Server",
     "FLAGS": "ServerStandard",
 }
@@ -69,10 +74,26 @@ def test_agrees_with_wimlib(wim: Path) -> None:
     check(wim)
     printed = dict(re.findall(r"^([A-Z][A-Za-z ]+?): +(.*)$", imagex("info", wim, "1"), re.M))
     (image,) = get_wim_file_images_info(wim)
-    assert printed["Name"] == image.name
-    assert printed["Total Bytes"] == str(image.size)
-    assert printed["Edition ID"] == image.edition_id
-    assert printed["Installation Type"] == image.installation_type
+    version = [printed[name] for name in ("Major Version", "Minor Version", "Build")]
+    version.append(printed["Service Pack Build"])
+    assert ".".join(version) == str(image.version)
+    assert (printed["Architecture"], image.architecture) == ("x86_64", Architecture.AMD64)
+    ours = {
+        "Index": image.index,
+        "Name": image.name,
+        "Description": image.description,
+        "Display Name": image.display_name,
+        "Display Description": image.display_description,
+        "Total Bytes": image.size,
+        "Hard Link Bytes": image.hard_link_bytes,
+        "Edition ID": image.edition_id,
+        "Installation Type": image.installation_type,
+        "Product Type": image.product_type,
+        "Languages": "".join(f"{language} " for language in image.languages),
+        "Default Language": image.default_language,
+        "Flags": image.flags,
+    }
+    assert {name: printed[name] for name in ours} == {name: str(x) for name, x in ours.items()}
 
 
 @pytest.mark.parametrize("options", [["--solid"], ["--compress=LZX"], ["--check"]])

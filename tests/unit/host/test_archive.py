@@ -146,6 +146,10 @@ def test_a_zip_with_a_password_is_aes_256(image: Path) -> None:
         with pytest.raises(RuntimeError, match="Bad password"):
             packed.read(member, pwd=b"wrong")
     assert _NOISE[:64] not in path.read_bytes()
+    with zipfile.ZipFile(path) as packed:
+        (plain,) = packed.infolist()
+    assert (plain.compress_type, plain.flag_bits & 1) == (99, 1)  # as pyzipper does not insist
+    assert struct.unpack_from("<H", path.read_bytes(), 8) == (99,)
 
 
 def test_two_encryptions_differ(image: Path) -> None:

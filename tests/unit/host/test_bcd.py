@@ -204,6 +204,24 @@ def test_windows_7_has_no_windows_8_elements() -> None:
         assert not new & elements(objects, RESUME).keys()
 
 
+@pytest.mark.parametrize("plan", [UEFI, BIOS], ids=["UEFI", "BIOS"])
+def test_types_of_the_objects(plan: PartitionPlan) -> None:
+    """What the boot manager takes each object for, as in the stores of Windows 10."""
+    assert {item.id: item.type for item in store(plan)} == {
+        el.BOOTMGR: 0x10100002,
+        LOADER: 0x10200003,
+        RESUME: 0x10200004,
+        el.MEMDIAG: 0x10200005,
+        el.GLOBAL: 0x20100000,
+        el.DEBUGGER: 0x20100000,
+        el.EMS_SETTINGS: 0x20100000,
+        el.BAD_MEMORY: 0x20100000,
+        el.BOOT_LOADER: 0x20200003,
+        el.HYPERVISOR: 0x20200003,
+        el.RESUME_LOADER: 0x20200004,
+    }
+
+
 def test_servers_opt_out_of_execution_prevention() -> None:
     """Data execution prevention is on for everything but what opts out."""
     assert elements(store(UEFI, is_server=True), LOADER)[el.NX] == 1

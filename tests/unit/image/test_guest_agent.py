@@ -179,12 +179,17 @@ def test_the_decision_is_deterministic(
 def test_source_iso_never_touches_the_network(
     row: tuple[str, str, str, str, IsoState, Architecture],
 ) -> None:
-    """Without url and checksum, ``iso`` decides on the ISO or refuses."""
+    """Without url and checksum, ``iso`` decides on an ISO that is there or refuses."""
     install, _, url, checksum, iso, architecture = row
     assume(not (url and checksum))
     found = outcome((install, " ISO", url, checksum, iso, architecture))
-    if isinstance(found, Decision):
-        assert all(isinstance(attempt, FromIso) for attempt in found.attempts)
+    if install.strip().casefold() in ("", "false"):
+        assert found == Decision()
+    elif iso is IsoState.PRESENT:
+        assert isinstance(found, Decision)
+        assert found.attempts == (FromIso(architecture),)
+    else:
+        assert isinstance(found, str)
 
 
 @settings(max_examples=200, deadline=None)
@@ -320,6 +325,24 @@ def test_the_installer_comes_from_the_iso(tmp_path: Path) -> None:
     guest_agent.acquire(decide("True", "iso"), tree, fetcher, iso)
     assert tree.content == {TARGET: MSI}
     assert fetcher.asked == []
+
+
+def test_what_was_done_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warnings of the decision first, then the place the installer came from."""
+    monkeypatch.setattr(logging.getLogger("winimagetools"), "propagate", True)
+    fetcher = FakeFetcher(tmp_path, {INSTALL_URL: WEB_MSI})
+    decision = decide(INSTALL_URL, "floppy", URL)
+    with caplog.at_level(logging.INFO, "winimagetools"):
+        guest_agent.acquire(decision, MemoryTree(), fetcher, Iso({}))
+        guest_agent.acquire(decide("True", "iso"), MemoryTree(), fetcher, Iso(FULL_ISO))
+    assert len(decision.warnings) == 2
+    assert [(item.levelname, item.getMessage()) for item in caplog.records] == [
+        *(("WARNING", warning) for warning in decision.warnings),
+        ("INFO", f"QEMU guest agent: {INSTALL_URL}"),
+        ("INFO", "QEMU guest agent: guest-agent/qemu-ga-x86_64.msi from virtio-win.iso"),
+    ]
 
 
 def test_an_iso_without_installer_stops_source_iso(tmp_path: Path) -> None:

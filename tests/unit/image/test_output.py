@@ -111,3 +111,10 @@ def test_plan_keeps_what_applies() -> None:
     assert (plan.password, plan.compress_qcow2) == ("secret", True)
     assert plan.disk_name(DiskFormat.QCOW2) == "win.qcow2"
     assert plan.describe() == "QCOW2 (compressed), wrapped as zip"
+
+
+def test_a_plan_without_wishes() -> None:
+    """Nothing is compressed or protected that nobody asked for."""
+    plan = output.plan_output(Path("win.qcow2"), DiskFormat.QCOW2)
+    assert plan == output.Output(Path("win.qcow2"), DiskFormat.QCOW2, (), "win")
+    assert plan.describe() == "QCOW2"

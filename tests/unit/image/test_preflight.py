@@ -140,19 +140,40 @@ def test_everything_is_told_together(host: Host) -> None:
             "checksum is not a SHA-256: ab",
         ),
         (
-            {"virtual_disk_format": "VHD", "disk_size": "2041GB", "disk_layout": "UEFI"},
+            {"virtual_disk_format": "VHD", "disk_size": 2040 * GIB + 1, "disk_layout": "UEFI"},
             "disk_size",
             "A VHD cannot be larger than 2040 GiB.",
         ),
+        (
+            {"disk_size": 2048 * GIB + 1, "disk_layout": "BIOS"},
+            "disk_size",
+            "A BIOS disk cannot be larger than 2 TiB.",
+        ),
+        ({"virtio_iso_path": "first.msu"}, "virtio_iso_path", "first.msu is not an .iso file."),
     ],
 )
 def test_what_is_wrong_is_told_at_its_option(
-    host: Host, options: dict[str, str], key: str, words: str
+    host: Host, options: dict[str, object], key: str, words: str
 ) -> None:
     """Each refusal names the option to change."""
     (problem,) = problems(host, Workflow.CLOUD, **options)
     assert problem.key == key
     assert words in problem.message
+
+
+@pytest.mark.parametrize(
+    ("disk_format", "layout", "size"),
+    [
+        ("VHDX", "BIOS", 2048 * GIB),
+        ("VHD", "BIOS", 2040 * GIB),
+        ("VHD", "UEFI", 2040 * GIB),
+        ("VHDX", "UEFI", 4096 * GIB),
+    ],
+)
+def test_the_largest_disks(host: Host, disk_format: str, layout: str, size: int) -> None:
+    """What partition table and container can hold is not refused."""
+    options = {"virtual_disk_format": disk_format, "disk_layout": layout, "disk_size": size}
+    assert read(host, Workflow.CLOUD, **options).output.disk_format == disk_format
 
 
 @pytest.mark.parametrize("key", ["image_path", "wim_file_path", "custom_scripts_path", "msi_path"])

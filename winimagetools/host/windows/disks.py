@@ -54,11 +54,10 @@ class WindowsDisk:
 def sizes_to_try(minimum: int, free_space: int) -> list[int]:
     """Partition sizes in bytes for the first way of shrinking: whole GiB, then 100 MiB more.
 
-    Empty when rounding leaves nothing to gain.
+    Rounding and adding one always leaves at least half a GiB above ``minimum`` and
+    ``free_space``, so the reference's question whether it does is not asked here.
     """
     whole = (round((minimum + free_space) / GIB) + 1) * GIB
-    if whole - free_space <= minimum:
-        return []
     return [whole + INCREASE * step for step in range(INCREMENTAL_TRIES)]
 
 
@@ -83,8 +82,6 @@ def shrink_partition(
     for size in tries:
         if resize(size) is None:
             return size
-    if not tries:
-        return None
     low, high, done = tries[-1], maximum, None
     for _ in range(BINARY_TRIES):
         if low >= high:

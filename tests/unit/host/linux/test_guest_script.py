@@ -41,7 +41,7 @@ def test_arguments_are_quoted_for_command_scripts(argument: str, text: str) -> N
 @pytest.mark.parametrize("argument", ['a"b', "a\nb", "a\x00", "größe", "tab\t"])
 def test_arguments_that_cannot_be_quoted_are_refused(argument: str) -> None:
     """A double quote ends quoting, and letters outside ASCII depend on the guest."""
-    with pytest.raises(RequestError):
+    with pytest.raises(RequestError, match="cannot be passed to a program in the guest"):
         quote(argument)
 
 

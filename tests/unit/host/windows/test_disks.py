@@ -236,11 +236,24 @@ def test_shrinking_ends_on_a_size_that_works(least: int, room: int, works_from: 
     assert result is None or result >= works_from
 
 
-def test_nothing_to_gain() -> None:
-    """When rounding up eats the spare bytes, the partition is left alone."""
-    assert sizes_to_try(10 * GIB, 2 * GIB + 600 * MIB)[0] == 14 * GIB
-    assert sizes_to_try(GIB // 3, GIB) == [GIB * 2 + 100 * MIB * step for step in range(10)]
-    assert sizes_to_try(3 * GIB, 100 * GIB) == [] or sizes_to_try(3 * GIB, 100 * GIB)[0] > 103
+@pytest.mark.parametrize(
+    ("least", "spare", "first"),
+    [
+        (10 * GIB, 2 * GIB + 600 * MIB, 14),
+        (GIB // 3, GIB, 2),
+        (3 * GIB, 100 * GIB, 104),
+        (10 * GIB, 512 * MIB, 11),
+        (11 * GIB, 512 * MIB, 13),
+        (11 * GIB, 512 * MIB - 1, 12),
+    ],
+)
+def test_sizes_to_try(least: int, spare: int, first: int) -> None:
+    """Whole GiB above the least size and the spare bytes, halves to the even one as in
+    PowerShell, then nine times 100 MiB more.
+    """
+    sizes = sizes_to_try(least, spare)
+    assert sizes == [first * GIB + 100 * MIB * step for step in range(10)]
+    assert sizes[0] - spare > least
 
 
 def test_extend_does_not_fail() -> None:
