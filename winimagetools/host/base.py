@@ -304,7 +304,8 @@ class Servicing(Protocol):
     def stages_drivers(self) -> bool:
         """Whether drivers are only put into the image and installed at its first start.
 
-        True on Linux; on Windows DISM installs them offline.
+        True on Linux; on Windows DISM installs them offline. Where it is true, features,
+        packages and capabilities are left to the guest as well.
         """
 
     def check_version(self, image: WimImage) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from winimagetools import iso, log
 from winimagetools.host.base import Disk, DriverPlan, Host, ImageInfo
-from winimagetools.image import drivers, registry_settings, virtio
+from winimagetools.image import drivers, registry_settings, unattend, virtio
+from winimagetools.image.places import UNATTEND
 from winimagetools.image.request import Request, split_list
 from winimagetools.model import WimImage, WindowsVersion
 
@@ -44,10 +45,16 @@ def add_to_image(host: Host, disk: Disk, request: Request, image: WimImage) -> N
 def enable_powershell(host: Host, disk: Disk, image: WimImage) -> None:
     """Turn PowerShell on where it is off by default: Server Core before 2012.
 
+    A host without DISM leaves it to the guest, which then has to do it before its scripts.
+
     Port of ``Check-EnablePowerShellInImage``.
     """
-    if image.version < WindowsVersion(6, 2) and image.installation_type == "Server Core":
-        host.servicing.enable_features(disk, POWERSHELL_FEATURES)
+    if image.version >= WindowsVersion(6, 2) or image.installation_type != "Server Core":
+        return
+    host.servicing.enable_features(disk, POWERSHELL_FEATURES)
+    if host.servicing.stages_drivers:
+        answers = unattend.turn_on_powershell(disk.tree.read_bytes(UNATTEND))
+        disk.tree.write_bytes(UNATTEND, answers)
 
 
 def add_other_drivers(host: Host, disk: Disk, request: Request, info: ImageInfo) -> None:

@@ -35,7 +35,7 @@ from winimagetools.image.driver_index import (
 from winimagetools.image.driver_inf import Service
 from winimagetools.image.inf_target import Target
 from winimagetools.image.places import UNATTEND
-from winimagetools.image.unattend import add_specialize_command
+from winimagetools.image.unattend import add_driver_command
 
 INSTALL_COMMAND = r"cmd.exe /c %SystemRoot%\Drivers\winimagetools\install.cmd"
 """Runs what a host that stages drivers has put into the image."""
@@ -222,7 +222,7 @@ def add_drivers(host: Host, disk: Disk, plan: DriverPlan) -> None:
         return
     if disk.tree.exists(UNATTEND):
         answers = disk.tree.read_bytes(UNATTEND)
-        answers = add_specialize_command(answers, INSTALL_COMMAND, "Install drivers")
+        answers = add_driver_command(answers, INSTALL_COMMAND, "Install drivers")
         disk.tree.write_bytes(UNATTEND, answers)
         return
     log.info("There is no answer file: the drivers are installed at the first logon.")

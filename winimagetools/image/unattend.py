@@ -19,6 +19,15 @@ NAMESPACE = "urn:schemas-microsoft-com:unattend"
 WCM = "http://schemas.microsoft.com/WMIConfig/2002/State"
 LONGEST_COMMAND = 259
 """Characters Windows accepts in the ``Path`` of a RunSynchronousCommand."""
+SERVICING_COMMAND = (
+    r"%SystemRoot%\System32\cmd.exe /c %SystemDrive%\UnattendResources\Servicing\Servicing.cmd"
+)
+"""Runs what a host without DISM leaves to the guest."""
+_POWERSHELL = r"%SystemRoot%\System32\WindowsPowerShell\v1.0\powershell.exe"
+_RESTART_WITHOUT_POWERSHELL = (
+    rf"%SystemRoot%\System32\cmd.exe /c if not exist {_POWERSHELL} "
+    r"%SystemRoot%\System32\shutdown.exe /r /f /t 0"
+)
 _PRODUCT_KEY = re.compile(r"\S{5}(-\S{5}){4}")
 _SHELL_SETUP = "Microsoft-Windows-Shell-Setup"
 _DEPLOYMENT = "Microsoft-Windows-Deployment"
@@ -126,19 +135,47 @@ def add_specialize_command(xml: bytes, command: str, description: str) -> bytes:
             "Put it into a script and run that.",
         )
     root = _parse(xml, "Unattend.xml")
-    commands = _run_synchronous(root)
-    existing = commands.findall(_tag("RunSynchronousCommand"))
-    if any(_text(element, "Path") == command for element in existing):
+    commands = _list(root, "specialize", _DEPLOYMENT, "RunSynchronous")
+    if not _insert(commands, 0, description, command):
         return xml
-    for element in existing:
-        order = element.find(_tag("Order"))
-        if order is not None and (order.text or "").strip().isdecimal():
-            order.text = str(int(order.text or "0") + 1)
-    new = ET.Element(_tag("RunSynchronousCommand"), {f"{{{WCM}}}action": "add"})
-    _append(new, "Order", "1")
-    _append(new, "Description", description)
-    _append(new, "Path", command)
-    commands.insert(0, new)
+    return _serialize(root)
+
+
+def turn_on_powershell(xml: bytes) -> bytes:
+    """Let the guest turn PowerShell on at its first logon, before anything needs it.
+
+    For a Windows whose features cannot be enabled offline. Commands of the specialize pass
+    that start PowerShell are left out: Setup stops at one it cannot start.
+
+    Args:
+        xml: an answer file.
+    """
+    root = _parse(xml, "Unattend.xml")
+    for component in _components(root, _DEPLOYMENT, "specialize"):
+        for commands in component.findall(_tag("RunSynchronous")):
+            for element in commands.findall(_tag("RunSynchronousCommand")):
+                if "powershell" in _text(element, "Path").casefold():
+                    commands.remove(element)
+            if not len(commands):
+                component.remove(commands)
+    commands = _first_logon_commands(root)
+    _insert(commands, 0, "Turn PowerShell on", SERVICING_COMMAND)
+    _insert(commands, len(commands), "Restart for PowerShell", _RESTART_WITHOUT_POWERSHELL)
+    return _serialize(root)
+
+
+def add_driver_command(xml: bytes, command: str, description: str) -> bytes:
+    """Let a command that installs drivers run as early as it can.
+
+    In the specialize pass, see :func:`add_specialize_command`, or once PowerShell is on
+    where :func:`turn_on_powershell` was used: the command needs it, lest Windows ask
+    whether to trust the maker of a driver.
+    """
+    root = _parse(xml, "Unattend.xml")
+    commands = _first_logon_commands(root)
+    if not any(_text(element, "CommandLine") == SERVICING_COMMAND for element in commands):
+        return add_specialize_command(xml, command, description)
+    _insert(commands, 1, description, command)
     return _serialize(root)
 
 
@@ -263,27 +300,60 @@ def _replace_first(parent: ET.Element, name: str) -> ET.Element:
     return new
 
 
-def _run_synchronous(root: ET.Element) -> ET.Element:
-    """The list of specialize commands, made with everything above it where missing."""
-    component = next(_components(root, _DEPLOYMENT, "specialize"), None)
+def _first_logon_commands(root: ET.Element) -> ET.Element:
+    return _list(root, "oobeSystem", _SHELL_SETUP, "FirstLogonCommands")
+
+
+def _list(root: ET.Element, settings_pass: str, component_name: str, name: str) -> ET.Element:
+    """A list of commands, made with everything above it where missing."""
+    component = next(_components(root, component_name, settings_pass), None)
     if component is None:
-        component = _add_deployment(root)
-    found = component.find(_tag("RunSynchronous"))
-    return _append(component, "RunSynchronous") if found is None else found
+        component = _add_component(root, settings_pass, component_name)
+    found = component.find(_tag(name))
+    return _append(component, name) if found is None else found
 
 
-def _add_deployment(root: ET.Element) -> ET.Element:
+def _insert(commands: ET.Element, index: int, description: str, command: str) -> bool:
+    """Put a command into a list at a place, unless it is there; whether it was put."""
+    kind, field = _COMMAND_FIELDS[commands.tag]
+    if any(_text(element, field) == command for element in commands):
+        return False
+    new = ET.Element(_tag(kind), {f"{{{WCM}}}action": "add"})
+    _append(new, "Order")
+    _append(new, "Description", description)
+    _append(new, field, command)
+    commands[:] = sorted(commands, key=_order)
+    commands.insert(index, new)
+    for number, element in enumerate(commands, 1):
+        order = element.find(_tag("Order"))
+        if order is not None:
+            order.text = str(number)
+    return True
+
+
+_COMMAND_FIELDS = {
+    _tag("RunSynchronous"): ("RunSynchronousCommand", "Path"),
+    _tag("FirstLogonCommands"): ("SynchronousCommand", "CommandLine"),
+}
+
+
+def _order(element: ET.Element) -> int:
+    text = _text(element, "Order")
+    return int(text) if text.isdecimal() else 0
+
+
+def _add_component(root: ET.Element, settings_pass: str, name: str) -> ET.Element:
     architectures = (
         component.get("processorArchitecture")
         for component in root.iterfind(_path("settings", "component"))
     )
     architecture = next((name for name in architectures if name), "amd64")
     passes = root.iterfind(_tag("settings"))
-    settings = next((item for item in passes if item.get("pass") == "specialize"), None)
+    settings = next((item for item in passes if item.get("pass") == settings_pass), None)
     if settings is None:
-        settings = ET.SubElement(root, _tag("settings"), {"pass": "specialize"})
+        settings = ET.SubElement(root, _tag("settings"), {"pass": settings_pass})
     return ET.SubElement(
         settings,
         _tag("component"),
-        {"name": _DEPLOYMENT, "processorArchitecture": architecture, **_COMPONENT_ATTRIBUTES},
+        {"name": name, "processorArchitecture": architecture, **_COMPONENT_ATTRIBUTES},
     )

@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 
 from winimagetools.errors import RequestError
 from winimagetools.image.unattend import (
+    SERVICING_COMMAND,
+    add_driver_command,
     add_specialize_command,
     default_template,
     generate_unattend_xml,
+    turn_on_powershell,
 )
 from winimagetools.model import Architecture, WimImage, WindowsVersion
 
@@ -310,3 +313,63 @@ def test_a_command_windows_would_refuse_is_refused() -> None:
     assert add_specialize_command(xml, "x" * 259, "") != xml
     with pytest.raises(RequestError, match="260"):
         add_specialize_command(xml, "x" * 260, "")
+
+
+def logon_commands(xml: bytes) -> list[tuple[str | None, str | None]]:
+    """Order and command line of what runs at the first logon, as they stand in the file."""
+    root = ET.fromstring(xml)
+    found = root.findall(".//u:FirstLogonCommands/u:SynchronousCommand", NS)
+    assert all(item.get(WCM_ACTION) == "add" for item in found)
+    return [
+        (item.findtext("u:Order", namespaces=NS), item.findtext("u:CommandLine", namespaces=NS))
+        for item in found
+    ]
+
+
+CORE_2008_R2 = WimImage(
+    2, "Windows Server 2008 R2 SERVERSTANDARDCORE", Architecture.AMD64,
+    WindowsVersion(6, 1, 7601), "Server Core",
+)  # fmt: skip
+
+
+def test_powershell_is_turned_on_before_anything_needs_it() -> None:
+    """No script in the specialize pass; features first at the first logon; a restart if need be."""
+    xml = turn_on_powershell(generate_unattend_xml(default_template(), CORE_2008_R2))
+    assert commands_of(xml) == []
+    (first, second, last) = logon_commands(xml)
+    assert first == ("1", SERVICING_COMMAND)
+    assert second[0] == "2"
+    assert str(second[1]).endswith("FirstLogon.ps1")
+    assert last[0] == "3"
+    assert re.search(r"if not exist \S+powershell\.exe \S+shutdown\.exe /r", str(last[1]))
+
+
+def test_other_commands_of_a_user_stay() -> None:
+    """Only what starts PowerShell in the specialize pass is left out."""
+    xml = generate_unattend_xml(default_template(), CORE_2008_R2)
+    xml = add_specialize_command(xml, "reg.exe add HKLM\\x", "mine")
+    assert commands_of(turn_on_powershell(xml)) == [("1", "reg.exe add HKLM\\x")]
+    xml = add_specialize_command(xml, "second.cmd", "mine too")
+    kept = [path for _, path in commands_of(turn_on_powershell(xml))]
+    assert kept == ["second.cmd", "reg.exe add HKLM\\x"]
+
+
+@pytest.mark.parametrize(
+    "xml", [USER_TEMPLATE, b'<unattend xmlns="urn:schemas-microsoft-com:unattend"/>']
+)
+def test_powershell_without_first_logon_commands(xml: bytes) -> None:
+    """The list is made where a user's answer file has none."""
+    assert [order for order, _ in logon_commands(turn_on_powershell(xml))] == ["1", "2"]
+
+
+def test_drivers_come_when_there_is_powershell() -> None:
+    """In the specialize pass, or after PowerShell was turned on; once, however often asked."""
+    xml = generate_unattend_xml(default_template(), CORE_2008_R2)
+    early = add_driver_command(add_driver_command(xml, "install.cmd", "x"), "install.cmd", "x")
+    assert commands_of(early)[0] == ("1", "install.cmd")
+    assert [path for _, path in commands_of(early)].count("install.cmd") == 1
+    late = add_driver_command(turn_on_powershell(xml), "install.cmd", "x")
+    late = add_driver_command(late, "install.cmd", "x")
+    assert commands_of(late) == []
+    assert logon_commands(late)[:2] == [("1", SERVICING_COMMAND), ("2", "install.cmd")]
+    assert [order for order, _ in logon_commands(late)] == ["1", "2", "3", "4"]
