@@ -132,7 +132,8 @@ def _step_lines(number: int, step: Step) -> list[str]:
         f'set "IGNORE={int(step.ignore_errors)}"',
         f'set "SETTLED={int(step.settled)}"',
         f"set COMMAND={' '.join(command)}",
-        "call :run || goto stop",
+        "call :run",
+        "if errorlevel 1 goto stop",
     ]
 
 

@@ -83,14 +83,16 @@ set "IGNORE=0"
 set "SETTLED=0"
 set COMMAND="%SystemRoot%\System32\dism.exe" /Online /NoRestart /Quiet /Enable-Feature """ + (
     r"""/FeatureName:NetFx3 "/FeatureName:Odd Name"
-call :run || goto stop
+call :run
+if errorlevel 1 goto stop
 
 set "STEP=2"
 set "ACCEPT=0 3010 2359302"
 set "IGNORE=1"
 set "SETTLED=0"
 set COMMAND="%SystemRoot%\System32\wusa.exe" "%HERE%packages\50%% off\kb1.msu" /quiet /norestart
-call :run || goto stop
+call :run
+if errorlevel 1 goto stop
 
 set "STEP=3"
 set "ACCEPT=0 3010"
@@ -98,7 +100,8 @@ set "IGNORE=0"
 set "SETTLED=1"
 set COMMAND="%SystemRoot%\System32\dism.exe" /Online /NoRestart /Quiet """
     r"""/Cleanup-Image /StartComponentCleanup
-call :run || goto stop
+call :run
+if errorlevel 1 goto stop
 if "%RESTART%"=="1" exit /b 3010
 exit /b 0
 
