@@ -11,15 +11,14 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import FrameType
 
 from winimagetools import commands, log
 from winimagetools.errors import Interrupted, RequestError, WinImageError
+from winimagetools.interruption import obey_signals
 from winimagetools.powershell_modules import expand_arguments
 from winimagetools.version import __version__
 
@@ -421,7 +420,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = [word for word in given if word != "--debug"]  # it may stand anywhere
     debug = len(words) < len(given)
     log.setup(level=logging.DEBUG if debug else logging.INFO)
-    _obey_signals()
+    obey_signals()
     try:
         words = expand_arguments(words, os.environ)
         arguments = build_parser().parse_args(translate(words))
@@ -441,16 +440,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _print_error(_describe(error), "")
         return 1
-
-
-def _obey_signals() -> None:
-    """SIGTERM stops a build as cleanly as Ctrl-C does."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise Interrupted(f"Stopped by signal {number}; nothing was left behind.")
-
-    with suppress(ValueError):  # not in the main thread: the caller has its own signals
-        signal.signal(signal.SIGTERM, stop)
 
 
 def _describe(error: OSError) -> str:

@@ -53,9 +53,9 @@ def wait_until_writing(job: Job, process: subprocess.Popen[str]) -> None:
     pytest.fail(f"the build did not get so far: {process.communicate()}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_while_applying(job: Job, number: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end it within seconds with code 130; the older image is untouched."""
+    """Ctrl-C and its relatives end it in seconds with code 130; the older image is untouched."""
     process = start(job)
     wait_until_writing(job, process)
     began = time.monotonic()
@@ -65,6 +65,20 @@ def test_stopped_while_applying(job: Job, number: signal.Signals) -> None:
     assert process.returncode == 130, error
     assert "Traceback" not in error
     assert error.splitlines()[-1].startswith("error: ")
+    assert job.image.read_bytes() == OLD
+    assert job.left_over() == []
+
+
+def test_impatience(job: Job) -> None:
+    """Ctrl-C again and again does not keep the build from cleaning up."""
+    process = start(job)
+    wait_until_writing(job, process)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    _, error = process.communicate(timeout=60)
+    assert "Still cleaning up" in error
+    assert "Traceback" not in error
     assert job.image.read_bytes() == OLD
     assert job.left_over() == []
 
