@@ -214,7 +214,7 @@ def ini_get(arguments: argparse.Namespace) -> int:
         arguments.default,
         as_boolean=arguments.as_boolean,
     )
-    _write(str(value if value is not None else ""))
+    _write(str(value))
     return 0
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
 from typing import NoReturn
@@ -8,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from tests.files import write_with_hole
-from winimagetools.copying import copy_file
+from winimagetools.copying import copy_file, read_exactly
 from winimagetools.sparse import CHUNK
 
 
@@ -31,6 +32,22 @@ def test_copy_moves_the_content_by_the_offset(
     assert reached == sorted(reached)
     assert 4 * CHUNK < reached[-1] <= len(content)
     assert getattr((tmp_path / "copy").stat(), "st_blocks", 0) * 512 < 4 * CHUNK
+
+
+class Dripping(io.BytesIO):
+    """Gives a byte at a time, as a system call may."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """One byte, or none at the end."""
+        return super().read(min(1, size if size is not None and size >= 0 else 1))
+
+
+@pytest.mark.parametrize(("count", "data"), [(0, b""), (3, b"abc"), (5, b"abcde"), (9, b"abcde")])
+def test_reading_goes_on_until_there_is_enough(count: int, data: bytes) -> None:
+    """Exactly what was asked for, less only at the end of the file."""
+    stream = Dripping(b"abcde")
+    assert read_exactly(stream, count) == data
+    assert stream.tell() == len(data)
 
 
 def test_copy_never_overwrites(tmp_path: Path) -> None:

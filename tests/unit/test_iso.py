@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.unit import iso_bytes
 from tests.unit.iso_bytes import SECTOR, make_iso, rewrite_file_entry
+from winimagetools import iso
 from winimagetools.errors import BuildError, DiskFullError, MediaError
 from winimagetools.host.base import SourceTree
 from winimagetools.iso import FolderTree, IsoTree, is_iso_file, open_source
@@ -175,13 +176,14 @@ def test_folder_links(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "x").write_bytes(b"1")
     (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "top").write_bytes(b"2")
     try:
         (tmp_path / "tree" / "link").symlink_to(tmp_path / "real", target_is_directory=True)
         (tmp_path / "real" / "up").symlink_to(tmp_path / "tree", target_is_directory=True)
         (tmp_path / "tree" / "dangling").symlink_to(tmp_path / "gone")
     except OSError:
         pytest.skip("this account may not make links")
-    assert FolderTree(tmp_path / "tree").files() == ("link/x",)
+    assert FolderTree(tmp_path / "tree").files() == ("link/x", "top")
 
 
 # --- UDF ranges -----------------------------------------------------------------------------
@@ -408,6 +410,20 @@ def test_copy_into_nowhere(tmp_path: Path) -> None:
     message = r"could not be copied to .*target: No such file"
     with IsoTree(path) as tree, pytest.raises(BuildError, match=message):
         tree.copy_out("README.TXT", tmp_path / "no" / "target")
+
+
+def test_a_medium_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scratched disc or a lost connection is told with the file it hit."""
+
+    def fail(*_: object) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = make_iso(tmp_path / "x.iso", FILES)
+    with IsoTree(path) as tree:
+        monkeypatch.setattr(iso, "read_exactly", fail)
+        with pytest.raises(MediaError) as caught:
+            tree.read_bytes("README.TXT")
+    assert caught.value.message == f"README.TXT in {path}: Input/output error."
 
 
 def test_iso_that_shrinks_while_it_is_open(tmp_path: Path) -> None:

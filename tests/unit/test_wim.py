@@ -71,7 +71,8 @@ def test_every_field(tmp_path: Path) -> None:
         STANDARD,
         windows="<EDITIONID>ServerStandard</EDITIONID><INSTALLATIONTYPE>Server</INSTALLATIONTYPE>"
         "<PRODUCTTYPE>ServerNT</PRODUCTTYPE><LANGUAGES><LANGUAGE>en-US</LANGUAGE>"
-        "<LANGUAGE>de-DE</LANGUAGE><DEFAULT>en-US</DEFAULT></LANGUAGES>",
+        "<LANGUAGE>\n de-DE </LANGUAGE><LANGUAGE/><LANGUAGE> </LANGUAGE>"
+        "<DEFAULT>en-US</DEFAULT></LANGUAGES>",
         extra="<FLAGS>ServerStandard</FLAGS><DESCRIPTION>About it</DESCRIPTION>"
         "<DISPLAYNAME>Windows Server 2022 Standard (Desktop Experience)</DISPLAYNAME>"
         "<DISPLAYDESCRIPTION>For people</DISPLAYDESCRIPTION><TOTALBYTES>15012345678</TOTALBYTES>",

@@ -6,12 +6,15 @@ import http.server
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FunctionType
+from typing import cast
 
 import pytest
 
 from fixtures.media import MediaSpec
 from tests.integration.linux.build import MSI, Job
 from winimagetools.cli import main
+from winimagetools.download import Downloader
 
 OLD = b"the image of yesterday"
 BAD, FAILED, LACKING = 2, 1, 3
@@ -199,7 +202,9 @@ def server(
 ) -> Iterator[str]:
     """A web server on loopback, an empty cache, and no waiting between attempts."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setattr("winimagetools.retry.time.sleep", lambda _: None)
+    defaults = cast(FunctionType, Downloader.__init__).__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "sleep", lambda _: None)
     web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=web.serve_forever)
     thread.start()

@@ -103,13 +103,17 @@ def test_both_fail(tmp_path: Path) -> None:
         )
 
 
-def test_an_image_without_tools(tmp_path: Path) -> None:
-    """Tools the image lacks are those of this machine."""
+def test_an_image_without_tools(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Tools the image lacks are those of this machine, and each is told."""
     recorder = Recorder()
     WindowsBoot(recorder).create_boot_config(
         make_disk(tmp_path, DiskLayout.BIOS, tools=False), image("10.0.20348")
     )
     assert [call[0] for call in recorder.calls] == ["bcdboot.exe", *["bcdedit.exe"] * 3]
+    assert [line for line in caplog.messages if "has no" in line] == [
+        f"The image has no {name}; that of this machine is used."
+        for name in ("bcdboot.exe", "bcdedit.exe")
+    ]
 
 
 def test_a_failed_edit_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

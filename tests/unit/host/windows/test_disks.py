@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -90,6 +91,13 @@ def test_windows_refuses(tmp_path: Path) -> None:
         pass
 
 
+def test_numbers_of_the_virtual_disk_api() -> None:
+    """The values "virtdisk.h" gives the names."""
+    assert (virtdisk.DEVICE_ISO, virtdisk.DEVICE_VHD, virtdisk.DEVICE_VHDX) == (1, 2, 3)
+    assert (virtdisk.ACCESS_ALL, virtdisk.ACCESS_READ) == (0x003F0000, 0x000D0000)
+    assert virtdisk.ATTACH_READ_ONLY == 1
+
+
 @pytest.mark.parametrize(
     ("name", "device"),
     [
@@ -136,6 +144,40 @@ def test_iso_is_attached_read_only() -> None:
         ("open", virtdisk.DEVICE_ISO, "v.iso", virtdisk.ACCESS_READ),
         ("attach", virtdisk.ATTACH_READ_ONLY),
     ]
+
+
+class LongNames(VirtDisk):
+    """Gives its devices a name that needs more room than is offered first."""
+
+    device = "\\\\.\\" + "x" * 300
+
+    def GetVirtualDiskPhysicalPath(self, _: Any, size: Any, buffer: Any) -> int:  # noqa: N802
+        """Say how many bytes are needed, as Windows does, or write the name."""
+        self.calls.append(("path", size._obj.value))
+        size._obj.value = 2 * (len(self.device) + 1)
+        if len(buffer) <= len(self.device):
+            return 122
+        buffer.value = self.device
+        return 0
+
+
+def test_a_device_with_a_long_name() -> None:
+    """The buffer is made as large as Windows asks for."""
+    library = LongNames()
+    assert virtdisk.open_disk(Path("v.iso"), library).physical_path() == library.device
+    assert library.calls[1:] == [("path", 520), ("path", 610)]
+
+
+@pytest.mark.parametrize(("step", "words"), [("open", "open"), ("attach", "attach")])
+def test_a_disk_windows_does_not_take(step: str, words: str) -> None:
+    """The error names the step, the file and the code; the handle does not stay open."""
+    library = VirtDisk(codes={step: 32})
+    with (
+        pytest.raises(BuildError, match=rf"could not {words} gold\.vhdx \(error 32\)"),
+        virtdisk.attached(virtdisk.open_disk(Path("gold.vhdx"), library)),
+    ):
+        raise AssertionError("must not begin")
+    assert library.calls[-1] == (("close",) if step == "attach" else library.calls[0])
 
 
 @pytest.mark.parametrize(("style", "layout"), [("GPT", DiskLayout.UEFI), ("MBR", DiskLayout.BIOS)])

@@ -150,6 +150,19 @@ def test_check_version(caplog: pytest.LogCaptureFixture, dism: str, warned: bool
     assert ("is older than the image" in caplog.text) is warned
 
 
+@pytest.mark.parametrize(
+    ("printed", "number"),
+    [("    Current    REG_DWORD    0x1\n", "001"), ("REG_DWORD 0x1f", "031"), ("", "001")],
+)
+def test_current_control_set(disk: WindowsDisk, printed: str, number: str) -> None:
+    """The number is hexadecimal where reg.exe prints it and decimal in the name."""
+    recorder = Recorder(outputs={"query": printed})
+    edit = RegistryEdit("SYSTEM", "CurrentControlSet\\Services")
+    servicing(recorder).edit_registry(disk, [edit])
+    added = f"HKLM\\winimagetools\\ControlSet{number}\\Services"
+    assert recorder.calls[2] == ["reg.exe", "add", added, "/f"]
+
+
 def test_registry(disk: WindowsDisk) -> None:
     """A hive is loaded once, every kind of value set, and unloaded."""
     recorder = Recorder(outputs={"query": "    Current    REG_DWORD    0x2\n"})

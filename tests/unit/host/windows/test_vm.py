@@ -84,6 +84,7 @@ def test_run_sysprep(caplog: pytest.LogCaptureFixture) -> None:
     assert recorder.scripts == ["CREATE_VM", *["VM_STATUS"] * 4, "REMOVE_VM"]
     assert slept == [5.0, 1.0, 1.0, 1.0]
     assert caplog.text.count("Updates: none") == 1
+    assert "Waiting for WindowsOnlineImage-Sysprep1 to finish and power off" in caplog.text
 
 
 def test_the_machine_is_removed_after_a_failure() -> None:
