@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from winimagetools import log
-from winimagetools.config_check import structure_warnings, value_warnings
+from winimagetools.config_check import own_entries, structure_warnings, value_warnings
 from winimagetools.declaration import Kind, Option, Origin, Value
 from winimagetools.errors import ConfigurationError, IniValueError, Problem, RequestError
 from winimagetools.ini import write_atomically
@@ -119,7 +119,8 @@ class _Reader:
                 self._take_from_file(declared)
         self._check_source()
         lines = MappingProxyType(self.lines)
-        origin = Origin(path, lines, frozenset(self.explicit))
+        own = own_entries(self.document)
+        origin = Origin(path, lines, frozenset(self.explicit), own=own)
         config = WindowsImageConfig(**self.values, origin=origin)
         warnings = sorted([*self.warnings, *value_warnings(config)], key=_position)
         return replace(config, origin=replace(origin, warnings=tuple(warnings)))
@@ -251,23 +252,24 @@ def _written(value: Value) -> str:
 
 
 def guest_config_text(config: WindowsImageConfig) -> str:
-    """The config.ini to copy into the image: what its scripts read and nothing else.
+    """The config.ini to copy into the image: what its scripts read, and the user's own keys.
 
     Passwords are not in it, and a product key only when there is one. Of
     ``vmware_tools_path`` it has the file name, of ``install_qemu_ga`` whether it is wanted:
-    the paths and addresses of this machine are not the guest's concern. Lines end in CR LF.
+    the paths and addresses of this machine are not the guest's concern. Keys that are no
+    options are kept for hook scripts. Lines end in CR LF.
     """
-    lines: list[str] = []
-    section = ""
+    sections: dict[str, list[str]] = {}
     for declared in OPTIONS:
         value = _for_guest(declared.name, getattr(config, declared.name))
-        if not declared.guest or (declared.secret and not value):
-            continue
-        if declared.section != section:
-            section = declared.section
-            lines.append(f"[{section}]")
-        lines.append(f"{declared.name}={_written(value)}")
-    return "".join(line + "\r\n" for line in lines)
+        if declared.guest and (value or not declared.secret):
+            line = f"{declared.name}={_written(value)}"
+            sections.setdefault(declared.section, []).append(line)
+    for name, key, text in config.origin.own:
+        section = next((known for known in sections if known.lower() == name.lower()), name)
+        sections.setdefault(section, []).append(f"{key}={_written(text)}")
+    lines = [line for name, own in sections.items() for line in (f"[{name}]", *own)]
+    return "".join(f"{line}\r\n" for line in lines)
 
 
 def _for_guest(name: str, value: Value) -> Value:

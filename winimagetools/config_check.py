@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 
 from winimagetools.errors import Problem
 from winimagetools.ini_document import Entry, IniFile, Section
-from winimagetools.options import SECTION_OF, SECTIONS, WindowsImageConfig
+from winimagetools.options import OPTIONS, SECTION_OF, SECTIONS, WindowsImageConfig
 
 _SECTION_NAMES = {section.lower(): section for section in SECTIONS}
+_SECRETS = [declared.name for declared in OPTIONS if declared.secret]
 
 
 def structure_warnings(document: IniFile) -> list[Problem]:
@@ -89,7 +90,7 @@ def _unknown(entry: Entry, name: str, section: Section) -> Iterator[Problem]:
         )
     elif section.name.lower() in _SECTION_NAMES:
         yield Problem(
-            "There is no option of this name, so it is ignored.",
+            "There is no option of this name; only scripts of your own in the image can read it.",
             _suggestion("option", name, SECTION_OF),
             section.name,
             entry.key,
@@ -138,3 +139,23 @@ def value_warnings(config: WindowsImageConfig) -> list[Problem]:
             f"Give {missing} too, in the same section.",
         )
     ]
+
+
+def own_entries(document: IniFile) -> tuple[tuple[str, str, str], ...]:
+    """Section, key and value of everything that is no option: users' scripts may read it.
+
+    What looks like a misspelled password or product key is left out.
+    """
+    return tuple(
+        (entry.section.name, entry.key, entry.value)
+        for entry in document.entries()
+        if entry.section is not None
+        and entry.value is not None
+        and document.find_section(entry.section.name) == entry.section
+        and _is_own(entry.key.lower())
+    )
+
+
+def _is_own(name: str) -> bool:
+    looks_secret = difflib.get_close_matches(name, _SECRETS, n=1, cutoff=0.8)
+    return name not in SECTION_OF and not name.startswith("#") and not looks_secret

@@ -86,12 +86,14 @@ class Origin:
         lines: option name → line of the file that gave its value, starting at 1.
         explicit: names of the options that the file or the command line set.
         warnings: what looked wrong and was read in the way the messages say.
+        own: section, key and value of what is no option here: for the user's own scripts.
     """
 
     path: Path | None = None
     lines: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     explicit: frozenset[str] = frozenset()
     warnings: tuple[Problem, ...] = ()
+    own: tuple[tuple[str, str, str], ...] = ()
 
     def line(self, name: str) -> int | None:
         """Line of the file that gave this option its value, None when none did."""

@@ -70,7 +70,7 @@ def test_other_lines_outside_of_a_section() -> None:
 )
 def test_unknown_key(key: str, hint: str) -> None:
     """An unknown key is ignored; the nearest option is named when one is near."""
-    message = "There is no option of this name, so it is ignored."
+    message = "There is no option of this name; only scripts of your own in the image can read it."
     assert warnings(f"[DEFAULT]\n\n{key}=1\n") == [Problem(message, hint, "DEFAULT", key, 3)]
 
 
