@@ -21,6 +21,7 @@ from winimagetools.image.inspection import get_image_information
 from winimagetools.model import Architecture, DiskLayout, WimImage, WindowsVersion
 from winimagetools.run import Tool, run
 from winimagetools.wim import get_wim_file_images_info, read_wim
+from winimagetools.wim_xml import OtherImage
 
 BCDEDIT = Tool("bcdedit.exe", "Windows itself", "look at what was written")
 SYSTEM_ROOT = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"))
@@ -32,6 +33,7 @@ class Medium:
     """A WIM as an opened medium."""
 
     path: Path
+    others: tuple[OtherImage, ...] = ()
 
     @property
     def images(self) -> list[WimImage]:
