@@ -412,6 +412,19 @@ def test_copy_into_nowhere(tmp_path: Path) -> None:
         tree.copy_out("README.TXT", tmp_path / "no" / "target")
 
 
+def test_a_medium_that_may_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is that of the system."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    path = make_iso(tmp_path / "x.iso", FILES)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(MediaError) as caught:
+        IsoTree(path)
+    assert caught.value.message == f"{path} could not be opened: Permission denied."
+
+
 def test_a_medium_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scratched disc or a lost connection is told with the file it hit."""
 

@@ -113,6 +113,17 @@ def test_a_tar_is_padded_to_whole_records_and_keeps_holes(image: Path) -> None:
     assert getattr(packed.stat(), "st_blocks", 0) * 512 < 2 * sparse.CHUNK
 
 
+@pytest.mark.parametrize("size", [0, 1, 512, 8703, 8704, 8705, 9216, 10240])
+def test_a_tar_is_as_long_as_others_make_it(tmp_path: Path, size: int) -> None:
+    """Two empty blocks at the end, then up to a whole record."""
+    path = tmp_path / "disk.raw"
+    path.write_bytes(b"x" * size)
+    expected = io.BytesIO()
+    with tarfile.open(fileobj=expected, mode="w", format=tarfile.GNU_FORMAT) as other:
+        other.add(path)
+    assert _pack(path, "tar").stat().st_size == len(expected.getvalue())
+
+
 def test_a_tar_of_more_than_8_gib_is_read_by_others(tmp_path: Path) -> None:
     """Its size does not fit the classic field."""
     big = tmp_path / "big.raw"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -155,8 +156,24 @@ def test_publish_replaces_an_older_image(tmp_path: Path) -> None:
     assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {"image": b"new"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not open folders")
+def test_what_is_published_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file before it gets its name, and the name before anybody is told."""
+    flushed: list[tuple[int, bool]] = []
+
+    def fsync(handle: int) -> None:
+        flushed.append((os.fstat(handle).st_ino, (tmp_path / "image").exists()))
+
+    (tmp_path / "new").write_bytes(b"new")
+    file = (tmp_path / "new").stat().st_ino
+    monkeypatch.setattr(os, "fsync", fsync)
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert flushed == [(file, False), (tmp_path.stat().st_ino, True)]
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["after a killed run", "first run"])
 def test_publish_between_file_systems_copies_beside_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
 ) -> None:
     """What has the final name is always complete; nothing else is left."""
     replace = Path.replace
@@ -169,7 +186,8 @@ def test_publish_between_file_systems_copies_beside_first(
     monkeypatch.setattr(Path, "replace", refuse)
     (tmp_path / "new").write_bytes(b"new")
     (tmp_path / "image").write_bytes(b"old")
-    (tmp_path / ".image.part").write_bytes(b"left by a killed run")
+    if left:
+        (tmp_path / ".image.part").write_bytes(b"left by a killed run")
     ImageFiles().publish(tmp_path / "new", tmp_path / "image")
     assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {"image": b"new"}
 

@@ -130,6 +130,7 @@ def test_everything_is_told_together(host: Host) -> None:
     ("options", "key", "words"),
     [
         ({"image_path": ""}, "image_path", "No image is named."),
+        ({"image_path": "drivers"}, "image_path", "drivers is a folder."),
         ({"virtio_base_path": "no"}, "virtio_base_path", "The file or folder no does not exist."),
         ({"time_zone": "Europe/Berlin"}, "time_zone", "Europe/Berlin is not what Windows calls"),
         ({"install_qemu_ga": "maybe"}, "install_qemu_ga", "'maybe' is neither True nor False"),

@@ -91,8 +91,11 @@ class VirtDisk:
         Path(path).write_bytes(b"vhdx")
         return self._codes.get("create", 0)
 
-    def OpenVirtualDisk(self, kind: Any, path: str, access: int, *_: Any) -> int:  # noqa: N802
+    def OpenVirtualDisk(  # noqa: N802
+        self, kind: Any, path: str, access: int, flags: int, *_: Any
+    ) -> int:
         """Record."""
+        assert flags == 0  # OPEN_VIRTUAL_DISK_FLAG_NONE
         self.calls.append(("open", kind._obj.device, path, access))
         return self._codes.get("open", 0)
 

@@ -1,0 +1,103 @@
+"""The three commands that make an image: what reaches the workflow and what is printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from winimagetools import builder, cli, log
+from winimagetools.builder import BuildReport
+from winimagetools.host.dry_run import dry_run_host
+from winimagetools.model import MIB
+
+REPORT = BuildReport(
+    Path("/images/win.raw.gz"),
+    "RAW, wrapped as gz",
+    5 * MIB,
+    "ab" * 32,
+    (
+        log.StepRecord("Read the image", 1, 61.0),
+        log.StepRecord("Make the disk", 0, 62.0),
+        log.StepRecord("Deliver", 0, 3.0),
+    ),
+)
+COMMANDS = {
+    "cloud-image": "new_windows_cloud_image",
+    "online-image": "new_windows_online_image",
+    "golden-image": "new_windows_from_golden_image",
+}
+
+
+class Workflow:
+    """Stands in for a workflow: keeps what it was asked, returns the report."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, dict[str, Any]]] = []
+        self.report = REPORT
+
+    def __call__(self, config_file_path: object, **options: Any) -> BuildReport:
+        """Do what the workflow would."""
+        self.asked.append((config_file_path, options))
+        return self.report
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request: pytest.FixtureRequest) -> str:
+    """The name of each command."""
+    return str(request.param)
+
+
+@pytest.fixture
+def workflow(command: str, monkeypatch: pytest.MonkeyPatch) -> Workflow:
+    """The workflow of the command."""
+    double = Workflow()
+    monkeypatch.setattr(builder, COMMANDS[command], double)
+    return double
+
+
+def test_a_build_ends_with_a_summary(
+    command: str, workflow: Workflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Time for each step and in all, then path, format, size and checksum; exit code 0."""
+    assert cli.main([command, "my config.ini", "--set", "force=True", "--strict"]) == 0
+    options = {"overrides": ["force=True"], "strict": True, "host": None, "checksum": True}
+    assert workflow.asked == [("my config.ini", options)]
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
+        f"  Read the image: {log.duration(61)}",
+        f"Make the disk: {log.duration(62)}",
+        f"Deliver: {log.duration(3)}",
+        f"Total: {log.duration(65)}",
+        f"Image:   {REPORT.path}",
+        "Format:  RAW, wrapped as gz",
+        f"Size:    {log.size(5 * MIB)} (5242880 bytes)",
+        f"SHA-256: {'ab' * 32}",
+    ]
+
+
+def test_without_checksum(
+    command: str, workflow: Workflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On request it is left out, and the summary says so."""
+    workflow.report = dataclasses.replace(REPORT, sha256="")
+    assert cli.main([command, "config.ini", "--no-checksum"]) == 0
+    assert workflow.asked[0][1]["checksum"] is False
+    assert capsys.readouterr().out.splitlines()[-1] == "SHA-256: not computed"
+
+
+def test_a_dry_run_says_what_would_be_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A host that does nothing goes to the workflow; there is one sentence and no summary."""
+    workflow = Workflow()
+    monkeypatch.setattr(builder, "new_windows_cloud_image", workflow)
+    assert cli.main(["cloud-image", "config.ini", "--dry-run"]) == 0
+    (host,) = (options["host"] for _, options in workflow.asked)
+    assert type(host.disks) is type(dry_run_host(host.media, print).disks)
+    assert log.LOGGER.level == logging.WARNING
+    assert capsys.readouterr().out == (
+        f"{REPORT.path} would be RAW, wrapped as gz; nothing was done.\n"
+    )
