@@ -111,6 +111,7 @@ class LinuxServicing:
             names = (_safe(package.name, f"package{package.suffix}"),)
             disk.tree.copy_in(package, rf"{folder}\{names[0]}")
         below = folder.removeprefix(SERVICING_FOLDER + "\\")
+        _tell(f"install {package.name}")
         for name in names:
             path = rf"{below}\{name}" if name else below
             self._add(disk.tree, guest_script.package_step(path, ignore_errors=ignore_errors))
@@ -121,7 +122,7 @@ class LinuxServicing:
         Raises:
             RequestError: a name cannot be passed to dism.
         """
-        self._add_named(disk.tree, "/Enable-Feature", "/FeatureName", names)
+        self._add_named(disk.tree, "enable", "/Enable-Feature", "/FeatureName", names)
 
     def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None:
         """Let the guest add capabilities, all in one go.
@@ -129,7 +130,7 @@ class LinuxServicing:
         Raises:
             RequestError: a name cannot be passed to dism.
         """
-        self._add_named(disk.tree, "/Add-Capability", "/CapabilityName", names)
+        self._add_named(disk.tree, "add", "/Add-Capability", "/CapabilityName", names)
 
     def clean_updates(self, disk: Disk, purge: bool) -> None:
         """Let the guest clean up its component store; Windows 7 and older cannot.
@@ -146,6 +147,7 @@ class LinuxServicing:
         if purge and (version is None or version >= _RESET_BASE):
             arguments.append("/ResetBase")
         self._add(disk.tree, guest_script.dism_step(*arguments, settled=True))
+        _tell("clean up the component store")
 
     def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
         r"""Apply edits to the hives below ``Windows\System32\config``.
@@ -166,9 +168,12 @@ class LinuxServicing:
             if _PUBLISHED.fullmatch(name)
         ]
 
-    def _add_named(self, tree: WindowsTree, verb: str, option: str, names: Sequence[str]) -> None:
+    def _add_named(
+        self, tree: WindowsTree, word: str, verb: str, option: str, names: Sequence[str]
+    ) -> None:
         if names:
             self._add(tree, guest_script.dism_step(verb, *(f"{option}:{name}" for name in names)))
+            _tell(f"{word} {', '.join(names)}")
 
     def _add(self, tree: WindowsTree, step: guest_script.Step) -> None:
         record = rf"{SERVICING_FOLDER}\servicing.json"
@@ -210,6 +215,10 @@ def staged_infs(tree: WindowsTree) -> list[str]:
         for name in tree.list_dir(rf"{DRIVERS_FOLDER}\{folder}")
         if name.casefold().endswith(".inf")
     ]
+
+
+def _tell(what: str) -> None:
+    log.info(f"left to the first start: {what}")
 
 
 def _stage(tree: WindowsTree, source: SourceTree, file: str, path: str) -> None:

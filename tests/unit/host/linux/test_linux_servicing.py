@@ -1,4 +1,5 @@
 import json
+import logging
 import uuid
 from pathlib import Path
 
@@ -130,14 +131,23 @@ def _commands(disk: LinuxDisk) -> list[tuple[str, ...]]:
     return [step.command for step in steps]
 
 
-def test_servicing_is_left_to_the_guest_in_order(disk: LinuxDisk, tmp_path: Path) -> None:
-    """Features, packages, capabilities and the clean-up, as they were asked for."""
+def test_servicing_is_left_to_the_guest_in_order(
+    disk: LinuxDisk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Features, packages, capabilities and the clean-up, as they were asked for, and said so."""
+    caplog.set_level(logging.INFO)
     servicing = LinuxServicing()
     cab = write_files(tmp_path / "in", {"my.cab": b"cab"}) / "my.cab"
     servicing.enable_features(disk, ["NetFx3", "TelnetClient"])
     servicing.add_package(disk, cab, ignore_errors=True)
     servicing.add_capabilities(disk, ["OpenSSH.Server~~~~0.0.1.0"])
     servicing.clean_updates(disk, purge=True)
+    assert [record.getMessage().strip() for record in caplog.records] == [
+        "left to the first start: enable NetFx3, TelnetClient",
+        "left to the first start: install my.cab",
+        "left to the first start: add OpenSSH.Server~~~~0.0.1.0",
+        "left to the first start: clean up the component store",
+    ]
     dism = ("dism.exe", "/Online", "/NoRestart", "/Quiet")
     assert _commands(disk) == [
         (*dism, "/Enable-Feature", "/FeatureName:NetFx3", "/FeatureName:TelnetClient"),
