@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 LOGGER = logging.getLogger("winimagetools")
 LOG_INTERVAL = 10.0
@@ -66,17 +66,19 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 class _MaskingFormatter(logging.Formatter):
+    """Time, a word unless all is well, text; no secrets."""
+
+    _WORDS: ClassVar[dict[int, str]] = {logging.INFO: "    ", logging.WARNING: "warning:"}
+
     def format(self, record: logging.LogRecord) -> str:
-        return mask(super().format(record))
+        word = self._WORDS.get(record.levelno, record.levelname)
+        return mask(f"{self.formatTime(record, self.datefmt)} {word} {record.getMessage()}")
 
 
 def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
     """Send the lines of this project to ``stream`` (default: standard error)."""
     handler = _Handler(stream or sys.stderr)
-    handler.setFormatter(_MaskingFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    logging.addLevelName(logging.INFO, "    ")
-    logging.addLevelName(logging.WARNING, "warning:")
-    logging.addLevelName(logging.ERROR, "error:")
+    handler.setFormatter(_MaskingFormatter(datefmt="%H:%M:%S"))
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(level)
     LOGGER.propagate = False

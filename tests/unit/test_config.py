@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,14 +46,6 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     known: set[str] = set()
     monkeypatch.setattr(log, "_secrets", known)
     return known
-
-
-@pytest.fixture(autouse=True)
-def _propagate() -> Iterator[None]:
-    """Let caplog see the lines even when a test before this one set the log up."""
-    before, log.LOGGER.propagate = log.LOGGER.propagate, True
-    yield
-    log.LOGGER.propagate = before
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,13 +18,11 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+def lines() -> io.StringIO:
     """What is logged."""
     stream = io.StringIO()
     log.setup(stream)
-    yield stream
-    log.LOGGER.handlers.clear()
-    log.LOGGER.propagate = True
+    return stream
 
 
 def test_secrets_never_show(lines: io.StringIO) -> None:
@@ -124,13 +121,11 @@ def test_no_time_left_at_the_beginning() -> None:
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def terminal() -> Terminal:
     """A terminal that lines are logged to."""
     stream = Terminal()
     log.setup(stream)
-    yield stream
-    log.LOGGER.handlers.clear()
-    log.LOGGER.propagate = True
+    return stream
 
 
 def screen(stream: io.StringIO) -> list[str]:

@@ -327,11 +327,8 @@ def test_the_installer_comes_from_the_iso(tmp_path: Path) -> None:
     assert fetcher.asked == []
 
 
-def test_what_was_done_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_done_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The warnings of the decision first, then the place the installer came from."""
-    monkeypatch.setattr(logging.getLogger("winimagetools"), "propagate", True)
     fetcher = FakeFetcher(tmp_path, {INSTALL_URL: WEB_MSI})
     decision = decide(INSTALL_URL, "floppy", URL)
     with caplog.at_level(logging.INFO, "winimagetools"):
@@ -364,13 +361,10 @@ def test_auto_prefers_the_iso(tmp_path: Path) -> None:
     assert (tree.content, fetcher.asked, iso.opened) == ({TARGET: MSI}, [], 1)
 
 
-def test_auto_falls_back_to_the_network(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_auto_falls_back_to_the_network(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """An ISO without installer is warned about; the default download follows."""
     url = DEFAULT[Architecture.AMD64]
     tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path, {url: WEB_MSI}), Iso({})
-    monkeypatch.setattr(logging.getLogger("winimagetools"), "propagate", True)
     with caplog.at_level(logging.INFO, "winimagetools"):
         guest_agent.acquire(decide("True", "auto"), tree, fetcher, iso)
     assert tree.content == {TARGET: WEB_MSI}
