@@ -33,10 +33,18 @@ def is_disk_full(error: OSError | CommandError) -> bool:
 
 @contextmanager
 def room_for(path: Path) -> Iterator[None]:
-    """Turn "no space left" while ``path`` is written into a DiskFullError that names it."""
+    """Turn "no space left" while ``path`` is written into a DiskFullError that names it.
+
+    So is a file larger than the file system allows: 4 GiB on FAT, 16 TiB on ext4.
+    """
     try:
         yield
     except (OSError, CommandError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            raise DiskFullError(
+                f"The file system of {path.parent} does not allow a file as large as {path.name}.",
+                "Let image_path name a folder on another one, or make disk_size smaller.",
+            ) from error
         if not is_disk_full(error):
             raise
         raise DiskFullError(

@@ -23,6 +23,15 @@ def test_a_full_disk_is_named_whoever_found_it(tmp_path: Path) -> None:
             raise cause
 
 
+def test_a_file_too_large_for_the_file_system(tmp_path: Path) -> None:
+    """What FAT and ext4 do not allow is told with the file, too."""
+    with (
+        pytest.raises(DiskFullError, match=r"does not allow a file as large as a\.raw"),
+        room_for(tmp_path / "a.raw"),
+    ):
+        raise OSError(errno.EFBIG, "File too large")
+
+
 @pytest.mark.parametrize(
     "error", [OSError(errno.EIO, "Input/output error"), CommandError("qemu-img", 1, "oops")]
 )
