@@ -13,8 +13,10 @@ from winimagetools.interruption import obey_signals
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    """Put the handlers of the tests back."""
+    """Begin as a program in the foreground does; put the handlers of the tests back."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
