@@ -336,12 +336,17 @@ class WindowsImageConfig:
         """
         return Problem(message, hint, SECTION_OF[name], name, self.origin.line(name))
 
-    def resolve_path(self, value: str) -> Path:
+    def resolve_path(self, value: str, *, to_be_made: bool = False) -> Path:
         r"""The absolute path of a value of this configuration.
 
         A relative path is looked for in the current folder, then beside the configuration
         file; when it is in neither, it means the current folder. ``.\Scripts`` is understood
         on Linux too; a path with a drive letter stays as it is, for there is none.
+
+        Args:
+            value: of the option.
+            to_be_made: it will be written, so that what exists already must not decide where:
+                it means the current folder.
 
         Raises:
             ValueError: the value is empty, so the option is not set.
@@ -352,7 +357,7 @@ class WindowsImageConfig:
         if os.sep == "/" and "\\" in value and not is_windows_path(value) and not path.exists():
             path = Path(PureWindowsPath(value).as_posix())
         here = Path.cwd() / path
-        if path.is_absolute() or here.exists() or self.origin.path is None:
+        if path.is_absolute() or to_be_made or here.exists() or self.origin.path is None:
             return here
         beside = self.origin.path.parent / path
         return beside if beside.exists() else here

@@ -191,6 +191,13 @@ def test_relative_path_of_nothing(folders: tuple[Path, Path]) -> None:
     assert WindowsImageConfig().resolve_path("new.qcow2") == here / "new.qcow2"
 
 
+def test_relative_path_of_what_will_be_made(folders: tuple[Path, Path]) -> None:
+    """An image of an earlier build beside the configuration does not draw the next one there."""
+    here, beside = folders
+    (beside / "win.qcow2").touch()
+    assert _config(beside).resolve_path("win.qcow2", to_be_made=True) == here / "win.qcow2"
+
+
 def test_absolute_path_stays(folders: tuple[Path, Path], tmp_path: Path) -> None:
     """An absolute path is not looked for anywhere else."""
     _, beside = folders

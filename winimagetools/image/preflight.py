@@ -157,7 +157,7 @@ def _read(found: _Findings, workflow: Workflow, host: Host) -> Request:
         layout=_layout(found),
         image_type=image_type,
         output=output.plan_output(
-            _image_path(found),
+            _image_path(found, workflow),
             disk_format,
             compression,
             compress_qcow2=config.compress_qcow2,
@@ -180,12 +180,16 @@ def _read(found: _Findings, workflow: Workflow, host: Host) -> Request:
     )
 
 
-def _image_path(found: _Findings) -> Path:
+def _image_path(found: _Findings, workflow: Workflow) -> Path:
     text = found.config.image_path
     if not text:
         found.add("image_path", "No image is named.", "Set it to the file to write.")
-    fallback = Path("image")
-    return found.attempt("image_path", lambda: found.config.resolve_path(text or "."), fallback)
+    made = workflow is not Workflow.TEST
+
+    def resolve() -> Path:
+        return found.config.resolve_path(text or "image", to_be_made=made)
+
+    return found.attempt("image_path", resolve, Path("image"))
 
 
 def _layout(found: _Findings) -> DiskLayout:

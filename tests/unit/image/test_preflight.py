@@ -198,6 +198,21 @@ def test_what_may_not_be_looked_at(
     assert problem.message == f"{folder / 'locked'} cannot be used: Permission denied."
 
 
+def test_where_a_relative_image_goes(host: Host, folder: Path) -> None:
+    """A new image goes into the current folder; one to check may lie beside the configuration."""
+    text = config_text({**CLOUD, "image_path": "finished.vhdx"})
+    beside = folder / "elsewhere"
+    beside.mkdir()
+    (beside / "config.ini").write_text(text)
+    (beside / "finished.vhdx").touch()
+    (folder / "finished.vhdx").unlink()
+    config = get_windows_image_config(beside / "config.ini")
+    made = preflight.read_request(config, Workflow.CLOUD, host)
+    checked = preflight.read_request(config, Workflow.TEST, host)
+    assert made.output.path == folder / "finished.vhdx"
+    assert checked.output.path == beside / "finished.vhdx"
+
+
 def test_secrets_are_not_repeated(host: Host) -> None:
     """A product key of the wrong form is not shown."""
     (problem,) = problems(host, Workflow.CLOUD, product_key="ABCDE-FGHIJ-SECRET")
