@@ -1,9 +1,11 @@
 """Work on finished disk image files, the same on every host: convert, wrap, publish.
 
-The containers qemu-img makes are the ones the reference makes, with two differences: a VHD
+The containers qemu-img makes are the ones the reference makes, with three differences: a VHD
 keeps the exact size of the disk instead of being rounded up to a CHS geometry (Azure and
-Hyper-V want whole MiB), and a source whose name tells its container is not probed, so that
-what a guest wrote into a raw disk is never taken for another container.
+Hyper-V want whole MiB); a VHDX grows by 1 MiB, as Microsoft advises for Linux file systems,
+because ntfs-3g begins files 16 MiB apart and blocks of that size, which qemu-img takes, would
+all be touched; and a source whose name tells its container is not probed, so that what a
+guest wrote into a raw disk is never taken for another container.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ _BUSY_TEXTS = ("being used by another process", "failed to get", "resource tempo
 """What qemu-img says while a virus scanner or the disk service still holds the file."""
 _OPTIONS = {
     DiskFormat.VHD: ("-o", "subformat=dynamic,force_size=on"),
-    DiskFormat.VHDX: ("-o", "subformat=dynamic"),
+    DiskFormat.VHDX: ("-o", "subformat=dynamic,block_size=1M"),
 }
 """VMDK is ``monolithicSparse``, qemu's default and what the reference makes."""
 _PERCENT = re.compile(r"\((\d+\.\d+)/100%\)")
