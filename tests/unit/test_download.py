@@ -102,6 +102,19 @@ def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert default_cache() == Path.home() / ".cache" / "winimagetools"
 
 
+def test_an_account_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where to download to has to be said then."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(DownloadError, match=r"no home folder\. Set XDG_CACHE_HOME"):
+        default_cache()
+
+
 def test_entries_differ_by_url_and_checksum(tmp_path: Path) -> None:
     """Neither another URL nor another checksum shares a place."""
     entries = [Entry(tmp_path, URL, ""), Entry(tmp_path, URL, SHA), Entry(tmp_path, URL + "x", "")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from winimagetools.wim_xml import OtherImage
 
 STANDARD = "Windows Server 2022 SERVERSTANDARD"
 CORE = "Windows Server 2022 SERVERSTANDARDCORE"
+WHOLE = wim_bytes(image_xml(1, STANDARD), image_xml(2, CORE))
 
 
 def put(folder: Path, data: bytes, name: str = "install.wim") -> Path:
@@ -290,6 +293,36 @@ def test_split_in_an_iso(tmp_path: Path) -> None:
     assert "install2.swm is not beside it" in refusal(path)
 
 
+class Scratched(io.BytesIO):
+    """A file on a medium that cannot be read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Fail as a damaged disc does."""
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize(
+    ("refused", "message"),
+    [
+        (None, "could not be read: Input/output error."),
+        (PermissionError(errno.EACCES, "Permission denied"), "could not be opened: Permission"),
+    ],
+)
+def test_a_file_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: OSError | None, message: str
+) -> None:
+    """The reason is that of the system."""
+    path = put(tmp_path, WHOLE)
+
+    def opening(*_: object) -> io.BytesIO:
+        if refused:
+            raise refused
+        return Scratched(WHOLE)
+
+    monkeypatch.setattr(Path, "open", opening)
+    assert refusal(path).startswith(f"{path} {message}")
+
+
 def test_damaged_in_an_iso(tmp_path: Path) -> None:
     """The message about a WIM inside an ISO names both."""
     path = make_iso(tmp_path / "win.iso", {"sources/install.wim": b"no"})
@@ -353,8 +386,6 @@ def test_select_from_nothing() -> None:
 
 
 # --- whatever the bytes are --------------------------------------------------------------
-
-WHOLE = wim_bytes(image_xml(1, STANDARD), image_xml(2, CORE))
 
 
 def only_media_errors(folder: Path, data: bytes) -> None:

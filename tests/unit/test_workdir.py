@@ -56,10 +56,11 @@ def test_what_a_killed_build_left_is_removed_with_a_warning(
     left = tmp_path / ".image.raw.building"
     (left / "deep").mkdir(parents=True)
     (left / "deep" / "disk").write_bytes(b"old")
-    (left / "lock").write_text("123456\n")
+    (left / "lock").write_text("1234567890\n")
     (left / "config.ini").touch()
     with BuildFolder(tmp_path / "image.raw") as folder:
         assert [item.name for item in folder.iterdir()] == ["lock"]
+        assert (folder / "lock").read_text() == f"{os.getpid()}\n"
     assert "was left by a build that was stopped" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
