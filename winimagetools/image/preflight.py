@@ -9,13 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from winimagetools import iso, log
 from winimagetools.errors import Problem, RequestError, raise_problems
 from winimagetools.host.base import Host, Requirements, VmRequest
-from winimagetools.image import drivers, guest_agent, output, wallpaper
+from winimagetools.image import (
+    cloudbase_init,
+    drivers,
+    guest_agent,
+    output,
+    unattend,
+    wallpaper,
+)
 from winimagetools.image.request import Request, Workflow, split_list
 from winimagetools.model import (
     GIB,
@@ -25,6 +33,7 @@ from winimagetools.model import (
     DiskLayout,
     ImageType,
     WimImage,
+    WindowsVersion,
 )
 from winimagetools.options import WindowsImageConfig
 from winimagetools.paths import is_iso, is_windows_path
@@ -40,6 +49,8 @@ SPARE = GIB
 LARGEST_VHD = 2040 * GIB
 """Microsoft's limit, see "Virtual Hard Disk Image Format Specification"."""
 DEFAULT_TEMPLATE = "UnattendTemplate.xml"
+_NAME = re.compile(r"[A-Za-z0-9._~ +()-]+")
+"""What names of Windows features and capabilities consist of."""
 _PRODUCT_KEY = re.compile(r"\S{5}-\S{5}-\S{5}-\S{5}-\S{5}")
 
 
@@ -219,6 +230,8 @@ def _check_build(found: _Findings, request: Request) -> None:
     _check_product_key(found)
     _check_time_zone(found)
     _check_drivers(found, request)
+    _check_contents(found, request)
+    _check_names(found)
     if config.enable_custom_wallpaper:
         found.attempt(
             "wallpaper_path",
@@ -240,6 +253,32 @@ def _check_build(found: _Findings, request: Request) -> None:
         )
     if config.zip_password and "zip" not in request.output.compression:
         log.warning("zip_password is set but compression_format has no zip: it is not used.")
+    if config.compress_qcow2 and request.output.disk_format is not DiskFormat.QCOW2:
+        log.warning(f"compress_qcow2 is not used: what comes out is {request.output.describe()}.")
+
+
+def _check_contents(found: _Findings, request: Request) -> None:
+    """Files that only their first bytes, or all of them, show to be of the right kind."""
+    wanted = found.config.enable_custom_wallpaper
+    checks: tuple[tuple[str, Path | None, Callable[[Path], object]], ...] = (
+        ("unattend_xml_path", request.unattend, unattend.check_template),
+        ("msi_path", request.msi, cloudbase_init.check_msi),
+        ("wallpaper_path", request.wallpaper if wanted else None, wallpaper.read_picture),
+    )
+    for key, path, check in checks:
+        if path is not None:
+            found.attempt(key, partial(check, path), None)
+
+
+def _check_names(found: _Findings) -> None:
+    for key, what in (("extra_features", "feature"), ("extra_capabilities", "capability")):
+        for name in split_list(getattr(found.config, key)):
+            if not _NAME.fullmatch(name):
+                found.add(
+                    key,
+                    f"{name} cannot be the name of a Windows {what}.",
+                    "Names have letters, digits and . - _ ~ and are separated by commas.",
+                )
 
 
 def _check_target(found: _Findings, request: Request) -> None:
@@ -358,6 +397,9 @@ def check_fits(request: Request, image: WimImage) -> None:
     """
     if image.architecture is Architecture.ARM64 and request.layout is DiskLayout.BIOS:
         _refuse(request, "disk_layout", f"{image.name} is for arm64 and has no BIOS.", "Use UEFI.")
+    old_x86 = image.architecture is Architecture.X86 and image.version < WindowsVersion(6, 2)
+    if old_x86 and request.layout is DiskLayout.UEFI:
+        _refuse(request, "disk_layout", f"{image.name} for x86 has no UEFI.", "Use BIOS.")
     overhead = 330 * MIB if request.layout is DiskLayout.UEFI else 2 * MIB
     needed = int(image.disk_bytes * NTFS_OVERHEAD) + overhead
     if request.config.disk_size >= needed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from pathlib import Path
 
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
@@ -90,6 +91,15 @@ def generate_unattend_xml(
     root = _parse(template, name)
     transform(root, image, product_key, administrator_password)
     return _serialize(root)
+
+
+def check_template(path: Path) -> None:
+    """Refuse a file that is no answer file.
+
+    Raises:
+        RequestError: saying why.
+    """
+    _parse(path.read_bytes(), str(path))
 
 
 def transform(

@@ -112,7 +112,12 @@ def _colour(text: str) -> str:
     return " ".join(str(int(part)) for part in match.groups())
 
 
-def _put_picture(tree: WindowsTree, picture: Path) -> None:
+def read_picture(picture: Path) -> bytes:
+    """The content of a JPEG file.
+
+    Raises:
+        RequestError: it cannot be read or is something else.
+    """
     try:
         data = picture.read_bytes()
     except OSError as error:
@@ -125,6 +130,11 @@ def _put_picture(tree: WindowsTree, picture: Path) -> None:
             f"The wallpaper {picture} is not a JPEG picture, whatever its name says.",
             "Convert it to JPEG.",
         )
+    return data
+
+
+def _put_picture(tree: WindowsTree, picture: Path) -> None:
+    data = read_picture(picture)
     tree.write_bytes(PICTURE, data)
     copies = list(_cached_copies(tree))
     if copies:

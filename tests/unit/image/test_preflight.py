@@ -134,6 +134,11 @@ def test_everything_is_told_together(host: Host) -> None:
         ({"virtio_base_path": "no"}, "virtio_base_path", "The file or folder no does not exist."),
         ({"time_zone": "Europe/Berlin"}, "time_zone", "Europe/Berlin is not what Windows calls"),
         ({"install_qemu_ga": "maybe"}, "install_qemu_ga", "'maybe' is neither True nor False"),
+        ({"unattend_xml_path": "scripts/RunBeforeSysprep.ps1"}, "unattend_xml_path", "not well-f"),
+        ({"msi_path": "picture.jpg"}, "msi_path", "picture.jpg is not an MSI package."),
+        ({"wallpaper_path": "odd.jpg"}, "wallpaper_path", "odd.jpg is not a JPEG picture"),
+        ({"extra_features": "NetFx3,Tel%net"}, "extra_features", "Tel%net cannot be the name of a"),
+        ({"extra_capabilities": 'a"b'}, "extra_capabilities", 'a"b cannot be the name of a Wi'),
         ({"wallpaper_solid_color": "red"}, "wallpaper_solid_color", "'red' is not a colour."),
         (
             {"install_qemu_ga": "True", "url": "http://a/b.msi", "checksum": "ab"},
@@ -157,6 +162,7 @@ def test_what_is_wrong_is_told_at_its_option(
     host: Host, options: dict[str, object], key: str, words: str
 ) -> None:
     """Each refusal names the option to change."""
+    Path("odd.jpg").write_text("GIF89a")
     (problem,) = problems(host, Workflow.CLOUD, **options)
     assert problem.key == key
     assert words in problem.message
@@ -441,13 +447,27 @@ def test_disk_too_small_for_the_image(host: Host, layout: str, least: str) -> No
     preflight.check_fits(read(host, Workflow.CLOUD, disk_size=least, disk_layout=layout), IMAGE)
 
 
-def test_arm64_has_no_bios(host: Host) -> None:
-    """A layout the edition cannot start from is refused before anything is copied."""
-    image = dataclasses.replace(IMAGE, architecture=Architecture.ARM64)
-    with pytest.raises(ConfigurationError, match="is for arm64 and has no BIOS") as caught:
-        preflight.check_fits(read(host, Workflow.CLOUD), image)
+@pytest.mark.parametrize(
+    ("architecture", "version", "wrong", "right"),
+    [(Architecture.ARM64, "10.0.26100", "BIOS", "UEFI"), (Architecture.X86, "6.1", "UEFI", "BIOS")],
+)
+def test_layout_the_edition_cannot_start_from(
+    host: Host, architecture: Architecture, version: str, wrong: str, right: str
+) -> None:
+    """It is refused before anything is copied."""
+    image = dataclasses.replace(
+        IMAGE, architecture=architecture, version=WindowsVersion.parse(version)
+    )
+    with pytest.raises(ConfigurationError, match=f"has no {wrong}") as caught:
+        preflight.check_fits(read(host, Workflow.CLOUD, disk_layout=wrong), image)
     assert caught.value.problems[0].key == "disk_layout"
-    preflight.check_fits(read(host, Workflow.CLOUD, disk_layout="UEFI"), image)
+    preflight.check_fits(read(host, Workflow.CLOUD, disk_layout=right), image)
+
+
+def test_compression_inside_another_container(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """``compress_qcow2`` that has nothing to compress is warned about."""
+    read(host, Workflow.CLOUD, compress_qcow2=True)
+    assert "compress_qcow2 is not used: what comes out is VHDX." in caplog.text
 
 
 def test_disk_nearly_too_small(host: Host, caplog: pytest.LogCaptureFixture) -> None:
