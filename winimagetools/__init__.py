@@ -1,20 +1,27 @@
 """winimagetools makes Windows images for clouds, on Linux and on Windows.
 
-The nine functions that the PowerShell modules export, under their Python names.
+The nine functions that the PowerShell modules export, under their Python names. They are
+imported when they are asked for: ``python -m winimagetools.builder`` runs that module, which
+must not have been imported by its package before.
 """
 
-from winimagetools.builder import (
-    add_virtio_drivers_from_iso,
-    get_wim_file_images_info,
-    get_windows_image_config,
-    new_windows_cloud_image,
-    new_windows_from_golden_image,
-    new_windows_image_config,
-    new_windows_online_image,
-    resize_vhd_image,
-    test_offline_windows_image,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from winimagetools.version import __version__
+
+if TYPE_CHECKING:
+    from winimagetools.builder import (
+        add_virtio_drivers_from_iso,
+        get_wim_file_images_info,
+        get_windows_image_config,
+        new_windows_cloud_image,
+        new_windows_from_golden_image,
+        new_windows_image_config,
+        new_windows_online_image,
+        resize_vhd_image,
+        test_offline_windows_image,
+    )
 
 __all__ = [
     "__version__",
@@ -28,3 +35,9 @@ __all__ = [
     "resize_vhd_image",
     "test_offline_windows_image",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("winimagetools.builder"), name)
