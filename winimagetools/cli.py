@@ -9,6 +9,7 @@ case. Exit codes: 0 done, 1 the build failed, 2 the request or the configuration
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import sys
@@ -421,6 +422,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = len(words) < len(given)
     log.setup(level=logging.DEBUG if debug else logging.INFO)
     obey_signals()
+    _print_anything()
     try:
         words = expand_arguments(words, os.environ)
         arguments = build_parser().parse_args(translate(words))
@@ -440,6 +442,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _print_error(_describe(error), "")
         return 1
+
+
+def _print_anything() -> None:
+    """Let a name the terminal has no letters for be printed as numbers, as on standard error.
+
+    A build that is complete must not fail at saying so.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _describe(error: OSError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,25 @@ def test_each_module_that_can_be_run(module: str) -> None:
     done = run("-m", module, "--version")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"winimagetools {winimagetools.__version__}\n"
+
+
+def test_names_the_terminal_has_no_letters_for(tmp_path: Path) -> None:
+    """They are printed as numbers instead of ending a complete build with a traceback."""
+    config = tmp_path / "config.ini"
+    config.write_text("[DEFAULT]\nimage_path=größe/专.vhdx\n", encoding="utf-8")
+    for encoding, shown in (
+        ("ascii", "gr\\xf6\\xdfe/\\u4e13.vhdx"),
+        ("latin-1:strict", "größe/\\u4e13.vhdx"),
+        ("utf-8", "größe/专.vhdx"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "winimagetools", "show-config", config],
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            check=True,
+        )
+        codec = encoding.partition(":")[0]
+        assert f"image_path = {shown}\n" in done.stdout.decode(codec)
 
 
 def test_the_functions_of_the_package() -> None:
