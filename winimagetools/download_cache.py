@@ -136,7 +136,8 @@ class Entry:
         try:
             (self.folder / "partial").rename(own)
         except FileNotFoundError:
-            own.mkdir()
+            # With its parents: whoever else downloads this may just have removed an empty one.
+            own.mkdir(parents=True)
         partial = Partial(own)
         try:
             yield partial
@@ -146,6 +147,8 @@ class Entry:
                 with suppress(OSError):
                     own.rename(self.folder / "partial")
             shutil.rmtree(own, ignore_errors=True)
+            with suppress(OSError):  # there is something in it
+                self.folder.rmdir()
 
     def commit(self, partial: Partial) -> Path:
         """Make a partial download, now whole and checked, the complete file."""

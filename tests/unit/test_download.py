@@ -122,6 +122,20 @@ def test_entries_differ_by_url_and_checksum(tmp_path: Path) -> None:
     assert Entry(tmp_path, URL, SHA).file == entries[1].file
 
 
+def test_nothing_received_leaves_nothing(tmp_path: Path) -> None:
+    """A server that cannot be reached leaves no empty folders; what is complete stays."""
+    entry = Entry(tmp_path, URL, "")
+    with pytest.raises(DownloadError), entry.partial():
+        raise DownloadError("The name of the server could not be found.")
+    assert list(tmp_path.iterdir()) == []
+    with entry.partial() as partial:
+        partial.begin(NEW)
+        entry.commit(partial)
+    with pytest.raises(DownloadError), entry.partial():
+        raise DownloadError("The name of the server could not be found.")
+    assert entry.file.is_file()
+
+
 def test_partial_is_kept(tmp_path: Path) -> None:
     """A download that is interrupted can be gone on from."""
     entry = Entry(tmp_path, URL, "")
@@ -143,7 +157,7 @@ def test_partial_of_an_unknown_version_is_not_kept(tmp_path: Path) -> None:
     with entry.partial() as partial:
         partial.begin(Validators())
         partial.data.write_bytes(b"12345")
-    assert list(entry.folder.iterdir()) == []
+    assert not entry.folder.exists()
 
 
 def test_two_downloads_at_once(tmp_path: Path) -> None:
