@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from winimagetools import commands, log
 from winimagetools.errors import Interrupted, RequestError, WinImageError
@@ -420,14 +421,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if argv is None else argv)
     words = [word for word in given if word != "--debug"]  # it may stand anywhere
     debug = len(words) < len(given)
+    _print_anything()
     log.setup(level=logging.DEBUG if debug else logging.INFO)
     obey_signals()
-    _print_anything()
     try:
         words = expand_arguments(words, os.environ)
         arguments = build_parser().parse_args(translate(words))
         action: Callable[[argparse.Namespace], int] = arguments.action
-        return action(arguments)
+        code = action(arguments)
+        sys.stdout.flush()
+        return code
     except WinImageError as error:
         _print_error(error.message, error.hint)
         return error.exit_code
@@ -445,10 +448,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_anything() -> None:
-    """Let a name the terminal has no letters for be printed as numbers, as on standard error.
+    """A build that is complete must not fail at saying so.
 
-    A build that is complete must not fail at saying so.
+    A name the terminal has no letters for is printed as numbers, as Python does on standard
+    error. Outputs that were closed before this started are opened, also so that no file of
+    the build gets their numbers.
     """
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for the life of the process
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

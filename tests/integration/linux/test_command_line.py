@@ -51,6 +51,37 @@ def test_names_the_terminal_has_no_letters_for(tmp_path: Path) -> None:
         assert f"image_path = {shown}\n" in done.stdout.decode(codec)
 
 
+@pytest.mark.parametrize(
+    ("shell", "code"),
+    [
+        ("{} doctor >&- 2>&-", 0),
+        ("{} doctor > /dev/full", 1),
+    ],
+)
+def test_nobody_reads(shell: str, code: int) -> None:
+    """Neither closed outputs nor a full disk cause a traceback."""
+    command = shell.format(f"{sys.executable} -m winimagetools")
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_reader_that_has_gone() -> None:
+    """``| head`` does not cause a traceback either."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "winimagetools", "doctor"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_the_functions_of_the_package() -> None:
     """Each is that of the builder; the package itself imports none of it."""
     for name in winimagetools.__all__[1:]:
