@@ -110,9 +110,8 @@ class ConfigurationError(RequestError):
             problem = self.problems[0]
             super().__init__(f"{what} cannot be used: {problem.finding}", problem.hint)
         else:
-            lines = "".join(f"\n  - {problem}" for problem in self.problems)
             count = len(self.problems)
-            super().__init__(f"{what} cannot be used; it has {count} problems:{lines}")
+            super().__init__(f"{what} cannot be used; it has {count} problems:{_list(problems)}")
 
 
 class IniValueError(RequestError, ValueError):
@@ -188,6 +187,10 @@ class Interrupted(WinImageError):
     exit_code = 130
 
 
+def _list(problems: Sequence[Problem]) -> str:
+    return "".join(f"\n  - {problem}" for problem in problems)
+
+
 def raise_problems(problems: Sequence[Problem], source: str = "") -> None:
     """Raise one error for all problems; do nothing when there are none.
 
@@ -202,5 +205,7 @@ def raise_problems(problems: Sequence[Problem], source: str = "") -> None:
     if not problems:
         return
     if all(problem.host for problem in problems):
-        raise HostError("\n".join(str(problem) for problem in problems))
+        if len(problems) == 1:
+            raise HostError(problems[0].finding, problems[0].hint)
+        raise HostError(f"This machine is not ready:{_list(problems)}")
     raise ConfigurationError(problems, source)

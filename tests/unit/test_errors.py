@@ -66,8 +66,11 @@ def test_one_problem_is_one_sentence() -> None:
 
 def test_only_this_machine_is_at_fault() -> None:
     """When every problem is about the machine, the exit code says so; a mixture does not."""
-    with pytest.raises(HostError, match="No tool"):
-        raise_problems([Problem("No tool.", host=True)])
+    with pytest.raises(HostError) as caught:
+        raise_problems([Problem("No tool.", "Get it.", host=True)])
+    assert (caught.value.message, caught.value.hint) == ("No tool.", "Get it.")
+    with pytest.raises(HostError, match=r"^This machine is not ready:\n  - No tool\.\n  - Nor"):
+        raise_problems([Problem("No tool.", host=True), Problem("Nor this.", host=True)])
     with pytest.raises(ConfigurationError):
         raise_problems([Problem("No tool.", host=True), Problem("Bad.")])
 
