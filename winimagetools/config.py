@@ -224,6 +224,8 @@ def _file_lines() -> Iterator[str]:
     section = ""
     for declared in OPTIONS:
         if declared.section != section:
+            if section:
+                yield ""
             section = declared.section
             yield f"[{section}]"
         yield from comment_lines(declared.help)

@@ -124,7 +124,9 @@ class WindowsImageConfig:
         guest=True,
     )
     shrink_image_to_minimum_size: bool = option(
-        True, help="Make the Windows partition and the disk as small as their content allows."
+        True,
+        help="Make the Windows partition and the disk as small as their content allows once the "
+        "image has been finished in a virtual machine.",
     )
     enable_custom_wallpaper: bool = option(
         True, help="Set the wallpaper that wallpaper_path or wallpaper_solid_color describe."
@@ -181,13 +183,16 @@ class WindowsImageConfig:
         secret=True,
     )
     external_switch: str = option(
-        "external", "vm", help="The Hyper-V switch of the build machine. It has to be external."
+        "external",
+        "vm",
+        help="The Hyper-V switch of the virtual machine that finishes the image. It has to be "
+        "external.",
     )
-    cpu_count: int = option(1, "vm", help="Processors of the build machine.")
+    cpu_count: int = option(1, "vm", help="Processors of that virtual machine.")
     ram_size: int = option(
         2 * GIB,
         "vm",
-        help="Memory of the build machine, in bytes or with a unit such as 4GB.",
+        help="Memory of that virtual machine, in bytes or with a unit such as 4GB.",
         size=True,
     )
     disk_size: int = option(
@@ -198,7 +203,7 @@ class WindowsImageConfig:
         size=True,
     )
     disable_secure_boot: bool = option(
-        False, "vm", help="Start the build machine without Secure Boot when disk_layout is UEFI."
+        False, "vm", help="Start that virtual machine without Secure Boot when disk_layout is UEFI."
     )
 
     virtio_iso_path: str = option(
@@ -267,7 +272,10 @@ class WindowsImageConfig:
     )
 
     run_sysprep: bool = option(
-        True, "sysprep", help="Start the image once to finish the installation and generalize it."
+        True,
+        "sysprep",
+        help="Start the image once in a virtual machine, to finish the installation and "
+        "generalize it. New-WindowsCloudImage (cloud-image) leaves that to its first start.",
     )
     unattend_xml_path: str = option(
         "UnattendTemplate.xml",
@@ -298,8 +306,8 @@ class WindowsImageConfig:
     serial_logging_port: str = option(
         "COM1",
         "cloudbase_init",
-        help="The serial port Cloudbase-Init logs to. Empty takes the first one of the build "
-        "machine.",
+        help="The serial port Cloudbase-Init logs to. Empty takes the first one there is while "
+        "the image is made.",
         guest=True,
     )
     msi_path: str = option(

@@ -354,13 +354,14 @@ def test_new_file_has_the_defaults(path: Path) -> None:
 
 
 def test_new_file_is_commented(path: Path) -> None:
-    """Each section once and in order, each key below its whole description."""
+    """Each section once, in order and after a blank line, each key below its description."""
     new_windows_image_config(str(path))
     data = path.read_bytes()
     assert data.endswith(os.linesep.encode())
     lines = data.decode().splitlines()
     document = IniFile(data)
     assert [section.name for section in document.sections()] == list(SECTIONS)
+    assert {lines[section.line - 2] for section in list(document.sections())[1:]} == {""}
     for option in OPTIONS:
         entry = document.find(option.section, option.name)
         assert entry is not None
