@@ -99,8 +99,11 @@ class VirtDisk:
         self.calls.append(("open", kind._obj.device, path, access))
         return self._codes.get("open", 0)
 
-    def AttachVirtualDisk(self, _: Any, __: Any, flags: int, *___: Any) -> int:  # noqa: N802
+    def AttachVirtualDisk(  # noqa: N802
+        self, handle: Any, descriptor: Any, flags: int, provider_flags: int, *_: Any
+    ) -> int:
         """Record."""
+        assert provider_flags == 0
         self.calls.append(("attach", flags))
         return self._codes.get("attach", 0)
 
