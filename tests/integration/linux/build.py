@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -79,13 +80,17 @@ def command(job: Job, *more: str) -> list[str]:
 
 
 def start(job: Job, *more: str) -> subprocess.Popen[str]:
-    """Build in a process of its own, in a group of its own."""
+    """Build in a process of its own, in a group of its own, that obeys Ctrl-C.
+
+    A program started in the background by a script inherits that SIGINT is ignored.
+    """
     return subprocess.Popen(
         command(job, *more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

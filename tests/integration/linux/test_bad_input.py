@@ -40,6 +40,7 @@ def fails(
     code = changed.build(*more)
     error = capsys.readouterr().err
     assert "Traceback" not in error
+    assert image.stat().st_size == len(OLD)
     assert image.read_bytes() == OLD
     assert [name for name in changed.left_over() if name != image.name] == []
     messages = [line for line in error.splitlines() if line.startswith("error: ")]

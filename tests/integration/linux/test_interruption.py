@@ -33,6 +33,11 @@ def job(tmp_path: Path, large_wim: Path) -> Job:
     return made
 
 
+def is_old(image: Path) -> bool:
+    """Whether the older image is still there; a new one is too large to be compared by pytest."""
+    return image.stat().st_size == len(OLD) and image.read_bytes() == OLD
+
+
 def volume_bytes(folder: Path) -> int:
     """How much of a Windows volume was written so far, while files come and go."""
     for parent, _, names in os.walk(folder):
@@ -65,7 +70,7 @@ def test_stopped_while_applying(job: Job, number: signal.Signals) -> None:
     assert process.returncode == 130, error
     assert "Traceback" not in error
     assert error.splitlines()[-1].startswith("error: ")
-    assert job.image.read_bytes() == OLD
+    assert is_old(job.image)
     assert job.left_over() == []
 
 
@@ -79,7 +84,7 @@ def test_impatience(job: Job) -> None:
     _, error = process.communicate(timeout=60)
     assert "Still cleaning up" in error
     assert "Traceback" not in error
-    assert job.image.read_bytes() == OLD
+    assert is_old(job.image)
     assert job.left_over() == []
 
 
@@ -92,7 +97,7 @@ def test_stopped_at_any_moment(job: Job, delay: float) -> None:
     _, error = process.communicate(timeout=60)
     if delay >= 0.4:  # before that Python itself may still be starting
         assert "Traceback" not in error
-    assert job.image.read_bytes() == OLD
+    assert is_old(job.image)
     assert job.left_over() == []
 
 
@@ -102,7 +107,7 @@ def test_killed_then_run_again(job: Job) -> None:
     wait_until_writing(job, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert job.image.read_bytes() == OLD
+    assert is_old(job.image)
     assert job.left_over() != []
     again = start(job)
     _, error = again.communicate(timeout=120)
@@ -142,4 +147,4 @@ def test_file_system_is_full(tmp_path: Path, large_wim: Path) -> None:
     assert process.returncode == 1, process.stderr
     assert "no room left" in process.stderr.casefold()
     assert "Traceback" not in process.stderr
-    assert job.image.read_bytes() == OLD
+    assert is_old(job.image)
