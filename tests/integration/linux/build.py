@@ -80,17 +80,22 @@ def command(job: Job, *more: str) -> list[str]:
 
 
 def start(job: Job, *more: str) -> subprocess.Popen[str]:
-    """Build in a process of its own, in a group of its own, that obeys Ctrl-C.
+    """Build in a process of its own, in a group of its own, that obeys signals.
 
-    A program started in the background by a script inherits that SIGINT is ignored.
+    What a script starts in the background, or nohup, inherits that they are ignored.
     """
+
+    def obey() -> None:
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+
     return subprocess.Popen(
         command(job, *more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=obey,
     )
 
 
