@@ -227,11 +227,15 @@ class Messages:
         os.truncate(self.descriptor, 0)
 
     def text(self) -> str:
-        """What was said since, without libwim's ``[ERROR]`` marks, on one line."""
+        """What was said since on one line: no ``[ERROR]`` marks, offsets and checksums.
+
+        Such details stand on indented lines of their own.
+        """
         said = os.pread(self.descriptor, 4096, 0).decode(errors="replace")
         for mark in ("[ERROR] ", "[WARNING] "):
             said = said.replace(mark, "")
-        return " ".join(said.split())
+        lines = [line for line in said.splitlines() if not line.startswith((" ", "\t"))]
+        return " ".join(" ".join(lines).split())
 
 
 class LibWim:

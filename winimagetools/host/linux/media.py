@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from winimagetools import log
 from winimagetools.disk_space import free_bytes
-from winimagetools.errors import DiskFullError
+from winimagetools.errors import DiskFullError, MediaError
 from winimagetools.host.base import SourceTree
 from winimagetools.host.locate import locate_media
 from winimagetools.iso import MediaTree, is_iso_file, open_source
@@ -49,6 +49,12 @@ class LinuxMedia:
         media = LinuxInstallMedia(path, work)
         try:
             yield media
+        except MediaError as error:
+            if media.copied is None:
+                raise
+            # The copy is gone when this is read; name what it was copied from.
+            message = error.message.replace(str(media.copied), media.info.source)
+            raise MediaError(message, error.hint) from error
         finally:
             media.close()
 
@@ -72,6 +78,7 @@ class LinuxInstallMedia:
         self._medium = medium
         self._work = work
         self._copies: Path | None = None
+        self.copied: Path | None = None
         self.info: WimInfo = read_wim(medium)
 
     @property
@@ -96,7 +103,8 @@ class LinuxInstallMedia:
             return self._medium
         self._copies = Path(tempfile.mkdtemp(prefix="media-", dir=self._work))
         with open_source(self._medium) as tree:
-            return _copy_out(tree, self.info.header.parts, self._copies)
+            self.copied = _copy_out(tree, self.info.header.parts, self._copies)
+        return self.copied
 
     def close(self) -> None:
         """Remove what was copied out of the ISO."""

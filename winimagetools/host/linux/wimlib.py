@@ -364,7 +364,7 @@ class Wim:
     ) -> None:
         if code == 0:
             return
-        text = self._lib.messages.text().rstrip(".") or self._lib.error_string(code)
+        text = self._lib.messages.text().rstrip(".!") or self._lib.error_string(code)
         log.LOGGER.debug("libwim: code %d: %s", code, text)
         if code in (WimCode.PATH_DOES_NOT_EXIST, WimCode.NOT_A_REGULAR_FILE):
             raise FileNotFoundError(f"There is no {what}.")

@@ -103,6 +103,17 @@ def test_copy_is_removed_after_an_error(tmp_path: Path) -> None:
     assert list(work.iterdir()) == []
 
 
+def test_a_damaged_copy_is_that_of_the_iso(tmp_path: Path) -> None:
+    """What is found while the copy is applied is told of the ISO; the copy is gone by then."""
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
+    with pytest.raises(MediaError) as caught, MEDIA.open_install(iso, tmp_path) as media:
+        raise MediaError(f"{media.path} is damaged: a resource is corrupted.", "Copy it again.")
+    assert caught.value.message == (
+        f"sources/install.wim in {iso} is damaged: a resource is corrupted."
+    )
+    assert caught.value.hint == "Copy it again."
+
+
 def test_no_room_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little room is told before the copy begins."""
     usage = namedtuple("usage", "total used free")
