@@ -162,7 +162,7 @@ class Progress:
         self.total = total
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
-        self._drawn = 0
+        self._drawn = False
         self._interval = _REDRAW_INTERVAL if self._terminal else LOG_INTERVAL
         self._began = self._last = time.monotonic()
 
@@ -183,9 +183,9 @@ class Progress:
             return
         self._last = now
         if self._terminal:
-            # One column stays free: some terminals break the line when the last one is used.
-            columns = _columns(self._stream) - 1
+            columns = _columns(self._stream)
             self._draw(self.line(done, now - self._began, columns)[:columns])
+            self._drawn = True
         else:
             info(self.line(done, now - self._began))
 
@@ -195,12 +195,13 @@ class Progress:
             self._draw("")
             self._stream.write("\r")
             self._stream.flush()
+            self._drawn = False
 
     def _draw(self, text: str) -> None:
-        # Blanks, not an escape sequence: not every terminal knows any.
-        self._stream.write(f"\r{text}{' ' * (self._drawn - len(text))}")
+        # Blanks, not an escape sequence: not every terminal knows any. They also take away
+        # the ^C that terminals write behind the bar.
+        self._stream.write(f"\r{text.ljust(_columns(self._stream))}")
         self._stream.flush()
-        self._drawn = len(text)
 
     def line(self, done: int, seconds: float, columns: int = 0) -> str:
         """The progress line: share, amount, rate and time left.
@@ -226,8 +227,9 @@ class Progress:
 
 
 def _columns(stream: TextIO) -> int:
+    """Columns to draw in. One stays free: some terminals break the line when all are used."""
     try:
         # A terminal on a serial line may say that it has none.
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS
+        return (os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS) - 1
     except (OSError, ValueError):
-        return _USUAL_COLUMNS
+        return _USUAL_COLUMNS - 1
