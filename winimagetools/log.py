@@ -162,7 +162,7 @@ class Progress:
         self.total = total
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
-        self._drawn = False
+        self._drawn = 0
         self._interval = _REDRAW_INTERVAL if self._terminal else LOG_INTERVAL
         self._began = self._last = time.monotonic()
 
@@ -185,23 +185,22 @@ class Progress:
         if self._terminal:
             columns = _columns(self._stream)
             self._draw(self.line(done, now - self._began, columns)[:columns])
-            self._drawn = True
         else:
             info(self.line(done, now - self._began))
 
     def erase(self) -> None:
         """Take the bar off the terminal; the next update draws it again."""
         if self._drawn:
-            self._draw("")
-            self._stream.write("\r")
+            # The whole line: the terminal may have written ^C behind the bar.
+            self._stream.write(f"\r{' ' * _columns(self._stream)}\r")
             self._stream.flush()
-            self._drawn = False
+            self._drawn = 0
 
     def _draw(self, text: str) -> None:
-        # Blanks, not an escape sequence: not every terminal knows any. They also take away
-        # the ^C that terminals write behind the bar.
-        self._stream.write(f"\r{text.ljust(_columns(self._stream))}")
+        # Blanks, not an escape sequence: not every terminal knows any.
+        self._stream.write(f"\r{text.ljust(self._drawn)}")
         self._stream.flush()
+        self._drawn = len(text)
 
     def line(self, done: int, seconds: float, columns: int = 0) -> str:
         """The progress line: share, amount, rate and time left.
