@@ -438,13 +438,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         _print_error("Interrupted; nothing was left behind.", "")
         return Interrupted.exit_code
     except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody left to tell.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has gone; there is nobody left to tell
         return 1
     except OSError as error:
         _print_error(_describe(error), "")
+        _drop_output()
         return 1
+
+
+def _drop_output() -> None:
+    """Do not let Python fail again, at its end, at writing what could not be written."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_anything() -> None:
