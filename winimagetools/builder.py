@@ -321,6 +321,7 @@ def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
     with host.media.open_install(request.wim, folder) as media:
         image = select_image(media.images, config.image_name, request.wim, media.others)
         preflight.check_fits(request, image)
+        additions.check_drivers(host, request, image)
         host.servicing.check_version(image)
         with host.disks.create(disk_path, config.disk_size, request.layout) as disk:
             with log.step("Prepare what goes into the image"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -87,6 +87,10 @@ class FakeMedia:
     def open_install(self, path: Path, work: Path) -> Iterator[InstallMedia]:
         """The editions."""
         yield FakeInstall(path)
+
+    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
+        """The virtio ISO or folder."""
+        return self.open_source(path)
 
     @contextmanager
     def open_source(self, path: Path) -> Iterator[SourceTree]:

@@ -246,8 +246,11 @@ class Media(Protocol):
             MediaError: it cannot be used.
         """
 
+    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
+        """Open an ISO or a folder for this program to read from. Raises MediaError."""
+
     def open_source(self, path: Path) -> AbstractContextManager[SourceTree]:
-        """Open an ISO or a folder to read files from. Raises MediaError."""
+        """The same, in folders of the host where the programs of this host need them."""
 
 
 class Disks(Protocol):

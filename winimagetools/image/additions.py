@@ -42,6 +42,21 @@ def add_to_image(host: Host, disk: Disk, request: Request, image: WimImage) -> N
         host.servicing.clean_updates(disk, config.purge_updates)
 
 
+def check_drivers(host: Host, request: Request, image: WimImage) -> None:
+    """Refuse drivers that do not fit the image before anything slow is done.
+
+    Raises:
+        MediaError: nothing fits, or Windows could not start with it.
+    """
+    info = ImageInfo(image.version, image.architecture, image.installation_type)
+    if request.drivers is not None:
+        drivers.plan_drivers(iso.FolderTree(request.drivers), info)
+    for source_path in (request.virtio_iso, request.virtio_folder):
+        if source_path is not None:
+            with host.media.read_source(source_path) as source:
+                virtio.plan_virtio_drivers(source, info)
+
+
 def enable_powershell(host: Host, disk: Disk, image: WimImage) -> None:
     """Turn PowerShell on where it is off by default: Server Core before 2012.
 

@@ -108,4 +108,4 @@ def put_guest_agent(
         iso_path=str(request.virtio_iso or config.virtio_iso_path),
     )
     iso = request.virtio_iso or Path()
-    guest_agent.acquire(decision, tree, host.fetcher, lambda: host.media.open_source(iso))
+    guest_agent.acquire(decision, tree, host.fetcher, lambda: host.media.read_source(iso))

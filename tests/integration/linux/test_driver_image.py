@@ -12,7 +12,7 @@ import pytest
 
 from fixtures import virtio
 from fixtures.boot_proof import boot
-from fixtures.media import MediaSpec
+from fixtures.media import MediaFormat, MediaSpec
 from tests.hive_reader import read_regipy
 from tests.integration.linux.build import Job
 from winimagetools.model import MIB, Architecture
@@ -165,8 +165,8 @@ def test_windows_7_knows_its_disk_by_the_old_way(
 def test_an_iso_without_fitting_drivers(
     tmp_path: Path, install_media: MakeMedia, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An ISO from before the Windows version is refused with what there is on it."""
-    wim = install_media(MediaSpec("11", Architecture.ARM64))
+    """An ISO from before the Windows version is refused, with what there is on it, at once."""
+    wim = install_media(MediaSpec("11", Architecture.ARM64, media_format=MediaFormat.ISO))
     iso = tmp_path / "virtio-win.iso"
     virtio.write_iso(iso, "0.1.102")
     job = Job(
@@ -178,4 +178,5 @@ def test_an_iso_without_fitting_drivers(
     message = capsys.readouterr().err
     assert "amd64" in message
     assert "w8.1" in message
+    assert "Copy install.wim" not in message
     assert job.left_over() == ["virtio-win.iso"]

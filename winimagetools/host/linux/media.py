@@ -58,6 +58,10 @@ class LinuxMedia:
         finally:
             media.close()
 
+    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
+        """Open an ISO or a folder to read files from. Raises MediaError."""
+        return open_source(path)
+
     def open_source(self, path: Path) -> AbstractContextManager[SourceTree]:
         """Open an ISO or a folder to read files from. Raises MediaError."""
         return open_source(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +69,9 @@ class WindowsMediaReader:
         with self._attached(path) as root:
             tree = iso.FolderTree(root)
             yield WindowsMedia(root / find_install_file(tree))
+
+    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
+        return iso.open_source(path)
 
     @contextmanager
     def open_source(self, path: Path) -> Iterator[SourceTree]:
