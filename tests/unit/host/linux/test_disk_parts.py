@@ -28,7 +28,7 @@ def test_the_command_line_of_mkntfs() -> None:
 
 def test_the_command_line_of_mformat() -> None:
     """FAT32 in its place inside the disk, with one sector per cluster."""
-    assert esp.mformat_arguments(Path("/work/disk.raw"), ESP) == [
+    assert esp.mformat_arguments(Path("/build/disk.raw"), ESP) == [
         *("-i", "disk.raw@@1048576", "-F", "-T", "409600", "-h", "255", "-s", "63"),
         *("-H", "2048", "-c", "1", "-v", "SYSTEM", "::"),
     ]
@@ -36,8 +36,8 @@ def test_the_command_line_of_mformat() -> None:
 
 def test_the_command_line_of_mcopy() -> None:
     """One process for all files."""
-    items = [Path("/work/esp/EFI"), Path("/work/esp/other")]
-    assert esp.mcopy_arguments(Path("/work/disk.raw"), ESP, items) == [
+    items = [Path("/build/esp/EFI"), Path("/build/esp/other")]
+    assert esp.mcopy_arguments(Path("/build/disk.raw"), ESP, items) == [
         *("-i", "disk.raw@@1048576", "-s", "-m", "-Q", "-o"),
         *(*(str(item.absolute()) for item in items), "::/"),
     ]
