@@ -56,8 +56,9 @@ def convert_arguments(
     arguments: list[str | Path] = ["convert", "-p"]
     with suppress(ValueError):
         arguments += ["-f", DiskFormat(source.suffix[1:].upper()).qemu_name]
-    if compress and disk_format is DiskFormat.QCOW2:
-        arguments += ["-c", "-W", "-m", "16"]
+    if disk_format is DiskFormat.QCOW2:
+        # In any order and many at a time: less than half the time with a cold disk behind.
+        arguments += [*(["-c"] if compress else []), "-W", "-m", "16"]
     return [
         *arguments,
         "-O",

@@ -22,7 +22,7 @@ RAW, OUT = Path("work/disk.raw"), Path("work/image")
     ("disk_format", "compress", "expected"),
     [
         (DiskFormat.RAW, False, ["-O", "raw"]),
-        (DiskFormat.QCOW2, False, ["-O", "qcow2"]),
+        (DiskFormat.QCOW2, False, ["-W", "-m", "16", "-O", "qcow2"]),
         (DiskFormat.QCOW2, True, ["-c", "-W", "-m", "16", "-O", "qcow2"]),
         (DiskFormat.VHD, False, ["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
         (DiskFormat.VHDX, True, ["-O", "vhdx", "-o", "subformat=dynamic,block_size=1M"]),
