@@ -43,7 +43,12 @@ _PERCENT = re.compile(r"\((\d+\.\d+)/100%\)")
 
 
 def convert_arguments(
-    source: Path, destination: Path, disk_format: DiskFormat, compress: bool
+    source: Path,
+    destination: Path,
+    disk_format: DiskFormat,
+    compress: bool,
+    *,
+    direct: bool = False,
 ) -> list[str | Path]:
     """Arguments of ``qemu-img`` for a conversion.
 
@@ -52,13 +57,16 @@ def convert_arguments(
         destination: disk image to make.
         disk_format: container to make.
         compress: compress the clusters of a QCOW2; other containers ignore it.
+        direct: the destination can be written past the page cache, see :func:`writes_direct`.
     """
     arguments: list[str | Path] = ["convert", "-p"]
     with suppress(ValueError):
         arguments += ["-f", DiskFormat(source.suffix[1:].upper()).qemu_name]
     if disk_format is DiskFormat.QCOW2:
-        # In any order and many at a time: less than half the time with a cold disk behind.
+        # In any order, many at a time and past the page cache, which is full of the source:
+        # a third of the time, and nothing left to flush.
         arguments += [*(["-c"] if compress else []), "-W", "-m", "16"]
+        arguments += ["-t", "none"] if direct else []
     return [
         *arguments,
         "-O",
@@ -67,6 +75,21 @@ def convert_arguments(
         source,
         destination,
     ]
+
+
+def writes_direct(folder: Path) -> bool:
+    """Whether files in a folder can be written past the page cache; tmpfs cannot at times."""
+    flag = getattr(os, "O_DIRECT", 0)
+    if not flag:
+        return False
+    probe = folder / ".direct"
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | flag, 0o600))
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
+    return True
 
 
 def percent_of(text: str) -> float | None:
@@ -122,7 +145,8 @@ class ImageFiles:
 
         Port of ``Convert-VirtualDisk``.
         """
-        arguments = convert_arguments(source, destination, disk_format, compress)
+        direct = writes_direct(destination.parent)
+        arguments = convert_arguments(source, destination, disk_format, compress, direct=direct)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with room_for(destination):

@@ -12,7 +12,13 @@ import pytest
 from winimagetools import log, sparse
 from winimagetools.errors import CommandError, DiskFullError
 from winimagetools.host import files
-from winimagetools.host.files import ImageFiles, convert_arguments, percent_of, sha256_of
+from winimagetools.host.files import (
+    ImageFiles,
+    convert_arguments,
+    percent_of,
+    sha256_of,
+    writes_direct,
+)
 from winimagetools.model import DiskFormat
 
 RAW, OUT = Path("work/disk.raw"), Path("work/image")
@@ -35,6 +41,25 @@ def test_the_command_line_of_each_container(
     """Exact size for VHD; compression only for QCOW2, with the switches of the reference."""
     arguments = convert_arguments(RAW, OUT, disk_format, compress)
     assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
+
+
+def test_qcow2_is_written_past_the_page_cache_where_that_works() -> None:
+    """Only a QCOW2, whose clusters are written many at a time, gains from it."""
+    arguments = convert_arguments(RAW, OUT, DiskFormat.QCOW2, False, direct=True)
+    expected = ["-W", "-m", "16", "-t", "none", "-O", "qcow2"]
+    assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
+    assert "-t" not in convert_arguments(RAW, OUT, DiskFormat.VHDX, False, direct=True)
+
+
+def test_what_cannot_be_written_past_the_page_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal means no, and no probe is left behind."""
+    writes_direct(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert not writes_direct(tmp_path / "nowhere")
+    monkeypatch.delattr(os, "O_DIRECT", raising=False)
+    assert not writes_direct(tmp_path)
 
 
 @pytest.mark.parametrize(
