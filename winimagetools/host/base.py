@@ -202,6 +202,11 @@ class ImageInfo:
     architecture: Architecture
     installation_type: str
 
+    @classmethod
+    def of(cls, image: WimImage) -> ImageInfo:
+        """What an edition will be once it is installed."""
+        return cls(image.version, image.architecture, image.installation_type)
+
     @property
     def is_server(self) -> bool:
         """Whether this is a server edition."""

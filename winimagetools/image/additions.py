@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from winimagetools import iso, log
-from winimagetools.host.base import Disk, DriverPlan, Host, ImageInfo
+from winimagetools import iso
+from winimagetools.host.base import Disk, Host, ImageInfo
 from winimagetools.image import drivers, registry_settings, unattend, virtio
 from winimagetools.image.places import UNATTEND
 from winimagetools.image.request import Request, split_list
@@ -25,7 +25,7 @@ def add_to_image(host: Host, disk: Disk, request: Request, image: WimImage) -> N
     ``New-WindowsFromGoldenImage``.
     """
     config = request.config
-    info = ImageInfo(image.version, image.architecture, image.installation_type)
+    info = ImageInfo.of(image)
     enable_powershell(host, disk, image)
     add_other_drivers(host, disk, request, info)
     add_virtio_drivers(host, disk, request, info)
@@ -48,7 +48,7 @@ def check_drivers(host: Host, request: Request, image: WimImage) -> None:
     Raises:
         MediaError: nothing fits, or Windows could not start with it.
     """
-    info = ImageInfo(image.version, image.architecture, image.installation_type)
+    info = ImageInfo.of(image)
     if request.drivers is not None:
         drivers.plan_drivers(iso.FolderTree(request.drivers), info)
     for source_path in (request.virtio_iso, request.virtio_folder):
@@ -76,7 +76,6 @@ def add_other_drivers(host: Host, disk: Disk, request: Request, info: ImageInfo)
     """Add what ``drivers_path`` names."""
     if request.drivers is not None:
         plan = drivers.plan_drivers(iso.FolderTree(request.drivers), info)
-        _log_drivers(plan)
         drivers.add_drivers(host, disk, plan)
 
 
@@ -88,8 +87,3 @@ def add_virtio_drivers(
         virtio.add_virtio_drivers_from_iso(host, disk, info, request.virtio_iso)
     if folder and request.virtio_folder is not None:
         virtio.add_virtio_drivers(host, disk, info, iso.FolderTree(request.virtio_folder))
-
-
-def _log_drivers(plan: DriverPlan) -> None:
-    for line in drivers.describe_plan(plan):
-        log.info(line)

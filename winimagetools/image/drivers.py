@@ -211,12 +211,14 @@ def _describe(packages: Sequence[DriverPackage]) -> Iterator[str]:
 
 
 def add_drivers(host: Host, disk: Disk, plan: DriverPlan) -> None:
-    r"""Put planned drivers into an image.
+    r"""Put planned drivers into an image, and say which.
 
     Where the host only stages them, their installation is ordered too: in the specialize
     pass when the image has an ``\Unattend.xml``, else (a golden image, which has been set up
     already) at the next logon of an administrator.
     """
+    for line in describe_plan(plan):
+        log.info(line)
     host.servicing.add_drivers(disk, plan)
     if not host.servicing.stages_drivers:
         return

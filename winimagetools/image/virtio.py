@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from winimagetools import log
 from winimagetools.errors import MediaError
 from winimagetools.host.base import Disk, DriverPlan, Host, ImageInfo, SourceTree
 from winimagetools.image.driver_index import DriverIndex, file_name, folder_of, join_names
-from winimagetools.image.drivers import add_drivers, describe_plan, plan_infs
+from winimagetools.image.drivers import add_drivers, plan_infs
 from winimagetools.image.inf_target import Target
 from winimagetools.image.virtio_layout import (
     VirtioFolder,
@@ -179,10 +178,7 @@ def add_virtio_drivers(host: Host, disk: Disk, image: ImageInfo, source: SourceT
     Raises:
         MediaError: nothing fits, or Windows could not start with one of them.
     """
-    plan = plan_virtio_drivers(source, image)
-    for line in describe_plan(plan):
-        log.info(line)
-    add_drivers(host, disk, plan)
+    add_drivers(host, disk, plan_virtio_drivers(source, image))
 
 
 def add_virtio_drivers_from_iso(
