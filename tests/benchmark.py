@@ -28,9 +28,9 @@ from pathlib import Path
 
 from fixtures.media import MediaSpec, make
 from tests.integration.linux.build import Job
-from winimagetools.declaration import parse_size
 from winimagetools.log import size as show_size
 from winimagetools.model import GIB, MIB
+from winimagetools.settings.declaration import parse_size
 
 
 @dataclass(frozen=True)

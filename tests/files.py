@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from winimagetools.sparse import CHUNK
+from winimagetools.files.sparse import CHUNK
 
 
 def write_files(folder: Path, files: dict[str, bytes]) -> Path:

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
         add_virtio_drivers_from_iso,
         get_wim_file_images_info,
         get_windows_image_config,
+        new_windows_image_config,
+    )
+    from winimagetools.workflows.build import (
         new_windows_cloud_image,
         new_windows_from_golden_image,
-        new_windows_image_config,
         new_windows_online_image,
         resize_vhd_image,
-        test_offline_windows_image,
     )
+    from winimagetools.workflows.check import test_offline_windows_image
 
 __all__ = [
     "__version__",

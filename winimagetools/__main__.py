@@ -1,6 +1,6 @@
 """``python -m winimagetools``."""
 
-from winimagetools.cli import main
+from winimagetools.cli.main import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

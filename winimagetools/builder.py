@@ -1,7 +1,7 @@
 """The workflows, each as a contents page: when what happens to an image.
 
 ``python -m winimagetools.builder New-WindowsCloudImage -ConfigFilePath config.ini`` is the
-command line of :mod:`winimagetools.cli` under the name of the PowerShell module.
+command line of :mod:`winimagetools.cli.main` under the name of the PowerShell module.
 
 Where each function of the PowerShell tools is here (modules of ``winimagetools``); the
 docstring of the port names it::
@@ -10,39 +10,39 @@ docstring of the port names it::
         Write-Log                     log
         Execute-Retry                 retry
         Is-Administrator              host.windows.checks
-        Get-WimInteropObject          wim
-        Get-WimFileImagesInfo         wim
+        Get-WimInteropObject          formats.wim.editions
+        Get-WimFileImagesInfo         formats.wim.editions
         Create-ImageVirtualDisk       host.windows.disks
         Apply-Image                   host.windows.servicing
         Reset-BCDSearchOrder          host.windows.boot
         Create-BCDBootConfig          host.windows.boot
-        Transform-Xml                 image.unattend
-        Generate-UnattendXml          image.unattend
+        Transform-Xml                 guest.answer_file
+        Generate-UnattendXml          guest.answer_file
         Detach-VirtualDisk            host.windows.virtdisk
         Check-DismVersionForImage     host.windows.servicing
-        Convert-VirtualDisk           host.files
-        Copy-CustomResources          image.resources
-        Copy-UnattendResources        image.resources
+        Convert-VirtualDisk           output.image_files
+        Copy-CustomResources          guest.resources
+        Copy-UnattendResources        guest.resources
         Validate-WindowsImageConfig   image.preflight
-        Download-CloudbaseInit        image.cloudbase_init
-        Copy-QemuGuestAgentFromISO    image.guest_agent
-        Download-QemuGuestAgent       image.guest_agent
-        Download-ZapFree              image.zapfree
-        Generate-ConfigFile           image.resources
+        Download-CloudbaseInit        guest.cloudbase_init
+        Copy-QemuGuestAgentFromISO    guest.qemu_agent
+        Download-QemuGuestAgent       guest.qemu_agent
+        Download-ZapFree              guest.ntfszapfree
+        Generate-ConfigFile           guest.resources
         Add-DriversToImage            host.windows.servicing
         Add-PackageToImage            host.windows.servicing
         Enable-FeaturesInImage        host.windows.servicing
         Add-CapabilitiesToImage       host.windows.servicing
-        Check-EnablePowerShellInImage image.additions
+        Check-EnablePowerShellInImage image.servicing
         Is-IsoFile                    paths
         Is-ServerInstallationType     model
-        Get-VirtIODrivers             image.virtio
-        Add-VirtIODrivers             image.virtio
-        Add-VirtIODriversFromISO      image.virtio
+        Get-VirtIODrivers             image.drivers.virtio
+        Add-VirtIODrivers             image.drivers.virtio
+        Add-VirtIODriversFromISO      image.drivers.virtio
         Set-DotNetCWD                 not ported: a Python process has one current folder only
         Get-PathWithoutExtension      paths
-        Compress-Image                host.files
-        Decompress-File               host.files
+        Compress-Image                output.image_files
+        Decompress-File               output.image_files
         Start-Executable              run
         Get-7zipPath                  not ported: archives are written without another program
         Get-PigzPath                  not ported: archives are written without another program
@@ -53,15 +53,15 @@ docstring of the port names it::
         Convert-KvpData               host.windows.vm
         Get-KVPData                   host.windows.vm
         Get-ImageInformation          image.inspection
-        Set-WindowsWallpaper          image.wallpaper
-        Reset-WindowsWallpaper        image.wallpaper
+        Set-WindowsWallpaper          guest.wallpaper
+        Reset-WindowsWallpaper        guest.wallpaper
         Get-TotalLogicalProcessors    host.windows.vm
-        Map-KMSProductKey             image.product_key
+        Map-KMSProductKey             facts.product_key
         Clean-WindowsUpdates          host.windows.servicing
-        New-WindowsOnlineImage        builder
-        New-WindowsCloudImage         builder
-        New-WindowsFromGoldenImage    builder
-        Test-OfflineWindowsImage      builder
+        New-WindowsOnlineImage        workflows.build
+        New-WindowsCloudImage         workflows.build
+        New-WindowsFromGoldenImage    workflows.build
+        Test-OfflineWindowsImage      workflows.check
 
     Config.psm1
         Get-AvailableConfigOptions    config
@@ -77,23 +77,16 @@ docstring of the port names it::
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
-
-from winimagetools import log
 from winimagetools.config import get_windows_image_config, new_windows_image_config
-from winimagetools.errors import BuildError
-from winimagetools.host import select_host
-from winimagetools.host.base import Host
-from winimagetools.image import additions, contents, inspection, preflight
-from winimagetools.image.output import Output
-from winimagetools.image.request import Request, Workflow
-from winimagetools.image.virtio import add_virtio_drivers_from_iso
-from winimagetools.model import MIB, DiskFormat
-from winimagetools.wim import get_wim_file_images_info, select_image
+from winimagetools.formats.wim.editions import get_wim_file_images_info
+from winimagetools.image.drivers.virtio import add_virtio_drivers_from_iso
+from winimagetools.workflows.build import (
+    new_windows_cloud_image,
+    new_windows_from_golden_image,
+    new_windows_online_image,
+    resize_vhd_image,
+)
+from winimagetools.workflows.check import test_offline_windows_image
 
 __all__ = [
     "add_virtio_drivers_from_iso",
@@ -107,284 +100,9 @@ __all__ = [
     "test_offline_windows_image",
 ]
 
-FREE_SPACE = 500 * MIB
-"""Bytes left spare when a disk is shrunk, as in the reference."""
-
-
-@dataclass(frozen=True)
-class BuildReport:
-    """What a workflow delivered.
-
-    Args:
-        size: bytes as stored.
-        sha256: in hexadecimal; empty when it was not asked for.
-    """
-
-    path: Path
-    description: str
-    size: int
-    sha256: str
-    steps: tuple[log.StepRecord, ...]
-
-
-class WorkflowFunction(Protocol):
-    """One of the functions that make an image from a configuration."""
-
-    def __call__(
-        self,
-        config_file_path: Path | str,
-        *,
-        overrides: Sequence[str] = (),
-        strict: bool = False,
-        host: Host | None = None,
-        checksum: bool = True,
-    ) -> BuildReport: ...
-
-
-def new_windows_cloud_image(
-    config_file_path: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-    checksum: bool = True,
-) -> BuildReport:
-    """Make an image from an installation medium, offline.
-
-    The image still has to start once: it installs what is asked for, generalizes itself and
-    powers off.
-
-    Args:
-        config_file_path: the configuration.
-        overrides: ``section.key=value`` texts that win over the file.
-        strict: refuse what otherwise only is warned about.
-        host: the machine to work on; this one by default.
-        checksum: compute the SHA-256 of the image, for which all of it is read.
-
-    Raises:
-        ConfigurationError, MediaError: nothing was started.
-        HostError: this machine lacks something.
-        BuildError: the build failed; an older image is still there.
-
-    Port of ``New-WindowsCloudImage``.
-    """
-    return _workflow(
-        Workflow.CLOUD, _cloud_image, config_file_path, overrides, strict, host, checksum
-    )
-
-
-def new_windows_online_image(
-    config_file_path: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-    checksum: bool = True,
-) -> BuildReport:
-    """Make an image from an installation medium and finish it in a virtual machine.
-
-    Arguments and errors are those of :func:`new_windows_cloud_image`. An older image stays
-    until the new one is complete; the reference deleted it first.
-
-    Port of ``New-WindowsOnlineImage``.
-    """
-    return _workflow(
-        Workflow.ONLINE, _online_image, config_file_path, overrides, strict, host, checksum
-    )
-
-
-def new_windows_from_golden_image(
-    config_file_path: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-    checksum: bool = True,
-) -> BuildReport:
-    """Make an image from a golden one, which is copied and never touched itself.
-
-    Arguments and errors are those of :func:`new_windows_cloud_image`.
-
-    Port of ``New-WindowsFromGoldenImage``.
-    """
-    return _workflow(
-        Workflow.GOLDEN, _golden_image, config_file_path, overrides, strict, host, checksum
-    )
-
-
-def test_offline_windows_image(
-    config_file_path: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-) -> None:
-    """Check a finished image without starting it: container, Cloudbase-Init, hooks, drivers.
-
-    Arguments are those of :func:`new_windows_cloud_image`.
-
-    Raises:
-        ConfigurationError: there is no image, or the configuration is wrong.
-        BuildError: the image is not what the configuration asks for.
-
-    Port of ``Test-OfflineWindowsImage``.
-    """
-    host = host or select_host()
-    config = get_windows_image_config(config_file_path, overrides=overrides, strict=strict)
-    request = preflight.read_request(config, Workflow.TEST, host)
-    with host.files.build_folder(request.output.path) as folder:
-        _check_image(host, request, folder)
-    log.info(f"{request.output.path} is what the configuration asks for.")
-
-
-# A function of the reference, not a test to collect.
-test_offline_windows_image.__test__ = False  # type: ignore[attr-defined]
-
-
-def resize_vhd_image(
-    virtual_disk_path: Path | str, free_space: int = FREE_SPACE, *, host: Host | None = None
-) -> None:
-    """Shrink a virtual disk and its largest volume as far as possible.
-
-    Args:
-        virtual_disk_path: a VHD or VHDX.
-        free_space: bytes to leave spare.
-        host: the machine to work on; this one by default.
-    """
-    host = host or select_host()
-    with log.step(f"Shrink {virtual_disk_path}"):
-        host.disks.shrink(Path(virtual_disk_path), free_space)
-
-
-def _workflow(
-    workflow: Workflow,
-    make: Callable[[Host, Request, Path], Path],
-    config_file_path: Path | str,
-    overrides: Sequence[str],
-    strict: bool,
-    host: Host | None,
-    checksum: bool,
-) -> BuildReport:
-    """What all workflows share: read, refuse, work in a private folder, report."""
-    log.take_steps()
-    host = host or select_host()
-    config = get_windows_image_config(config_file_path, overrides=overrides, strict=strict)
-    request = preflight.read_request(config, workflow, host)
-    log.info(f"{request.output.path} will be {request.output.describe()}")
-    with host.files.build_folder(request.output.path) as folder:
-        image = make(host, request, folder)
-        size, sha256 = host.files.measure(image, checksum)
-        host.files.publish(image, request.output.path)
-    return BuildReport(
-        path=request.output.path,
-        description=request.output.describe(),
-        size=size,
-        sha256=sha256,
-        steps=tuple(log.take_steps()),
-    )
-
-
-def _cloud_image(host: Host, request: Request, folder: Path) -> Path:
-    disk = _offline_disk(host, request, folder)
-    return _package(host, disk, request.output)
-
-
-def _online_image(host: Host, request: Request, folder: Path) -> Path:
-    disk = _offline_disk(host, request, folder)
-    _first_boot(host, request, disk, "WindowsOnlineImage-Sysprep")
-    return _package(host, disk, request.output)
-
-
-def _golden_image(host: Host, request: Request, folder: Path) -> Path:
-    made_as = DiskFormat(request.golden.suffix[1:].upper())
-    disk_path = folder / request.output.disk_name(made_as)
-    with log.step(f"Copy {request.golden.name}"):
-        host.disks.copy(request.golden, disk_path)
-        host.disks.resize(disk_path, request.config.disk_size)
-    with host.disks.open(disk_path) as disk:
-        host.disks.extend_windows(disk)
-        info = inspection.get_image_information(disk.tree, request.config.image_name)
-        with log.step("Add drivers"):
-            additions.add_virtio_drivers(host, disk, request, info, folder=False)
-            additions.add_other_drivers(host, disk, request, info)
-        host.boot.reset_search_order(disk)
-        with log.step("Prepare what goes into the image"):
-            contents.put_resources(host, disk.tree, request, info.architecture)
-    _first_boot(host, request, disk_path, "WindowsGoldImage-Sysprep")
-    return _package(host, disk_path, request.output)
-
-
-def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
-    """Everything that is done to a disk before Windows starts for the first time."""
-    config = request.config
-    disk_path = folder / request.output.disk_name(host.disks.work_format)
-    with host.media.open_install(request.wim, folder) as media:
-        image = select_image(media.images, config.image_name, request.wim, media.others)
-        preflight.check_fits(request, image)
-        additions.check_drivers(host, request, image)
-        host.servicing.check_version(image)
-        with host.disks.create(disk_path, config.disk_size, request.layout) as disk:
-            with log.step("Prepare what goes into the image"):
-                contents.put_answer_file(disk.tree, request, image)
-                contents.put_resources(host, disk.tree, request, image.architecture)
-            with log.step(f"Apply {image.name}"):
-                host.servicing.apply_image(disk, media, image)
-            with log.step("Make the disk bootable"):
-                host.boot.create_boot_config(disk, image)
-            with log.step("Add drivers, features and packages"):
-                additions.add_to_image(host, disk, request, image)
-            with log.step("Write the disk"):
-                host.disks.finish(disk)
-    return disk_path
-
-
-def _first_boot(host: Host, request: Request, disk: Path, name: str) -> None:
-    """Let Windows start once and finish itself, then make the disk small."""
-    if request.config.run_sysprep:
-        machine = preflight.vm_request(request, disk, f"{name}{secrets.randbelow(1 << 31)}")
-        with log.step("Run the stage in the virtual machine"):
-            host.vm.run_sysprep(machine)
-    with log.step("Make the disk small"):
-        if request.config.shrink_image_to_minimum_size:
-            host.disks.shrink(disk, FREE_SPACE)
-        host.disks.optimize(disk)
-
-
-def _package(host: Host, disk: Path, output: Output) -> Path:
-    """Convert and wrap the disk; the result still lies in the private folder of the build."""
-    image = disk.with_name(output.disk_name(output.disk_format))
-    if image != disk:
-        with log.step(f"Convert to {output.disk_format}"):
-            host.files.convert(disk, image, output.disk_format, output.compress_qcow2)
-            host.files.remove(disk)
-    if output.compression:
-        with log.step(f"Compress as {'.'.join(output.compression)}"):
-            image = host.files.compress(image, output.compression, output.password)
-    return image
-
-
-def _check_image(host: Host, request: Request, folder: Path) -> None:
-    image = request.output.path
-    for layer in reversed(request.output.compression):
-        with log.step(f"Unwrap {layer}"):
-            image = host.files.decompress(image, folder, layer, request.output.password)
-    wanted = inspection.expected_format(request.image_type, image)
-    if image.suffix.casefold() != f".{wanted.extension}":
-        raise BuildError(f"{image.name} does not end in .{wanted.extension}.")
-    found = host.files.image_format(image)
-    if found != wanted.qemu_name:
-        raise BuildError(f"{image.name} is {found} inside, not {wanted.qemu_name}.")
-    if wanted not in (DiskFormat.VHD, DiskFormat.VHDX, host.disks.work_format):
-        disk_path = folder / request.output.disk_name(host.disks.work_format)
-        with log.step(f"Convert to {host.disks.work_format}"):
-            host.files.convert(image, disk_path, host.disks.work_format, False)
-        image = disk_path
-    with host.disks.open(image, read_only=True) as disk:
-        inspection.check_finished(host, disk, request)
-
 
 def _main() -> int:
-    from winimagetools.cli import main
+    from winimagetools.cli.main import main
 
     return main()
 

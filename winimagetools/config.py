@@ -1,6 +1,6 @@
 """The configuration file: read it, write a new one, write the one for the guest.
 
-What the options are stands in :mod:`winimagetools.options`; how a file is read in
+What the options are stands in :mod:`winimagetools.settings.options`; how a file is read in
 :mod:`winimagetools.ini`. This module puts file, command line and defaults together and
 says what it did not take literally.
 """
@@ -12,17 +12,17 @@ import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from winimagetools import log
-from winimagetools.config_check import own_entries, structure_warnings, value_warnings
-from winimagetools.declaration import Kind, Option, Origin, Value
 from winimagetools.errors import ConfigurationError, IniValueError, Problem, RequestError
+from winimagetools.formats.ini_document import IniFile
 from winimagetools.ini import write_atomically
-from winimagetools.ini_document import IniFile, quote
-from winimagetools.options import OPTIONS, SECTION_OF, WindowsImageConfig
+from winimagetools.settings.check import own_entries, structure_warnings, value_warnings
+from winimagetools.settings.declaration import Kind, Option, Origin, Value, written
+from winimagetools.settings.options import OPTIONS, SECTION_OF, WindowsImageConfig
 
 DEFAULT_KMS_KEY = "default_kms_key"
 """The word in ``product_key`` that stands for a public key, so it is not a secret."""
@@ -229,7 +229,7 @@ def _file_lines() -> Iterator[str]:
             section = declared.section
             yield f"[{section}]"
         yield from comment_lines(declared.help)
-        yield f"{declared.name}={_written(declared.default)}"
+        yield f"{declared.name}={written(declared.default)}"
 
 
 def comment_lines(description: str) -> list[str]:
@@ -247,36 +247,3 @@ def comment_lines(description: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _written(value: Value) -> str:
-    return quote(str(value)) if value != "" else '""'
-
-
-def guest_config_text(config: WindowsImageConfig) -> str:
-    """The config.ini to copy into the image: what its scripts read, and the user's own keys.
-
-    Passwords are not in it, and a product key only when there is one. Of
-    ``vmware_tools_path`` it has the file name, of ``install_qemu_ga`` whether it is wanted:
-    the paths and addresses of this machine are not the guest's concern. Keys that are no
-    options are kept for hook scripts. Lines end in CR LF.
-    """
-    sections: dict[str, list[str]] = {}
-    for declared in OPTIONS:
-        value = _for_guest(declared.name, getattr(config, declared.name))
-        if declared.guest and (value or not declared.secret):
-            line = f"{declared.name}={_written(value)}"
-            sections.setdefault(declared.section, []).append(line)
-    for name, key, text in config.origin.own:
-        section = next((known for known in sections if known.lower() == name.lower()), name)
-        sections.setdefault(section, []).append(f"{key}={_written(text)}")
-    lines = [line for name, own in sections.items() for line in (f"[{name}]", *own)]
-    return "".join(f"{line}\r\n" for line in lines)
-
-
-def _for_guest(name: str, value: Value) -> Value:
-    if name == "vmware_tools_path":
-        return PureWindowsPath(str(value)).name
-    if name == "install_qemu_ga":
-        return str(value).strip().lower() not in ("", "false")
-    return value

@@ -16,7 +16,7 @@
     │   └── DiskFullError         no room left
     └── Interrupted               Ctrl-C or SIGTERM                                 exit 130
 
-Library code raises them; only :mod:`winimagetools.cli` prints them and turns
+Library code raises them; only :mod:`winimagetools.cli.main` prints them and turns
 them into exit codes. Each carries a message (what failed, on which file) and a
 hint (what to do next).
 """

@@ -1,6 +1,6 @@
 """Values in ini files: the three functions scripts use, and the file work behind them.
 
-The rules are those of the Win32 profile API, see :mod:`winimagetools.ini_document`. A file
+The rules are those of the Win32 profile API, see :mod:`winimagetools.formats.ini_document`. A file
 is replaced in one step, so nobody ever reads half of it.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, overload
 
 from winimagetools.errors import IniValueError, RequestError
-from winimagetools.ini_document import IniFile
+from winimagetools.formats.ini_document import IniFile
 
 __all__ = [
     "DEFAULT_SECTION",

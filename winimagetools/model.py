@@ -134,3 +134,18 @@ def is_server_type(installation_type: str) -> bool:
     App and Nano Server are servers too; the reference did not know them.
     """
     return installation_type.casefold().startswith(("server", "nano server"))
+
+
+@dataclass(frozen=True)
+class OtherImage:
+    """An image that is not an installation of Windows and so cannot be chosen.
+
+    Args:
+        index: image index inside the WIM, starting at 1.
+        name: its name, may be empty.
+        reason: why it cannot be chosen, completing "because it ...".
+    """
+
+    index: int
+    name: str
+    reason: str

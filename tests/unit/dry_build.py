@@ -13,13 +13,20 @@ from fixtures.pe import image as pe_image
 from fixtures.virtio import package_files
 from tests.unit.fakes import MemorySource
 from winimagetools import builder
+from winimagetools.contract import Host, InstallMedia
 from winimagetools.data import data_path
-from winimagetools.host.base import Host, InstalledDriver, InstallMedia, SourceTree
 from winimagetools.host.dry_run import dry_run_host
 from winimagetools.image.request import Workflow
-from winimagetools.model import Architecture, DiskFormat, DiskLayout, WimImage, WindowsVersion
-from winimagetools.options import SECTION_OF
-from winimagetools.wim_xml import OtherImage
+from winimagetools.model import (
+    Architecture,
+    DiskFormat,
+    DiskLayout,
+    OtherImage,
+    WimImage,
+    WindowsVersion,
+)
+from winimagetools.plan import InstalledDriver, SourceTree
+from winimagetools.settings.options import SECTION_OF
 
 Options = Mapping[str, str | bool | int]
 SERVER_2012_R2 = "Windows Server 2012 R2 SERVERSTANDARD"

@@ -1,4 +1,4 @@
-"""In-memory doubles of the contracts in :mod:`winimagetools.host.base`."""
+"""In-memory doubles of the contracts in :mod:`winimagetools.contract`."""
 # ruff: noqa: D102 - the protocols document their methods
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from winimagetools.download import extract_member
 from winimagetools.errors import ChecksumError, DownloadError, MediaError
+from winimagetools.net.download import extract_member
 
 
 def _parts(path: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from winimagetools.host.linux.tree import LayerEntry
+from winimagetools.host.staged_tree import LayerEntry
 
 
 class FolderLayer:

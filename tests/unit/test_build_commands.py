@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from winimagetools import builder, cli, log
-from winimagetools.builder import BuildReport
+from winimagetools import log
+from winimagetools.cli import main
 from winimagetools.host.dry_run import dry_run_host
 from winimagetools.model import MIB
+from winimagetools.workflows import build
+from winimagetools.workflows.build import BuildReport
 
 REPORT = BuildReport(
     Path("/images/win.raw.gz"),
@@ -55,7 +57,7 @@ def command(request: pytest.FixtureRequest) -> str:
 def workflow(command: str, monkeypatch: pytest.MonkeyPatch) -> Workflow:
     """The workflow of the command."""
     double = Workflow()
-    monkeypatch.setattr(builder, COMMANDS[command], double)
+    monkeypatch.setattr(build, COMMANDS[command], double)
     return double
 
 
@@ -63,7 +65,7 @@ def test_a_build_ends_with_a_summary(
     command: str, workflow: Workflow, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Time for each step and in all, then path, format, size and checksum; exit code 0."""
-    assert cli.main([command, "my config.ini", "--set", "force=True", "--strict"]) == 0
+    assert main.main([command, "my config.ini", "--set", "force=True", "--strict"]) == 0
     options = {"overrides": ["force=True"], "strict": True, "host": None, "checksum": True}
     assert workflow.asked == [("my config.ini", options)]
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
@@ -83,7 +85,7 @@ def test_without_checksum(
 ) -> None:
     """On request it is left out, and the summary says so."""
     workflow.report = dataclasses.replace(REPORT, sha256="")
-    assert cli.main([command, "config.ini", "--no-checksum"]) == 0
+    assert main.main([command, "config.ini", "--no-checksum"]) == 0
     assert workflow.asked[0][1]["checksum"] is False
     assert capsys.readouterr().out.splitlines()[-1] == "SHA-256: not computed"
 
@@ -93,8 +95,8 @@ def test_a_dry_run_says_what_would_be_made(
 ) -> None:
     """A host that does nothing goes to the workflow; there is one sentence and no summary."""
     workflow = Workflow()
-    monkeypatch.setattr(builder, "new_windows_cloud_image", workflow)
-    assert cli.main(["cloud-image", "config.ini", "--dry-run"]) == 0
+    monkeypatch.setattr(build, "new_windows_cloud_image", workflow)
+    assert main.main(["cloud-image", "config.ini", "--dry-run"]) == 0
     (host,) = (options["host"] for _, options in workflow.asked)
     assert type(host.disks) is type(dry_run_host(host.media, print).disks)
     assert log.LOGGER.level == logging.WARNING

@@ -14,8 +14,8 @@ import pytest
 from tests.unit.dry_build import FakeMedia
 from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools import builder
+from winimagetools.contract import Host
 from winimagetools.data import data_path
-from winimagetools.host.base import Host
 from winimagetools.host.dry_run import dry_run_host
 from winimagetools.model import Architecture, DiskFormat, WimImage, WindowsVersion
 

@@ -14,14 +14,14 @@ from winimagetools.config import (
     comment_lines,
     get_available_config_options,
     get_windows_image_config,
-    guest_config_text,
     new_windows_image_config,
 )
-from winimagetools.declaration import Kind, Option
 from winimagetools.errors import ConfigurationError, Problem, RequestError
+from winimagetools.formats.ini_document import IniFile
+from winimagetools.guest.config import guest_config_text
 from winimagetools.ini import get_ini_file_value
-from winimagetools.ini_document import IniFile
-from winimagetools.options import OPTIONS, SECTION_OF, SECTIONS, WindowsImageConfig
+from winimagetools.settings.declaration import Kind, Option
+from winimagetools.settings.options import OPTIONS, SECTION_OF, SECTIONS, WindowsImageConfig
 
 TEXTS: dict[Kind, tuple[tuple[str, object], tuple[str, object]]] = {
     Kind.BOOLEAN: (("tRUE", True), ("False", False)),

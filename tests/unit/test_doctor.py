@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from winimagetools import cli, host
+from winimagetools.checks import doctor
+from winimagetools.cli import main
 from winimagetools.errors import Problem
-from winimagetools.host.base import Requirements
 from winimagetools.model import DiskFormat, DiskLayout
+from winimagetools.plan import Requirements
 
 FONTS = Problem("There are no fonts.", "Install them.", host=True)
 TABLES = Problem("sfdisk is missing.", host=True)
@@ -32,7 +33,7 @@ class Checks:
 def machine(monkeypatch: pytest.MonkeyPatch, *lacking: Problem) -> Checks:
     """Let this be a machine that lacks something."""
     checks = Checks(*lacking)
-    monkeypatch.setattr(host, "select_host", lambda: SimpleNamespace(name="Linux", checks=checks))
+    monkeypatch.setattr(doctor, "select_host", lambda: SimpleNamespace(name="Linux", checks=checks))
     return checks
 
 
@@ -41,7 +42,7 @@ def test_everything_is_there(
 ) -> None:
     """Both firmwares and every container are asked about; exit code 0."""
     checks = machine(monkeypatch)
-    assert cli.main(["doctor"]) == 0
+    assert main.main(["doctor"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "This is a Linux host.",
         "Everything needed to make BIOS and UEFI images in every format is here.",
@@ -55,7 +56,7 @@ def test_something_is_missing(
 ) -> None:
     """Each thing is told once, with what to do; exit code 3."""
     machine(monkeypatch, TABLES, FONTS)
-    assert cli.main(["doctor"]) == 3
+    assert main.main(["doctor"]) == 3
     assert capsys.readouterr().out.splitlines() == [
         "This is a Linux host.",
         "missing: There are no fonts. Install them.",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from winimagetools.config import get_windows_image_config, guest_config_text
-from winimagetools.ini_document import IniFile
+from winimagetools.config import get_windows_image_config
+from winimagetools.formats.ini_document import IniFile
+from winimagetools.guest.config import guest_config_text
 
 
 def guest(folder: Path, text: str) -> IniFile:

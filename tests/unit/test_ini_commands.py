@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from winimagetools import cli
+from winimagetools.cli import main
 
 TEXT = "[DEFAULT]\na=1\n[vm]\nb=True\n"
 
@@ -42,14 +42,14 @@ def test_get(
     path: Path, capsys: pytest.CaptureFixture[str], words: list[str], printed: str
 ) -> None:
     """The value and nothing else is printed; the file stays as it is."""
-    assert cli.main([str(path) if word == "PATH" else word for word in words]) == 0
+    assert main.main([str(path) if word == "PATH" else word for word in words]) == 0
     assert capsys.readouterr().out == f"{printed}\n"
     assert path.read_text() == TEXT
 
 
 def test_get_what_is_no_boolean(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2 and a sentence that names section and key."""
-    assert cli.main(["ini", "get", str(path), "a", "--as-boolean"]) == 2
+    assert main.main(["ini", "get", str(path), "a", "--as-boolean"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert f"[DEFAULT] a in {path}: '1' is neither True nor False." in captured.err
@@ -76,7 +76,7 @@ def test_set_and_remove(
     path: Path, capsys: pytest.CaptureFixture[str], words: list[str], after: str
 ) -> None:
     """The one line is changed and nothing is printed."""
-    assert cli.main([str(path) if word == "PATH" else word for word in words]) == 0
+    assert main.main([str(path) if word == "PATH" else word for word in words]) == 0
     assert path.read_text() == after
     assert capsys.readouterr().out == ""
 
@@ -87,6 +87,6 @@ def test_a_file_that_is_not_there(
 ) -> None:
     """All three end with exit code 2 and make no file."""
     path = tmp_path / "none.ini"
-    assert cli.main(["ini", words[0], str(path), *words[1:]]) == 2
+    assert main.main(["ini", words[0], str(path), *words[1:]]) == 2
     assert f"The ini file {path} does not exist." in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from winimagetools.errors import RequestError
-from winimagetools.ini_document import Encoding, IniFile
+from winimagetools.formats.ini_document import Encoding, IniFile
 
 NAMES = st.sampled_from(["a", "A", "b", "key two", "é"])
 SECTIONS = st.sampled_from(["s", "S", "t", "DEFAULT"])

@@ -15,9 +15,9 @@ from tests.unit.dry_build import (
     SERVER_2025,
     Case,
 )
-from winimagetools.host.base import InstalledDriver
 from winimagetools.image.request import Workflow
 from winimagetools.model import DiskFormat
+from winimagetools.plan import InstalledDriver
 
 Options = dict[str, str | bool | int]
 EVERYTHING: Options = {

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from winimagetools.contract import Disk, Host
 from winimagetools.errors import HostError
-from winimagetools.host.base import Disk, Host, Requirements
-from winimagetools.model import DiskFormat, DiskLayout
 
 
 def _linux() -> Host:
@@ -58,22 +57,3 @@ def attached_volume(drive: str) -> tuple[Host, Disk]:
     from winimagetools.host.windows.disks import volume
 
     return select_host(), volume(drive)
-
-
-def describe_hosts() -> tuple[list[str], bool]:
-    """What this machine has and lacks, for ``winimagetools doctor``.
-
-    Returns:
-        Lines for people, and whether everything is there.
-    """
-    host = select_host()
-    lines = [f"This is a {host.name} host."]
-    problems = {
-        str(problem)
-        for layout in DiskLayout
-        for problem in host.checks.check(Requirements(layout, formats=tuple(DiskFormat)))
-    }
-    lines += [f"missing: {problem}" for problem in sorted(problems)]
-    if not problems:
-        lines.append("Everything needed to make BIOS and UEFI images in every format is here.")
-    return lines, not problems

@@ -16,20 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
 from winimagetools import log
+from winimagetools.contract import Disk, Host, InstallMedia, Media, Vm
 from winimagetools.errors import Problem
-from winimagetools.host.base import (
-    Disk,
-    DriverPlan,
-    Host,
-    InstalledDriver,
-    InstallMedia,
-    Media,
-    RegistryEdit,
-    Requirements,
-    Vm,
-    VmRequest,
-)
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
+from winimagetools.plan import DriverPlan, InstalledDriver, RegistryEdit, Requirements, VmRequest
 
 Say = Callable[[str], None]
 

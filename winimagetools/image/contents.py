@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from winimagetools.config import guest_config_text
-from winimagetools.host.base import Host, WindowsTree
-from winimagetools.image import (
+from winimagetools.contract import Host, WindowsTree
+from winimagetools.facts.product_key import map_kms_product_key
+from winimagetools.guest import (
+    answer_file,
     cloudbase_init,
-    guest_agent,
+    ntfszapfree,
+    qemu_agent,
     resources,
-    unattend,
     wallpaper,
-    zapfree,
 )
-from winimagetools.image.places import UNATTEND
-from winimagetools.image.product_key import map_kms_product_key
+from winimagetools.guest.config import guest_config_text
+from winimagetools.guest.layout import UNATTEND
 from winimagetools.image.request import Request, Workflow
 from winimagetools.model import Architecture, WimImage
 
@@ -28,16 +28,16 @@ def put_answer_file(tree: WindowsTree, request: Request, image: WimImage) -> Non
     Raises:
         RequestError: the user's template is not an answer file.
     """
-    template = unattend.default_template()
+    template = answer_file.default_template()
     name = ""
     if request.unattend is not None:
         template, name = request.unattend.read_bytes(), str(request.unattend)
-    answers = unattend.generate_unattend_xml(
+    answers = answer_file.generate_unattend_xml(
         template,
         image,
         product_key=product_key(request, image),
         administrator_password=request.config.administrator_password,
-        name=name or unattend.TEMPLATE_NAME,
+        name=name or answer_file.TEMPLATE_NAME,
     )
     tree.write_bytes(UNATTEND, answers)
 
@@ -65,7 +65,7 @@ def put_resources(
     resources.write_guest_config(tree, guest_config_text(config))
     put_wallpaper(tree, request)
     if config.zero_unused_volume_sectors:
-        zapfree.download_zapfree(tree, host.fetcher, architecture)
+        ntfszapfree.download_zapfree(tree, host.fetcher, architecture)
     put_guest_agent(host, tree, request, architecture)
     cloudbase_init.download_cloudbase_init(
         tree,
@@ -98,14 +98,14 @@ def put_guest_agent(
 ) -> None:
     """Get the QEMU guest agent from where the configuration says."""
     config = request.config
-    decision = guest_agent.decide(
+    decision = qemu_agent.decide(
         config.install_qemu_ga,
         source=config.source,
         url=config.url,
         checksum=config.checksum,
-        iso=guest_agent.iso_state(request.virtio_iso),
+        iso=qemu_agent.iso_state(request.virtio_iso),
         architecture=architecture,
         iso_path=str(request.virtio_iso or config.virtio_iso_path),
     )
     iso = request.virtio_iso or Path()
-    guest_agent.acquire(decision, tree, host.fetcher, lambda: host.media.read_source(iso))
+    qemu_agent.acquire(decision, tree, host.fetcher, lambda: host.media.read_source(iso))

@@ -13,17 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from winimagetools import iso, log
+from winimagetools import log
+from winimagetools.contract import Host
 from winimagetools.errors import Problem, RequestError, raise_problems
-from winimagetools.host.base import Host, Requirements, VmRequest
-from winimagetools.image import (
-    cloudbase_init,
-    drivers,
-    guest_agent,
-    output,
-    unattend,
-    wallpaper,
-)
+from winimagetools.formats import iso
+from winimagetools.guest import answer_file, cloudbase_init, qemu_agent, wallpaper
+from winimagetools.image import delivery
+from winimagetools.image.drivers import plan
 from winimagetools.image.request import Request, Workflow, split_list
 from winimagetools.model import (
     GIB,
@@ -35,8 +31,9 @@ from winimagetools.model import (
     WimImage,
     WindowsVersion,
 )
-from winimagetools.options import WindowsImageConfig
 from winimagetools.paths import is_iso, is_windows_path
+from winimagetools.plan import Requirements, VmRequest
+from winimagetools.settings.options import WindowsImageConfig
 
 T = TypeVar("T")
 
@@ -134,20 +131,20 @@ def read_request(config: WindowsImageConfig, workflow: Workflow, host: Host) -> 
 def _read(found: _Findings, workflow: Workflow, host: Host) -> Request:
     config = found.config
     image_type = found.attempt(
-        "image_type", lambda: output.parse_image_type(config.image_type), ImageType.HYPER_V
+        "image_type", lambda: delivery.parse_image_type(config.image_type), ImageType.HYPER_V
     )
     wanted = found.attempt(
         "virtual_disk_format",
-        lambda: output.parse_disk_format(config.virtual_disk_format),
+        lambda: delivery.parse_disk_format(config.virtual_disk_format),
         DiskFormat.VHDX,
     )
     no_layers: tuple[str, ...] = ()
     compression = found.attempt(
         "compression_format",
-        lambda: output.parse_compression(config.compression_format),
+        lambda: delivery.parse_compression(config.compression_format),
         no_layers,
     )
-    disk_format = output.choose_disk_format(
+    disk_format = delivery.choose_disk_format(
         image_type,
         wanted,
         config.origin.is_explicit("virtual_disk_format"),
@@ -167,7 +164,7 @@ def _read(found: _Findings, workflow: Workflow, host: Host) -> Request:
         workflow=workflow,
         layout=_layout(found),
         image_type=image_type,
-        output=output.plan_output(
+        output=delivery.plan_output(
             _image_path(found, workflow),
             disk_format,
             compression,
@@ -241,7 +238,7 @@ def _check_build(found: _Findings, request: Request) -> None:
     iso_path = config.resolve_path(config.virtio_iso_path) if config.virtio_iso_path else None
     found.attempt(
         "source",
-        lambda: guest_agent.check(
+        lambda: qemu_agent.check(
             config.install_qemu_ga, config.source, config.url, config.checksum, iso_path
         ),
         None,
@@ -261,7 +258,7 @@ def _check_contents(found: _Findings, request: Request) -> None:
     """Files that only their first bytes, or all of them, show to be of the right kind."""
     wanted = found.config.enable_custom_wallpaper
     checks: tuple[tuple[str, Path | None, Callable[[Path], object]], ...] = (
-        ("unattend_xml_path", request.unattend, unattend.check_template),
+        ("unattend_xml_path", request.unattend, answer_file.check_template),
         ("msi_path", request.msi, cloudbase_init.check_msi),
         ("wallpaper_path", request.wallpaper if wanted else None, wallpaper.read_picture),
     )
@@ -321,7 +318,7 @@ def _check_time_zone(found: _Findings) -> None:
 
 def _check_drivers(found: _Findings, request: Request) -> None:
     if request.drivers is not None:
-        message = drivers.check_drivers_folder(iso.FolderTree(request.drivers))
+        message = plan.check_drivers_folder(iso.FolderTree(request.drivers))
         if message:
             found.add("drivers_path", message)
     if request.virtio_iso is not None and not is_iso(request.virtio_iso):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from winimagetools.image.output import Output
+from winimagetools.image.delivery import Output
 from winimagetools.model import DiskLayout, ImageType
-from winimagetools.options import WindowsImageConfig
+from winimagetools.settings.options import WindowsImageConfig
 
 
 class Workflow(Enum):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from winimagetools.cli import main
+from winimagetools.cli.main import main
 
 MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"stand-in installer"
 SERVER = "Windows Server 2022 SERVERSTANDARD"
@@ -109,7 +109,9 @@ def as_ordinary_user(argv: Sequence[str], folder: Path) -> list[str]:
         return list(argv)
     drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
     reads = ["setpriv", f"--reuid={NOBODY}", "--clear-groups", *argv[:1], "-c"]
-    probe = subprocess.run([*reads, "import winimagetools.cli"], capture_output=True, check=False)
+    probe = subprocess.run(
+        [*reads, "import winimagetools.cli.main"], capture_output=True, check=False
+    )
     if probe.returncode == 0:
         shutil.chown(folder, NOBODY)
         for item in folder.iterdir():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from winimagetools.formats.partition_table import Partition, PartitionPlan
 from winimagetools.model import GIB, MIB, DiskLayout
-from winimagetools.partitions import Partition, PartitionPlan
 
 UEFI = PartitionPlan(
     DiskLayout.UEFI,

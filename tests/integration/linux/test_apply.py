@@ -20,14 +20,14 @@ from fixtures.security import from_sddl
 from fixtures.windows_tree import ADMINISTRATORS_ONLY, WINDOWS_FOLDER
 from winimagetools import run
 from winimagetools.errors import BuildError, DiskFullError, Interrupted, MediaError
-from winimagetools.host.linux.acl import inherited_descriptor, private_descriptor
+from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.ntfs import NtfsVolume
-from winimagetools.host.linux.tree import StagedTree
 from winimagetools.host.linux.wimlib import Wim, WimEntry, WimLayer
+from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import MIB, DiskLayout
-from winimagetools.partitions import PartitionPlan
 
 MKNTFS = run.Tool("mkntfs", "ntfs-3g", "make NTFS volumes")
 NTFSFIX = run.Tool("ntfsfix", "ntfs-3g", "check NTFS volumes")

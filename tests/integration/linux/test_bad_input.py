@@ -13,8 +13,8 @@ import pytest
 
 from fixtures.media import MediaSpec
 from tests.integration.linux.build import MSI, Job
-from winimagetools.cli import main
-from winimagetools.download import Downloader
+from winimagetools.cli.main import main
+from winimagetools.net.download import Downloader
 
 OLD = b"the image of yesterday"
 BAD, FAILED, LACKING = 2, 1, 3

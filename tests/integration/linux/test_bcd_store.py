@@ -11,13 +11,14 @@ import pytest
 from tests.hive_reader import read_raw, read_regipy, reference
 from tests.integration.linux.plans import BIOS, UEFI
 from winimagetools.errors import MediaError
-from winimagetools.host.linux import bcd_elements as el
-from winimagetools.host.linux.bcd import bcd_store, use_locate_devices, write_bcd
-from winimagetools.host.linux.bcd_devices import locate_device
-from winimagetools.host.linux.bcd_elements import BcdElement, BcdObject, store_edits
-from winimagetools.host.linux.registry_values import encode, type_number
+from winimagetools.formats.bcd import elements as el
+from winimagetools.formats.bcd.devices import locate_device
+from winimagetools.formats.bcd.elements import BcdElement, BcdObject, store_edits
+from winimagetools.formats.bcd.store import bcd_store
+from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.formats.registry_values import encode, type_number
+from winimagetools.host.linux.bcd import use_locate_devices, write_bcd
 from winimagetools.model import WindowsVersion
-from winimagetools.partitions import PartitionPlan
 
 
 def store(plan: PartitionPlan) -> list[BcdObject]:

@@ -12,11 +12,11 @@ from tests.files import read_files
 from tests.hive_reader import read_regipy
 from tests.integration.linux.plans import BIOS, UEFI
 from winimagetools.errors import BuildError
+from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.linux.boot import LinuxBoot
 from winimagetools.host.linux.disk import LinuxDisk
-from winimagetools.host.linux.tree import StagedTree
+from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import Architecture, WimImage, WindowsVersion
-from winimagetools.partitions import PartitionPlan
 
 MANAGER = r"Objects\{9dea862c-5cdd-4e70-acc1-f32b344d4795}\Elements"
 SERVER = WimImage(

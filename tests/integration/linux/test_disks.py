@@ -16,6 +16,7 @@ import pytest
 from fixtures import boot_proof
 from tests.files import read_files
 from winimagetools.errors import BuildError, CommandError
+from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.linux import volume
 from winimagetools.host.linux.boot import LinuxBoot
 from winimagetools.host.linux.disk import LinuxDisk
@@ -23,7 +24,6 @@ from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.host.linux.media import LinuxMedia
 from winimagetools.host.linux.servicing import LinuxServicing
 from winimagetools.model import GIB, MIB, DiskLayout
-from winimagetools.partitions import PartitionPlan
 from winimagetools.run import Tool, run
 
 SFDISK = Tool("sfdisk", "fdisk", "read the table")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from winimagetools.download import USER_AGENT, Downloader
 from winimagetools.errors import ChecksumError, DiskFullError, DownloadError
+from winimagetools.net.download import USER_AGENT, Downloader
 
 MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 BODY = MSI + os.urandom(400_000)

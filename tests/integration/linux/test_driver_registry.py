@@ -11,11 +11,11 @@ from regipy import registry
 from fixtures import virtio
 from tests.hive_reader import read_raw, reference
 from tests.unit.fakes import MemorySource
-from winimagetools.host.base import DriverPlan, ImageInfo, RegistryEdit, RegistryValue
-from winimagetools.host.linux.registry import apply_edits
-from winimagetools.image.registry_settings import first_boot_registry_edits
-from winimagetools.image.virtio import plan_virtio_drivers
+from winimagetools.host.linux.hive_edit import apply_edits
+from winimagetools.image.drivers.virtio import plan_virtio_drivers
+from winimagetools.image.servicing import first_boot_registry_edits
 from winimagetools.model import Architecture, WindowsVersion
+from winimagetools.plan import DriverPlan, ImageInfo, RegistryEdit, RegistryValue
 
 HIVES = {
     "hives/SYSTEM.win7-x86.xz": (WindowsVersion(6, 1, 7601), Architecture.X86, "0.1.189"),

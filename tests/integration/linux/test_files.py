@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from winimagetools.errors import CommandError, MediaError
-from winimagetools.host.files import ImageFiles
 from winimagetools.model import MIB, DiskFormat
+from winimagetools.output.image_files import ImageFiles
 from winimagetools.run import Tool, run
 
 QEMU_IMG = Tool("qemu-img", "qemu-utils", "read containers")

@@ -16,7 +16,7 @@ from fixtures.filetree import Bulk, Data
 from fixtures.media import MediaFormat, MediaSpec
 from fixtures.releases import RELEASES
 from tests.hive_reader import read_raw
-from winimagetools.host.linux.registry import Hive
+from winimagetools.host.linux.hive_edit import Hive
 from winimagetools.model import MIB, Architecture
 from winimagetools.run import Tool, run
 

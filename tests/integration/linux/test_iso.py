@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.linux.tools import need
-from winimagetools.iso import IsoTree
+from winimagetools.formats.iso import IsoTree
 
 FILES = {
     "sources/install.wim": bytes(range(256)) * 5000,

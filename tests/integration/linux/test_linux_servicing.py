@@ -9,19 +9,14 @@ import pytest
 
 from tests.unit.fakes import MemorySource
 from winimagetools.errors import MediaError
-from winimagetools.host.base import (
-    DriverPackage,
-    DriverPlan,
-    RegistryEdit,
-    RegistryValue,
-)
+from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.linux.disk import LinuxDisk
+from winimagetools.host.linux.hive_edit import Hive
 from winimagetools.host.linux.media import LinuxMedia
-from winimagetools.host.linux.registry import Hive
 from winimagetools.host.linux.servicing import LinuxServicing
-from winimagetools.host.linux.tree import StagedTree
+from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import MIB, DiskLayout
-from winimagetools.partitions import PartitionPlan
+from winimagetools.plan import DriverPackage, DriverPlan, RegistryEdit, RegistryValue
 
 EDITS = (
     RegistryEdit(

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.hive_reader import RawKey, read_raw, read_regipy, reference
 from winimagetools.errors import BuildError, MediaError, ToolMissingError
-from winimagetools.host.base import RegistryEdit, RegistryValue
+from winimagetools.formats.regf import checksum, empty_hive
+from winimagetools.formats.registry_values import encode, type_number
 from winimagetools.host.linux import hivex
-from winimagetools.host.linux.hive import checksum, empty_hive
+from winimagetools.host.linux.hive_edit import Hive, apply_edits, control_sets
 from winimagetools.host.linux.hivex import Hivex
-from winimagetools.host.linux.registry import Hive, apply_edits, control_sets
-from winimagetools.host.linux.registry_values import encode, type_number
+from winimagetools.plan import RegistryEdit, RegistryValue
 
 REAL = ("hives/SYSTEM.win10-x64.xz", "hives/SYSTEM.win7-x86.xz")
 ID = "VEN_1AF4&DEV_1001&REV_00"

@@ -10,9 +10,9 @@ import pytest
 
 from tests.integration.linux.tools import need
 from winimagetools.errors import MediaError
+from winimagetools.formats.wim.editions import get_wim_file_images_info, read_wim
 from winimagetools.host.linux.media import LinuxMedia
 from winimagetools.model import Architecture, WindowsVersion
-from winimagetools.wim import get_wim_file_images_info, read_wim
 
 PROPERTIES = {
     "WINDOWS/ARCH": "9",

@@ -9,8 +9,8 @@ from fixtures.security import from_sddl
 from fixtures.windows_tree import ADMINISTRATORS_ONLY
 from winimagetools.errors import MediaError, ToolMissingError
 from winimagetools.host.linux import libwim
-from winimagetools.host.linux.tree import StagedTree
 from winimagetools.host.linux.wimlib import Wim, WimLayer
+from winimagetools.host.staged_tree import StagedTree
 
 SYSTEM = "/Windows/System32/config/SYSTEM"
 MakeMedia = Callable[[media.MediaSpec], Path]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from winimagetools.errors import RequestError
-from winimagetools.workdir import BuildFolder
+from winimagetools.files.build_folder import BuildFolder
 
 _BUILD = """
 import sys, time

@@ -8,12 +8,12 @@ import pycdlib
 import pytest
 
 from winimagetools.errors import BuildError
+from winimagetools.formats.partition_table import TYPE_BASIC_DATA, TYPE_EFI, TYPE_MSR
 from winimagetools.host.windows import virtdisk
 from winimagetools.host.windows.disks import WindowsDisk, WindowsDisks
 from winimagetools.host.windows.media import WindowsMediaReader
 from winimagetools.host.windows.powershell import PowerShell, as_list
 from winimagetools.model import MIB, DiskLayout
-from winimagetools.partitions import TYPE_BASIC_DATA, TYPE_EFI, TYPE_MSR
 
 PARTITIONS = r"""
 $letter = [string]$v.letter

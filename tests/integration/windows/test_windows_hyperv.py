@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from winimagetools.errors import CommandError
-from winimagetools.host.base import VmRequest
 from winimagetools.host.windows import scripts, virtdisk
 from winimagetools.host.windows.powershell import PowerShell, as_list
 from winimagetools.host.windows.vm import HyperV, convert_kvp_data
 from winimagetools.model import MIB
+from winimagetools.plan import VmRequest
 
 REPORTS = r"""
 $path = 'root\virtualization\v2:Msvm_KvpExchangeDataItem'

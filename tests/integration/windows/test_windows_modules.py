@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.wim_bytes import image_xml, wim_bytes
+from winimagetools.cli.powershell_modules import write_powershell_modules
 from winimagetools.errors import CommandError
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.ini import get_ini_file_value
-from winimagetools.options import OPTIONS
-from winimagetools.powershell_modules import write_powershell_modules
+from winimagetools.settings.options import OPTIONS
 
 IMPORT = r"""
 Join-Path -Path $v.modules -ChildPath "\WinImageBuilder.psm1" | Import-Module

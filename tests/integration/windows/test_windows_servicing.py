@@ -11,17 +11,16 @@ import pytest
 
 from fixtures import hives, releases
 from winimagetools.errors import CommandError
-from winimagetools.host.base import RegistryEdit, RegistryValue
-from winimagetools.host.tree import MountedTree
+from winimagetools.formats.wim.editions import get_wim_file_images_info, read_wim
+from winimagetools.host.mounted_tree import MountedTree
 from winimagetools.host.windows.boot import WindowsBoot
 from winimagetools.host.windows.disks import WindowsDisk, WindowsDisks
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.servicing import DISM, MOUNT, REG, WindowsServicing
 from winimagetools.image.inspection import get_image_information
-from winimagetools.model import Architecture, DiskLayout, WimImage, WindowsVersion
+from winimagetools.model import Architecture, DiskLayout, OtherImage, WimImage, WindowsVersion
+from winimagetools.plan import RegistryEdit, RegistryValue
 from winimagetools.run import Tool, run
-from winimagetools.wim import get_wim_file_images_info, read_wim
-from winimagetools.wim_xml import OtherImage
 
 BCDEDIT = Tool("bcdedit.exe", "Windows itself", "look at what was written")
 SYSTEM_ROOT = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"))

@@ -9,14 +9,14 @@ import pytest
 
 from tests.hive_reader import read_regipy, reference
 from winimagetools.errors import BuildError
-from winimagetools.host.base import RegistryEdit, RegistryValue
-from winimagetools.host.linux import bcd_elements as el
-from winimagetools.host.linux.bcd import bcd_store, locate_edits, product_name
-from winimagetools.host.linux.bcd_devices import locate_device, partition_device
-from winimagetools.host.linux.bcd_elements import BcdElement, BcdObject, store_edits
-from winimagetools.host.linux.registry_values import encode
+from winimagetools.formats.bcd import elements as el
+from winimagetools.formats.bcd.devices import locate_device, partition_device
+from winimagetools.formats.bcd.elements import BcdElement, BcdObject, store_edits
+from winimagetools.formats.bcd.store import bcd_store, locate_edits, product_name
+from winimagetools.formats.partition_table import Partition, PartitionPlan
+from winimagetools.formats.registry_values import encode
 from winimagetools.model import GIB, MIB, DiskLayout, WindowsVersion
-from winimagetools.partitions import Partition, PartitionPlan
+from winimagetools.plan import RegistryEdit, RegistryValue
 
 LOADER = UUID("11111111-2222-3333-4444-555555555555")
 RESUME = UUID("66666666-7777-8888-9999-aaaaaaaaaaaa")

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.files import read_files, write_files
+from winimagetools.contract import WindowsTree
 from winimagetools.errors import BuildError, DiskFullError
-from winimagetools.host.base import WindowsTree
-from winimagetools.host.tree import MountedTree, fold, split_path, walk_source
+from winimagetools.files.names import fold, split_path
+from winimagetools.host.mounted_tree import MountedTree, walk_source
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and names Windows lacks")
 

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.powershell_syntax import errors
 from tests.unit.powershell_syntax import functions as parameters
 from winimagetools.data import data_path
-from winimagetools.host.windows.vm import PREFIX, STAGE_DONE, STAGE_FAILED, STAGE_STOPPED
-from winimagetools.options import OPTIONS
+from winimagetools.guest.reports import PREFIX, STAGE_DONE, STAGE_FAILED, STAGE_STOPPED
+from winimagetools.settings.options import OPTIONS
 
 GUEST = data_path("guest")
 SCRIPTS = sorted(path for path in GUEST.rglob("*") if path.is_file())

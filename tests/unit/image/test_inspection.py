@@ -12,19 +12,18 @@ import pytest
 from fixtures import pe
 from fixtures.releases import RELEASES, Release
 from tests.unit.fakes import MemoryTree
-from winimagetools.errors import BuildError, MediaError
-from winimagetools.host.base import Disk, Host, ImageInfo, InstalledDriver
-from winimagetools.image.inspection import (
-    NTDLL,
+from winimagetools.checks.finished import (
     VIRTIO_DRIVERS,
     check_drivers,
     check_finished,
     expected_format,
-    get_image_information,
-    installation_type,
 )
+from winimagetools.contract import Disk, Host
+from winimagetools.errors import BuildError, MediaError
+from winimagetools.image.inspection import NTDLL, get_image_information, installation_type
 from winimagetools.image.request import Request
 from winimagetools.model import Architecture, DiskFormat, ImageType
+from winimagetools.plan import ImageInfo, InstalledDriver
 
 ISO, FOLDER = Path("virtio-win.iso"), Path("drivers")
 CLOUDBASE = r"Program Files\Cloudbase Solutions\Cloudbase-Init\Python\python.exe"

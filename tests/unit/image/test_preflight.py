@@ -9,8 +9,8 @@ import pytest
 from tests.unit.dry_build import SERVER_2022, FakeMedia, config_text, lay_out
 from tests.unit.host.windows.recorder import Recorder
 from winimagetools.config import get_windows_image_config
+from winimagetools.contract import Host
 from winimagetools.errors import ConfigurationError, HostError, Problem, ToolMissingError
-from winimagetools.host.base import Host, Requirements, VmRequest
 from winimagetools.host.dry_run import dry_run_host
 from winimagetools.host.linux.checks import LinuxChecks
 from winimagetools.host.linux.vm import LinuxVm
@@ -29,6 +29,7 @@ from winimagetools.model import (
     WimImage,
     WindowsVersion,
 )
+from winimagetools.plan import Requirements, VmRequest
 from winimagetools.run import Tool
 
 CLOUD = {"wim_file_path": "install.wim", "image_name": SERVER_2022, "image_path": "win.vhdx"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from winimagetools.host.base import RegistryEdit, RegistryValue
-from winimagetools.image.registry_settings import first_boot_registry_edits
+from winimagetools.image.servicing import first_boot_registry_edits
 from winimagetools.model import WindowsVersion
+from winimagetools.plan import RegistryEdit, RegistryValue
 
 
 @pytest.mark.parametrize("version", ["10.0.26100", "10.0.26100.1742", "10.0.26200", "11.0"])

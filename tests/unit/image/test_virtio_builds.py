@@ -10,11 +10,11 @@ import pytest
 from fixtures import virtio
 from tests.unit.fakes import MemorySource
 from winimagetools.errors import MediaError
-from winimagetools.host.base import ImageInfo
-from winimagetools.image.driver_index import DriverIndex
-from winimagetools.image.virtio import select_virtio_drivers
-from winimagetools.image.virtio_layout import find_folders
+from winimagetools.image.drivers.index import DriverIndex
+from winimagetools.image.drivers.virtio import select_virtio_drivers
+from winimagetools.image.drivers.virtio_layout import find_folders
 from winimagetools.model import Architecture, WindowsVersion
+from winimagetools.plan import ImageInfo
 
 LAYOUTS = ("before 2015", *virtio.RELEASES, "rpm")
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from winimagetools.host.base import Host
+from winimagetools.contract import Host
 
 
 def linux_host() -> Host:
     """The Linux machine this runs on."""
-    from winimagetools.download import Downloader
-    from winimagetools.host.files import ImageFiles
     from winimagetools.host.linux.boot import LinuxBoot
     from winimagetools.host.linux.checks import LinuxChecks
     from winimagetools.host.linux.disks import LinuxDisks
     from winimagetools.host.linux.media import LinuxMedia
     from winimagetools.host.linux.servicing import LinuxServicing
     from winimagetools.host.linux.vm import LinuxVm
+    from winimagetools.net.download import Downloader
+    from winimagetools.output.image_files import ImageFiles
 
     return Host(
         name="Linux",

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.errors import BuildError
-from winimagetools.host.linux.acl import inherited_descriptor, private_descriptor
+from winimagetools.files.names import fold
+from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.ntfs import NtfsVolume
-from winimagetools.host.linux.tree import Changes, StagedTree
 from winimagetools.host.linux.wimlib import Wim, WimEntry
-from winimagetools.host.tree import fold
+from winimagetools.host.staged_tree import Changes, StagedTree
 
 _READ_ONLY, _HIDDEN, _SYSTEM = 0x01, 0x02, 0x04
 _KEPT_ATTRIBUTES = 0x2027

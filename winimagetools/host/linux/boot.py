@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.contract import Disk
 from winimagetools.errors import BuildError, MediaError
-from winimagetools.host.base import Disk
-from winimagetools.host.linux.bcd import bcd_store, product_name, use_locate_devices, write_bcd
+from winimagetools.formats.bcd.store import bcd_store, product_name
+from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.host.linux.bcd import use_locate_devices, write_bcd
 from winimagetools.host.linux.boot_files import (
     FALLBACK_LOCALE,
     boot_folder,
@@ -23,9 +25,8 @@ from winimagetools.host.linux.boot_files import (
     source_folders,
 )
 from winimagetools.host.linux.disk import LinuxDisk
-from winimagetools.host.linux.tree import StagedTree
+from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import DiskLayout, WimImage
-from winimagetools.partitions import PartitionPlan
 
 _SOURCE = "Windows/Boot"
 _BIOS_STORE = "Boot/BCD"

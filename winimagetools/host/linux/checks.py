@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from winimagetools.errors import Problem, ToolMissingError
-from winimagetools.host.base import Requirements
-from winimagetools.host.files import QEMU_IMG
 from winimagetools.host.linux import esp, grub, hivex, libwim, ntfs, volume
 from winimagetools.host.linux.disks import SFDISK
 from winimagetools.model import DiskLayout
+from winimagetools.output.convert import QEMU_IMG
+from winimagetools.plan import Requirements
 
 Look = Callable[[], object]
 """Looks for one thing; raises ToolMissingError when it is not there."""
@@ -30,7 +30,7 @@ def wanted(requirements: Requirements) -> Iterator[Look]:
 
 
 class LinuxChecks:
-    """Implements :class:`winimagetools.host.base.Checks`."""
+    """Implements :class:`winimagetools.contract.Checks`."""
 
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         """Every program and library that is missing, with its package."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from winimagetools.host.linux.tree import StagedTree
+from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import DiskLayout, WindowsVersion
-from winimagetools.partitions import PartitionPlan
 
 
 @dataclass(frozen=True)

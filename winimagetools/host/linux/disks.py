@@ -13,22 +13,22 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from winimagetools import log
-from winimagetools.copying import copy_file
-from winimagetools.disk_space import room_for
+from winimagetools.contract import Disk
 from winimagetools.errors import BuildError, HostError, RequestError
-from winimagetools.host.base import Disk
-from winimagetools.host.linux import grub, volume
-from winimagetools.host.linux.apply import extract_volume
-from winimagetools.host.linux.disk import LinuxDisk
-from winimagetools.host.linux.esp import write_esp
-from winimagetools.host.linux.tree import StagedTree
-from winimagetools.model import DiskFormat, DiskLayout
-from winimagetools.partitions import (
+from winimagetools.files.copy import copy_file
+from winimagetools.files.space import room_for
+from winimagetools.formats.partition_table import (
     PartitionPlan,
     plan_partitions,
     sfdisk_script,
     table_differences,
 )
+from winimagetools.host.linux import grub, volume
+from winimagetools.host.linux.apply import extract_volume
+from winimagetools.host.linux.disk import LinuxDisk
+from winimagetools.host.linux.esp import write_esp
+from winimagetools.host.staged_tree import StagedTree
+from winimagetools.model import DiskFormat, DiskLayout
 from winimagetools.run import Tool, run
 
 SFDISK = Tool("sfdisk", "fdisk", "write the partition table")
@@ -37,7 +37,7 @@ Extract = Callable[[LinuxDisk, Path], None]
 
 
 class LinuxDisks:
-    """The ``Disks`` of a Linux host; see :class:`winimagetools.host.base.Disks`.
+    """The ``Disks`` of a Linux host; see :class:`winimagetools.contract.Disks`.
 
     Args:
         extract: how the Windows volume is filled.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from winimagetools.errors import BuildError
-from winimagetools.partitions import SECTOR, Partition
+from winimagetools.formats.partition_table import SECTOR, Partition
 from winimagetools.run import Tool, run
 
 MFORMAT = Tool("mformat", "mtools", "format the EFI system partition")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from winimagetools.errors import BuildError, ToolMissingError
-from winimagetools.partitions import SECTOR
+from winimagetools.formats.partition_table import SECTOR
 from winimagetools.run import Tool, run
 
 GRUB_MKIMAGE = Tool("grub-mkimage", "grub-common", "make the BIOS boot code")

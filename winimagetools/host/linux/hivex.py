@@ -2,7 +2,7 @@
 
 The PyPI package ``hivex`` is unrelated, and ``python3-hivex`` loads only into the
 system's own Python, so the C library (Debian ``libhivex0``, Fedora ``hivex-libs``; soname
-0 since 2010) is called directly. Only :mod:`winimagetools.host.linux.registry` uses this:
+0 since 2010) is called directly. Only :mod:`winimagetools.host.linux.hive_edit` uses this:
 nothing here refuses a dirty hive or protects the file.
 
 Every buffer the library returns is freed here at once; a :class:`Hivex` owns the handle
@@ -20,8 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from winimagetools.disk_space import is_disk_full
 from winimagetools.errors import BuildError, DiskFullError, ToolMissingError
+from winimagetools.files.space import is_disk_full
 
 LIBRARY = "libhivex.so.0"
 PACKAGE = "libhivex0"

@@ -16,16 +16,14 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from winimagetools import log
-from winimagetools.disk_space import free_bytes
 from winimagetools.errors import DiskFullError, MediaError
-from winimagetools.host.base import SourceTree
-from winimagetools.host.locate import locate_media
-from winimagetools.iso import MediaTree, is_iso_file, open_source
-from winimagetools.model import WimImage
+from winimagetools.files.space import free_bytes
+from winimagetools.formats.iso import MediaTree, is_iso_file, open_source
+from winimagetools.formats.wim.container import part_names
+from winimagetools.formats.wim.editions import WimInfo, find_install_file, locate_media, read_wim
+from winimagetools.model import OtherImage, WimImage
 from winimagetools.paths import is_iso
-from winimagetools.wim import WimInfo, find_install_file, read_wim
-from winimagetools.wim_file import part_names
-from winimagetools.wim_xml import OtherImage
+from winimagetools.plan import SourceTree
 
 
 class LinuxMedia:

@@ -15,23 +15,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.contract import Disk, InstallMedia, WindowsTree
 from winimagetools.errors import BuildError, MediaError
-from winimagetools.host.base import (
-    Disk,
-    DriverPackage,
-    DriverPlan,
-    InstalledDriver,
-    InstallMedia,
-    RegistryEdit,
-    SourceTree,
-    WindowsTree,
-)
-from winimagetools.host.linux import guest_script, libwim
+from winimagetools.formats.inf.syntax import parse_inf
+from winimagetools.guest import steps as guest_steps
+from winimagetools.host.linux import libwim
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
-from winimagetools.host.linux.registry import apply_edits
+from winimagetools.host.linux.hive_edit import apply_edits
 from winimagetools.host.linux.wimlib import Wim, WimLayer
-from winimagetools.inf import parse_inf
 from winimagetools.model import WimImage, WindowsVersion
+from winimagetools.plan import DriverPackage, DriverPlan, InstalledDriver, RegistryEdit, SourceTree
 
 DRIVERS_FOLDER = r"Windows\Drivers\winimagetools"
 SERVICING_FOLDER = r"UnattendResources\Servicing"
@@ -89,10 +82,10 @@ class LinuxServicing:
         self.edit_registry(disk, plan.registry)
         infs = staged_infs(tree)
         if infs:
-            script = guest_script.driver_script(infs, _version(disk))
+            script = guest_steps.driver_script(infs, _version(disk))
             tree.write_bytes(rf"{DRIVERS_FOLDER}\install.cmd", script)
             tree.write_bytes(
-                rf"{DRIVERS_FOLDER}\{guest_script.TRUST_NAME}", guest_script.trust_script()
+                rf"{DRIVERS_FOLDER}\{guest_steps.TRUST_NAME}", guest_steps.trust_script()
             )
 
     def add_package(self, disk: Disk, package: Path, ignore_errors: bool) -> None:
@@ -114,7 +107,7 @@ class LinuxServicing:
         _tell(f"install {package.name}")
         for name in names:
             path = rf"{below}\{name}" if name else below
-            self._add(disk.tree, guest_script.package_step(path, ignore_errors=ignore_errors))
+            self._add(disk.tree, guest_steps.package_step(path, ignore_errors=ignore_errors))
 
     def enable_features(self, disk: Disk, names: Sequence[str]) -> None:
         """Let the guest enable features, all in one go.
@@ -146,7 +139,7 @@ class LinuxServicing:
         arguments = ["/Cleanup-Image", "/StartComponentCleanup"]
         if purge and (version is None or version >= _RESET_BASE):
             arguments.append("/ResetBase")
-        self._add(disk.tree, guest_script.dism_step(*arguments, settled=True))
+        self._add(disk.tree, guest_steps.dism_step(*arguments, settled=True))
         _tell("clean up the component store")
 
     def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
@@ -172,16 +165,16 @@ class LinuxServicing:
         self, tree: WindowsTree, word: str, verb: str, option: str, names: Sequence[str]
     ) -> None:
         if names:
-            self._add(tree, guest_script.dism_step(verb, *(f"{option}:{name}" for name in names)))
+            self._add(tree, guest_steps.dism_step(verb, *(f"{option}:{name}" for name in names)))
             _tell(f"{word} {', '.join(names)}")
 
-    def _add(self, tree: WindowsTree, step: guest_script.Step) -> None:
+    def _add(self, tree: WindowsTree, step: guest_steps.Step) -> None:
         record = rf"{SERVICING_FOLDER}\servicing.json"
         steps = [step]
         if tree.exists(record):
-            steps = [*guest_script.steps_from_json(tree.read_bytes(record)), step]
-        script = guest_script.servicing_script(steps)
-        tree.write_bytes(record, guest_script.steps_to_json(steps))
+            steps = [*guest_steps.steps_from_json(tree.read_bytes(record)), step]
+        script = guest_steps.servicing_script(steps)
+        tree.write_bytes(record, guest_steps.steps_to_json(steps))
         tree.write_bytes(rf"{SERVICING_FOLDER}\Servicing.cmd", script)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from winimagetools.errors import HostError, Problem
-from winimagetools.host.base import VmRequest
+from winimagetools.plan import VmRequest
 
 _SENTENCE = "The stage in a virtual machine is not available on a Linux host yet."
 _ADVICE = (

@@ -13,9 +13,9 @@ import re
 from pathlib import Path
 
 from winimagetools import log
-from winimagetools.copying import copy_file
 from winimagetools.errors import BuildError
-from winimagetools.partitions import SECTOR
+from winimagetools.files.copy import copy_file
+from winimagetools.formats.partition_table import SECTOR
 from winimagetools.run import Tool, run
 
 MKNTFS = Tool("mkntfs", "ntfs-3g", "format the Windows volume")

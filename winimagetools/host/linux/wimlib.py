@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools import log
-from winimagetools.disk_space import free_bytes
 from winimagetools.errors import BuildError, DiskFullError, HostError, MediaError, WinImageError
+from winimagetools.files.space import free_bytes
 from winimagetools.host.linux import libwim
 from winimagetools.host.linux.libwim import WimCode
-from winimagetools.host.linux.tree import LayerEntry
+from winimagetools.host.staged_tree import LayerEntry
 
 FILE_ATTRIBUTE_DIRECTORY = 0x10
 FILE_ATTRIBUTE_REPARSE_POINT = 0x400

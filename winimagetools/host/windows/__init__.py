@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from winimagetools.host.base import Host
+from winimagetools.contract import Host
 
 
 def windows_host() -> Host:
     """The Windows machine this runs on."""
-    from winimagetools.download import Downloader
-    from winimagetools.host.files import ImageFiles
     from winimagetools.host.windows.boot import WindowsBoot
     from winimagetools.host.windows.checks import WindowsChecks
     from winimagetools.host.windows.disks import WindowsDisks
@@ -16,6 +14,8 @@ def windows_host() -> Host:
     from winimagetools.host.windows.powershell import PowerShell
     from winimagetools.host.windows.servicing import WindowsServicing
     from winimagetools.host.windows.vm import HyperV
+    from winimagetools.net.download import Downloader
+    from winimagetools.output.image_files import ImageFiles
 
     shell = PowerShell()
     return Host(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from winimagetools import log
+from winimagetools.contract import Disk
 from winimagetools.errors import BuildError, CommandError
-from winimagetools.host.base import Disk
 from winimagetools.host.windows.disks import WindowsDisk, windows_disk
 from winimagetools.model import DiskLayout, WimImage, WindowsVersion
 from winimagetools.run import Tool, run
@@ -32,7 +32,7 @@ def bcdedit_arguments(disk: WindowsDisk) -> list[list[str]]:
 
 
 class WindowsBoot:
-    """Implements :class:`winimagetools.host.base.Boot`.
+    """Implements :class:`winimagetools.contract.Boot`.
 
     Args:
         runner: runs a program.

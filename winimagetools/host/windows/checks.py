@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from winimagetools.errors import Problem, ToolMissingError
-from winimagetools.host.base import Requirements
-from winimagetools.host.files import QEMU_IMG
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.powershell import PowerShell
+from winimagetools.output.convert import QEMU_IMG
+from winimagetools.plan import Requirements
 from winimagetools.run import Tool
 
 
 class WindowsChecks:
-    """Implements :class:`winimagetools.host.base.Checks`.
+    """Implements :class:`winimagetools.contract.Checks`.
 
     Args:
         shell: runs PowerShell.

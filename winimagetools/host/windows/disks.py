@@ -15,13 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools import log
+from winimagetools.contract import Disk
 from winimagetools.errors import BuildError, RequestError
-from winimagetools.host.base import Disk
-from winimagetools.host.tree import MountedTree
+from winimagetools.formats.partition_table import (
+    EFI_SIZE,
+    MSR_SIZE,
+    TYPE_BASIC_DATA,
+    TYPE_EFI,
+    TYPE_MSR,
+)
+from winimagetools.host.mounted_tree import MountedTree
 from winimagetools.host.windows import scripts, virtdisk
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
-from winimagetools.partitions import EFI_SIZE, MSR_SIZE, TYPE_BASIC_DATA, TYPE_EFI, TYPE_MSR
 from winimagetools.retry import execute_retry
 
 INCREASE = 100 * MIB
@@ -96,7 +102,7 @@ def shrink_partition(
 
 
 class WindowsDisks:
-    """Implements :class:`winimagetools.host.base.Disks`.
+    """Implements :class:`winimagetools.contract.Disks`.
 
     Args:
         shell: runs PowerShell.

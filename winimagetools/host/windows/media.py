@@ -11,17 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from winimagetools import iso
+from winimagetools.contract import InstallMedia
 from winimagetools.errors import BuildError
-from winimagetools.host.base import InstallMedia, SourceTree
-from winimagetools.host.locate import locate_media
+from winimagetools.formats import iso
+from winimagetools.formats.wim.editions import WimInfo, find_install_file, locate_media, read_wim
 from winimagetools.host.windows import scripts, virtdisk
 from winimagetools.host.windows.powershell import PowerShell
-from winimagetools.model import WimImage
+from winimagetools.model import OtherImage, WimImage
 from winimagetools.paths import is_iso
+from winimagetools.plan import SourceTree
 from winimagetools.retry import execute_retry
-from winimagetools.wim import WimInfo, find_install_file, read_wim
-from winimagetools.wim_xml import OtherImage
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class WindowsMedia:
 
 
 class WindowsMediaReader:
-    """Implements :class:`winimagetools.host.base.Media`.
+    """Implements :class:`winimagetools.contract.Media`.
 
     Args:
         shell: runs PowerShell.

@@ -8,19 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.contract import Disk, InstallMedia
 from winimagetools.errors import BuildError, CommandError, HostError
-from winimagetools.host.base import (
-    Disk,
-    DriverPlan,
-    InstalledDriver,
-    InstallMedia,
-    RegistryEdit,
-    RegistryValue,
-)
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.disks import windows_disk
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.model import WimImage, WindowsVersion
+from winimagetools.plan import DriverPlan, InstalledDriver, RegistryEdit, RegistryValue
 from winimagetools.retry import execute_retry
 from winimagetools.run import Tool, run
 
@@ -86,7 +80,7 @@ def parse_drivers(output: str) -> list[InstalledDriver]:
 
 
 class WindowsServicing:
-    """Implements :class:`winimagetools.host.base.Servicing`.
+    """Implements :class:`winimagetools.contract.Servicing`.
 
     Args:
         shell: runs PowerShell.

@@ -9,11 +9,11 @@ from typing import NoReturn
 import pytest
 
 from winimagetools.errors import BuildError, HostError, RequestError
+from winimagetools.formats.partition_table import Partition, plan_partitions
 from winimagetools.host.linux import disks, esp, grub, volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
-from winimagetools.partitions import Partition, plan_partitions
 
 ESP = Partition("EFI", MIB, 200 * MIB, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 

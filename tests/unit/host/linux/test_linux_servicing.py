@@ -7,25 +7,16 @@ import pytest
 
 from tests.files import read_files, write_files
 from tests.unit.fakes import MemorySource
+from winimagetools.contract import Servicing
 from winimagetools.errors import BuildError, MediaError, RequestError
-from winimagetools.host.base import (
-    DriverFile,
-    DriverPackage,
-    DriverPlan,
-    InstalledDriver,
-    Servicing,
-)
+from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.guest.steps import driver_script, servicing_script, steps_from_json
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
-from winimagetools.host.linux.guest_script import driver_script, servicing_script, steps_from_json
-from winimagetools.host.linux.servicing import (
-    LinuxServicing,
-    package_files,
-    package_names,
-)
-from winimagetools.host.linux.tree import StagedTree
+from winimagetools.host.linux.servicing import LinuxServicing, package_files, package_names
+from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import GIB, DiskLayout, WindowsVersion
-from winimagetools.partitions import PartitionPlan
+from winimagetools.plan import DriverFile, DriverPackage, DriverPlan, InstalledDriver
 
 WIN10 = WindowsVersion(10, 0, 20348)
 WIN7 = WindowsVersion(6, 1, 7601)

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.iso_bytes import make_iso
 from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools import log
+from winimagetools.contract import Media
 from winimagetools.errors import DiskFullError, MediaError
-from winimagetools.host.base import Media
 from winimagetools.host.linux.media import LinuxMedia
 
 WIM = wim_bytes(image_xml(1, "Windows 11 Pro"))

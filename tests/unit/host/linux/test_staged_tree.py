@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tests.files import read_files, write_files
 from tests.unit.folder_layer import FolderLayer
+from winimagetools.contract import WindowsTree
 from winimagetools.errors import BuildError
-from winimagetools.host.base import WindowsTree
-from winimagetools.host.linux.tree import Changes, StagedTree
-from winimagetools.host.tree import MountedTree
+from winimagetools.host.mounted_tree import MountedTree
+from winimagetools.host.staged_tree import Changes, StagedTree
 
 IMAGE = {
     "Windows/System32/config/SYSTEM": b"hive",

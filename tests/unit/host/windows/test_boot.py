@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.host.windows.recorder import Recorder
 from winimagetools.errors import BuildError
-from winimagetools.host.tree import MountedTree
+from winimagetools.host.mounted_tree import MountedTree
 from winimagetools.host.windows.boot import WindowsBoot
 from winimagetools.host.windows.disks import WindowsDisk
 from winimagetools.model import Architecture, DiskLayout, WimImage, WindowsVersion

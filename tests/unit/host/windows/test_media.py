@@ -9,8 +9,8 @@ import pytest
 from tests.unit.fakes import MemorySource
 from tests.unit.host.windows.recorder import Recorder, VirtDisk
 from tests.unit.wim_bytes import image_xml, wim_bytes
-from winimagetools import iso
 from winimagetools.errors import MediaError
+from winimagetools.formats import iso
 from winimagetools.host.windows import virtdisk
 from winimagetools.host.windows.media import WindowsMediaReader
 from winimagetools.host.windows.powershell import PowerShell

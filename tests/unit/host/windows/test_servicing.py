@@ -7,13 +7,13 @@ import pytest
 from tests.unit.fakes import MemorySource
 from tests.unit.host.windows.recorder import Recorder
 from winimagetools.errors import BuildError, CommandError, HostError
-from winimagetools.host.base import DriverPlan, InstalledDriver, RegistryEdit, RegistryValue
-from winimagetools.host.tree import MountedTree
+from winimagetools.host.mounted_tree import MountedTree
 from winimagetools.host.windows.disks import WindowsDisk
 from winimagetools.host.windows.media import WindowsMedia
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.servicing import WindowsServicing, parse_drivers
 from winimagetools.model import Architecture, DiskLayout, WimImage, WindowsVersion
+from winimagetools.plan import DriverPlan, InstalledDriver, RegistryEdit, RegistryValue
 
 IMAGE = WimImage(2, "Windows Server", Architecture.AMD64, WindowsVersion(10, 0, 20348, 587))
 TABLE = """

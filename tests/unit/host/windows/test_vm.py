@@ -7,18 +7,17 @@ import pytest
 
 from tests.unit.host.windows.recorder import Recorder
 from winimagetools.errors import BuildError, CommandError, Problem, ToolMissingError
-from winimagetools.host.base import Requirements, VmRequest
+from winimagetools.guest.reports import judge, merge_reports
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import (
     HyperV,
     convert_kvp_data,
-    judge,
-    merge_reports,
     processor_problems,
     switch_problems,
 )
 from winimagetools.model import GIB, DiskFormat, DiskLayout
+from winimagetools.plan import Requirements, VmRequest
 from winimagetools.run import Tool
 
 REQUEST = VmRequest(

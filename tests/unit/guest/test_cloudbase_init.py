@@ -1,0 +1,107 @@
+"""Cloudbase-Init: where the installer comes from, and what is put into the image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.fakes import FakeFetcher, MemoryTree
+from winimagetools.errors import DownloadError, RequestError
+from winimagetools.guest.cloudbase_init import cloudbase_init_source, download_cloudbase_init
+from winimagetools.model import Architecture
+
+MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 installer"
+SITE = "https://www.cloudbase.it/downloads/"
+TARGET = "UnattendResources/CloudbaseInit.msi"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "beta", "name"),
+    [
+        (Architecture.AMD64, False, "CloudbaseInitSetup_Stable_x64.msi"),
+        (Architecture.AMD64, True, "CloudbaseInitSetup_x64.msi"),
+        (Architecture.X86, False, "CloudbaseInitSetup_Stable_x86.msi"),
+        (Architecture.X86, True, "CloudbaseInitSetup_x86.msi"),
+    ],
+)
+def test_the_download_by_architecture_and_release(
+    architecture: Architecture, beta: bool, name: str
+) -> None:
+    """The four installers Cloudbase publishes."""
+    assert cloudbase_init_source(architecture, beta=beta) == SITE + name
+
+
+@pytest.mark.parametrize("architecture", [Architecture.ARM64, Architecture.ARM, Architecture.IA64])
+def test_other_architectures_need_an_installer_of_the_user(architecture: Architecture) -> None:
+    """Nothing is published for them, and the error says what to set."""
+    with pytest.raises(RequestError, match=rf"{architecture} Windows\. Set msi_path"):
+        cloudbase_init_source(architecture)
+    own = Path("own.msi")
+    assert cloudbase_init_source(architecture, beta=True, msi_path=own) == own
+
+
+def test_the_installer_is_downloaded(tmp_path: Path) -> None:
+    """Only the installer goes into the image when nothing else is set."""
+    tree = MemoryTree()
+    url = SITE + "CloudbaseInitSetup_Stable_x64.msi"
+    fetcher = FakeFetcher(tmp_path, {url: MSI})
+    download_cloudbase_init(tree, fetcher, Architecture.AMD64)
+    assert tree.content == {TARGET: MSI}
+
+
+def test_a_web_page_is_no_installer(tmp_path: Path) -> None:
+    """An error page is not taken for an MSI."""
+    url = SITE + "CloudbaseInitSetup_x86.msi"
+    fetcher = FakeFetcher(tmp_path, {url: b"<html>"})
+    with pytest.raises(DownloadError):
+        download_cloudbase_init(MemoryTree(), fetcher, Architecture.X86, beta=True)
+
+
+def test_everything_of_the_user_is_used(tmp_path: Path) -> None:
+    """Own installer and both configuration files; the network is left alone."""
+    msi, config, unattended = (tmp_path / name for name in ("a.msi", "my.conf", "other.conf"))
+    msi.write_bytes(MSI)
+    config.write_bytes(b"[DEFAULT]\r\n")
+    unattended.write_bytes(b"[DEFAULT]\nusername=Admin\n")
+    tree, fetcher = MemoryTree(), FakeFetcher(tmp_path)
+    download_cloudbase_init(
+        tree,
+        fetcher,
+        Architecture.ARM64,
+        msi_path=msi,
+        config_path=config,
+        unattended_config_path=unattended,
+    )
+    assert tree.content == {
+        TARGET: MSI,
+        "UnattendResources/cloudbase-init.conf": b"[DEFAULT]\r\n",
+        "UnattendResources/cloudbase-init-unattend.conf": b"[DEFAULT]\nusername=Admin\n",
+    }
+    assert fetcher.asked == []
+
+
+def test_a_missing_or_wrong_installer_is_refused(tmp_path: Path) -> None:
+    """Before anything else is taken for it."""
+    with pytest.raises(RequestError, match=r"none\.msi cannot be read"):
+        download_cloudbase_init(
+            MemoryTree(), FakeFetcher(tmp_path), Architecture.AMD64, msi_path=tmp_path / "none.msi"
+        )
+    page = tmp_path / "page.msi"
+    page.write_bytes(b"<html>")
+    with pytest.raises(RequestError, match="not an MSI package"):
+        download_cloudbase_init(
+            MemoryTree(), FakeFetcher(tmp_path), Architecture.AMD64, msi_path=page
+        )
+
+
+def test_a_missing_configuration_names_its_option(tmp_path: Path) -> None:
+    """Each of the two files has its own option."""
+    for option in ("config_path", "unattended_config_path"):
+        with pytest.raises(RequestError, match=f"Correct cloudbase_init_{option}"):
+            download_cloudbase_init(
+                MemoryTree(),
+                FakeFetcher(tmp_path),
+                Architecture.AMD64,
+                **{option: tmp_path / "none"},  # type: ignore[arg-type]
+            )

@@ -1,0 +1,433 @@
+"""The QEMU guest agent: the decision in full, and following it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.fakes import FakeFetcher, MemorySource, MemoryTree
+from winimagetools.errors import ChecksumError, DownloadError, MediaError, RequestError
+from winimagetools.guest import qemu_agent
+from winimagetools.guest.qemu_agent import Decision, FromIso, FromWeb, IsoState
+from winimagetools.model import Architecture
+
+URL = "https://example.org/agent.msi"
+INSTALL_URL = "https://example.com/custom-qemu-ga.msi"
+MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 installer"
+SHA256 = hashlib.sha256(MSI).hexdigest()
+ARCHIVE = "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/archive-qemu-ga/"
+DEFAULT = {
+    Architecture.AMD64: ARCHIVE + "qemu-ga-win-100.0.0.0-3.el7ev/qemu-ga-x64.msi",
+    Architecture.X86: ARCHIVE + "qemu-ga-win-100.0.0.0-3.el7ev/qemu-ga-x86.msi",
+}
+SOURCES = ("web", "iso", "auto", "floppy", "", "WEB", "Iso", "AUTO", " iso ")
+TABLE = list(
+    itertools.product(
+        ("False", "True", INSTALL_URL, "", "false", "TRUE"),
+        SOURCES,
+        ("", URL),
+        ("", SHA256, SHA256.upper()),
+        IsoState,
+        Architecture,
+    )
+)
+
+
+def expected(
+    install: str, source: str, url: str, checksum: str, iso: IsoState, arch: Architecture
+) -> tuple[FromIso | FromWeb, ...] | str:
+    """The rules of the README, row by row; a text is part of the refusal."""
+    if install in ("", "False", "false"):
+        return ()
+    if url and checksum:
+        return (FromWeb(URL, SHA256),)
+    web: FromWeb | None = None
+    if install == INSTALL_URL:
+        web = FromWeb(INSTALL_URL)
+    elif arch in DEFAULT:
+        web = FromWeb(DEFAULT[arch])
+    missing = f"no default QEMU guest agent download for {arch}"
+    match source.strip().lower():
+        case "iso" if iso is IsoState.NOT_GIVEN:
+            return "virtio_iso_path is not set"
+        case "iso" if iso is IsoState.MISSING:
+            return "virtio_iso_path does not exist: /isos/virtio.iso"
+        case "iso" if iso is IsoState.WITHOUT_MSI:
+            return f"holds no QEMU guest agent for {arch}"
+        case "iso":
+            return (FromIso(arch),)
+        case "auto" if iso is IsoState.PRESENT:
+            return (FromIso(arch), web) if web else (FromIso(arch),)
+    return (web,) if web else missing
+
+
+def decide(
+    install: str,
+    source: str = "web",
+    url: str = "",
+    checksum: str = "",
+    iso: IsoState = IsoState.PRESENT,
+    architecture: Architecture = Architecture.AMD64,
+) -> Decision:
+    """:func:`guest_agent.decide` with an ISO that has a name."""
+    return qemu_agent.decide(
+        install,
+        source=source,
+        url=url,
+        checksum=checksum,
+        iso=iso,
+        architecture=architecture,
+        iso_path="/isos/virtio.iso",
+    )
+
+
+def test_every_combination_of_options() -> None:
+    """Install x source x url x checksum x ISO x architecture: exactly the rules."""
+    for row in TABLE:
+        wanted = expected(*row)
+        if isinstance(wanted, str):
+            with pytest.raises(RequestError) as caught:
+                decide(*row)
+            assert wanted in str(caught.value), row
+        else:
+            assert decide(*row).attempts == wanted, row
+    assert len(TABLE) == 6 * 9 * 2 * 3 * 4 * 5
+
+
+@pytest.mark.parametrize(
+    ("url", "checksum", "warning"),
+    [
+        (URL, "", "url is ignored because checksum is not set"),
+        ("", SHA256, "checksum is ignored because url is not set"),
+    ],
+)
+def test_url_and_checksum_belong_together(url: str, checksum: str, warning: str) -> None:
+    """One without the other is ignored with a warning."""
+    decision = decide("True", "web", url, checksum)
+    assert decision.attempts == (FromWeb(DEFAULT[Architecture.AMD64]),)
+    assert len(decision.warnings) == 1
+    assert warning in decision.warnings[0]
+
+
+def test_an_unknown_source_is_warned_about() -> None:
+    """``floppy`` means web, and the warning lists the sources there are."""
+    warnings = decide("True", "floppy").warnings
+    assert warnings == (
+        "[virtio_qemu_guest_agent] source = floppy is unknown and means web; "
+        "it should be one of web, iso, auto.",
+    )
+
+
+@pytest.mark.parametrize("source", ["web", "ISO", "auto", ""])
+def test_known_sources_need_no_warning(source: str) -> None:
+    """Any letter case, and the default, pass without a word."""
+    assert decide("True", source).warnings == ()
+
+
+@pytest.mark.parametrize("checksum", ["abc", SHA256[:-1], SHA256 + "0", "g" * 64])
+def test_a_checksum_that_is_none_is_refused(checksum: str) -> None:
+    """It could never match, so it is refused before anything is downloaded."""
+    with pytest.raises(RequestError, match="not a SHA-256"):
+        decide("True", "web", URL, checksum)
+
+
+@pytest.mark.parametrize("value", ["yes", "1", r"C:\agent.msi", "ftp://example.org/a.msi"])
+@pytest.mark.parametrize("source", ["web", "auto"])
+def test_a_value_that_is_no_url_is_refused(value: str, source: str) -> None:
+    """``install_qemu_ga`` is True, False or a URL."""
+    with pytest.raises(RequestError, match="neither True nor False nor a URL"):
+        decide(value, source)
+
+
+OPTIONS = st.tuples(
+    st.sampled_from(["True", "False", "", INSTALL_URL, "nonsense"]) | st.text(max_size=8),
+    st.sampled_from(SOURCES) | st.text(max_size=5),
+    st.sampled_from(["", URL]),
+    st.sampled_from(["", SHA256, "abc"]),
+    st.sampled_from(IsoState),
+    st.sampled_from(Architecture),
+)
+
+
+def outcome(row: tuple[str, str, str, str, IsoState, Architecture]) -> Decision | str:
+    """The decision, or the refusal as text."""
+    try:
+        return decide(*row)
+    except RequestError as error:
+        return str(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(OPTIONS)
+def test_the_decision_is_deterministic(
+    row: tuple[str, str, str, str, IsoState, Architecture],
+) -> None:
+    """Asking twice gives the same answer."""
+    assert outcome(row) == outcome(row)
+
+
+@settings(max_examples=200, deadline=None)
+@given(OPTIONS)
+def test_source_iso_never_touches_the_network(
+    row: tuple[str, str, str, str, IsoState, Architecture],
+) -> None:
+    """Without url and checksum, ``iso`` decides on an ISO that is there or refuses."""
+    install, _, url, checksum, iso, architecture = row
+    assume(not (url and checksum))
+    found = outcome((install, " ISO", url, checksum, iso, architecture))
+    if install.strip().casefold() in ("", "false"):
+        assert found == Decision()
+    elif iso is IsoState.PRESENT:
+        assert isinstance(found, Decision)
+        assert found.attempts == (FromIso(architecture),)
+    else:
+        assert isinstance(found, str)
+
+
+@settings(max_examples=200, deadline=None)
+@given(OPTIONS)
+def test_a_checksum_given_with_a_url_is_always_verified(
+    row: tuple[str, str, str, str, IsoState, Architecture],
+) -> None:
+    """Whatever else is set, the only attempt carries the checksum."""
+    install, source, _, _, iso, architecture = row
+    assume(install.strip().casefold() not in ("", "false"))
+    assert outcome((install, source, URL, SHA256, iso, architecture)) == Decision(
+        (FromWeb(URL, SHA256),)
+    )
+
+
+PLACES = {
+    Architecture.AMD64: (
+        "guest-agent/qemu-ga-x86_64.msi",
+        "guest-agent/qemu-ga-x64.msi",
+        "guest-agent/qemu-ga-x86_64/qemu-ga-x86_64.msi",
+        "guest-agent/x86_64/qemu-ga-x86_64.msi",
+        "qemu-ga/qemu-ga-x86_64.msi",
+        "qemu-ga-x86_64.msi",
+        "x86_64/qemu-ga-x86_64.msi",
+    ),
+    Architecture.X86: (
+        "guest-agent/qemu-ga-i386.msi",
+        "guest-agent/qemu-ga-x86.msi",
+        "guest-agent/qemu-ga-i386/qemu-ga-i386.msi",
+        "guest-agent/i386/qemu-ga-i386.msi",
+        "qemu-ga/qemu-ga-i386.msi",
+        "qemu-ga-i386.msi",
+        "i386/qemu-ga-i386.msi",
+    ),
+}
+
+
+@pytest.mark.parametrize("architecture", list(PLACES))
+def test_the_known_places_come_first_and_in_order(architecture: Architecture) -> None:
+    """Each place is found when those before it are empty, whatever the letter case."""
+    everything = {place.upper(): b"x" for place in PLACES[architecture]}
+    decoy = {"a/my-qemu-ga-i386.msi": b"", "a/my-qemu-ga-x86_64.msi": b""}
+    for place in PLACES[architecture]:
+        source = MemorySource({**everything, **decoy})
+        assert qemu_agent.find_in_iso(source, architecture) == place.upper()
+        del everything[place.upper()]
+    assert qemu_agent.places(architecture) == PLACES[architecture]
+
+
+@pytest.mark.parametrize(
+    ("name", "architectures"),
+    [
+        ("qemu-ga-x86_64.msi", {Architecture.AMD64}),
+        ("qemu-ga-x64.msi", {Architecture.AMD64}),
+        ("QEMU-GA-X86_64.MSI", {Architecture.AMD64}),
+        ("qemu-ga-x86-64.msi", set()),
+        ("qemu-ga-i386.msi", {Architecture.X86}),
+        ("qemu-ga-x86.msi", {Architecture.X86}),
+        ("qemu-ga_x86.msi", {Architecture.X86}),
+        ("qemu-ga-aarch64.msi", {Architecture.ARM64}),
+        ("qemu-ga-arm64.msi", {Architecture.ARM64}),
+        ("qemu-ga-win-105.0.2-x64.msi", {Architecture.AMD64}),
+        ("qemu-ga-x86-and-x64.msi", {Architecture.X86, Architecture.AMD64}),
+        ("qemu-ga.msi", set()),
+    ],
+)
+def test_architectures_in_a_file_name(name: str, architectures: set[Architecture]) -> None:
+    """``x86`` never matches inside ``x86_64``, and no name counts for two."""
+    assert qemu_agent.architectures_in(name) == architectures
+
+
+@pytest.mark.parametrize("path", ["tools/v2/qemu-ga-win-x86.msi", "a/b/c/New-QEMU-GA-i386-1.MSI"])
+def test_other_folders_are_searched_too(path: str) -> None:
+    """An installer anywhere counts; files of other names and architectures do not."""
+    source = MemorySource(
+        {
+            "a/qemu-ga-x86_64.msi.txt": b"",
+            "a/qemu-ga-win-x64.msi": b"",
+            "a/qemu-ga-i386.exe": b"",
+            "a/spice-i386.msi": b"",
+            path: b"",
+        }
+    )
+    assert qemu_agent.find_in_iso(source, Architecture.X86) == path
+    assert qemu_agent.find_in_iso(source, Architecture.AMD64) == "a/qemu-ga-win-x64.msi"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["guest-agent", "x64", "x86", "i386", "x86_64", "deep/er"]),
+    st.sampled_from(["qemu-ga", "my-qemu-ga", "Qemu-GA-win-108"]),
+    st.sampled_from([name for entry in PLACES.values() for name in entry[:2]]),
+    st.sampled_from(list(PLACES)),
+)
+def test_never_the_installer_of_another_architecture(
+    folder: str, stem: str, named: str, architecture: Architecture
+) -> None:
+    """A single installer is found by exactly the architecture its name has."""
+    spelling = named.removeprefix("guest-agent/qemu-ga-")
+    source = MemorySource({f"{folder}/{stem}-{spelling}": b""})
+    found = qemu_agent.find_in_iso(source, architecture) is not None
+    assert found == (named in PLACES[architecture])
+
+
+def test_arm64_is_found_by_its_name() -> None:
+    """An ISO that does have an ARM64 installer is used."""
+    source = MemorySource({"guest-agent/qemu-ga-aarch64.msi": b""})
+    assert qemu_agent.find_in_iso(source, Architecture.ARM64) == "guest-agent/qemu-ga-aarch64.msi"
+
+
+class Iso:
+    """Opens a :class:`MemorySource` and counts how often."""
+
+    def __init__(self, content: dict[str, bytes]) -> None:
+        self.source = MemorySource(content)
+        self.opened = 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[MemorySource]:
+        """What the builder passes as ``open_iso``."""
+        self.opened += 1
+        yield self.source
+
+
+FULL_ISO = {"guest-agent/qemu-ga-x86_64.msi": MSI, "guest-agent/qemu-ga-i386.msi": b"32-bit"}
+WEB_MSI = MSI + b" from the web"
+TARGET = "UnattendResources/qemu-ga.msi"
+
+
+def test_the_installer_comes_from_the_iso(tmp_path: Path) -> None:
+    """``iso`` copies the right file and asks the network for nothing."""
+    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path), Iso(FULL_ISO)
+    qemu_agent.acquire(decide("True", "iso"), tree, fetcher, iso)
+    assert tree.content == {TARGET: MSI}
+    assert fetcher.asked == []
+
+
+def test_what_was_done_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The warnings of the decision first, then the place the installer came from."""
+    fetcher = FakeFetcher(tmp_path, {INSTALL_URL: WEB_MSI})
+    decision = decide(INSTALL_URL, "floppy", URL)
+    with caplog.at_level(logging.INFO, "winimagetools"):
+        qemu_agent.acquire(decision, MemoryTree(), fetcher, Iso({}))
+        qemu_agent.acquire(decide("True", "iso"), MemoryTree(), fetcher, Iso(FULL_ISO))
+    assert len(decision.warnings) == 2
+    assert [(item.levelname, item.getMessage()) for item in caplog.records] == [
+        *(("WARNING", warning) for warning in decision.warnings),
+        ("INFO", f"QEMU guest agent: {INSTALL_URL}"),
+        ("INFO", "QEMU guest agent: guest-agent/qemu-ga-x86_64.msi from virtio-win.iso"),
+    ]
+
+
+def test_an_iso_without_installer_stops_source_iso(tmp_path: Path) -> None:
+    """The error names the architecture and where was searched."""
+    tree, fetcher = MemoryTree(), FakeFetcher(tmp_path)
+    iso = Iso({"guest-agent/qemu-ga-i386.msi": b""})
+    with pytest.raises(MediaError) as caught:
+        qemu_agent.acquire(decide("True", "iso"), tree, fetcher, iso)
+    for text in ("amd64", "virtio-win.iso", *PLACES[Architecture.AMD64], "*qemu-ga*x64*.msi"):
+        assert text in str(caught.value)
+    assert tree.content == {}
+    assert fetcher.asked == []
+
+
+def test_auto_prefers_the_iso(tmp_path: Path) -> None:
+    """With an installer on the ISO nothing is downloaded."""
+    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path), Iso(FULL_ISO)
+    qemu_agent.acquire(decide("True", "auto"), tree, fetcher, iso)
+    assert (tree.content, fetcher.asked, iso.opened) == ({TARGET: MSI}, [], 1)
+
+
+def test_auto_falls_back_to_the_network(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An ISO without installer is warned about; the default download follows."""
+    url = DEFAULT[Architecture.AMD64]
+    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path, {url: WEB_MSI}), Iso({})
+    with caplog.at_level(logging.INFO, "winimagetools"):
+        qemu_agent.acquire(decide("True", "auto"), tree, fetcher, iso)
+    assert tree.content == {TARGET: WEB_MSI}
+    assert fetcher.asked == [url]
+    assert "holds no QEMU guest agent for amd64" in caplog.text
+
+
+def test_web_never_opens_the_iso(tmp_path: Path) -> None:
+    """``web`` downloads although an ISO is there."""
+    tree, iso = MemoryTree(), Iso(FULL_ISO)
+    fetcher = FakeFetcher(tmp_path, {INSTALL_URL: WEB_MSI})
+    qemu_agent.acquire(decide(INSTALL_URL, "web"), tree, fetcher, iso)
+    assert (tree.content, iso.opened) == ({TARGET: WEB_MSI}, 0)
+
+
+def test_a_matching_checksum_is_accepted(tmp_path: Path) -> None:
+    """The download is compared with the checksum and used."""
+    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path, {URL: MSI}), Iso(FULL_ISO)
+    qemu_agent.acquire(decide("True", "iso", URL, SHA256.upper()), tree, fetcher, iso)
+    assert tree.content == {TARGET: MSI}
+    assert (fetcher.checked, iso.opened) == ([URL], 0)
+
+
+def test_a_wrong_checksum_stops_and_leaves_nothing(tmp_path: Path) -> None:
+    """Not even an older installer stays, and the ISO is not tried."""
+    tree, iso = MemoryTree({TARGET: b"older"}), Iso(FULL_ISO)
+    fetcher = FakeFetcher(tmp_path, {URL: WEB_MSI})
+    with pytest.raises(ChecksumError):
+        qemu_agent.acquire(decide("True", "auto", URL, SHA256), tree, fetcher, iso)
+    assert (tree.content, iso.opened, fetcher.asked) == ({}, 0, [URL])
+
+
+def test_a_web_page_is_no_installer(tmp_path: Path) -> None:
+    """What does not begin like an MSI is refused (fedorapeople.org answers bots with HTML)."""
+    fetcher = FakeFetcher(tmp_path, {INSTALL_URL: b"<!DOCTYPE html>"})
+    tree = MemoryTree()
+    with pytest.raises(DownloadError):
+        qemu_agent.acquire(decide(INSTALL_URL), tree, fetcher, Iso({}))
+    assert tree.content == {}
+
+
+def test_nothing_is_done_when_no_agent_is_wanted(tmp_path: Path) -> None:
+    """``False`` touches neither image, ISO nor network."""
+    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path), Iso(FULL_ISO)
+    qemu_agent.acquire(decide("False", "iso"), tree, fetcher, iso)
+    assert (tree.content, fetcher.asked, iso.opened) == ({}, [], 0)
+
+
+def test_iso_state_looks_at_the_path(tmp_path: Path) -> None:
+    """Not given, missing and present are told apart; a folder is no ISO."""
+    iso = tmp_path / "virtio.iso"
+    assert qemu_agent.iso_state(None) is IsoState.NOT_GIVEN
+    assert qemu_agent.iso_state(iso) is IsoState.MISSING
+    assert qemu_agent.iso_state(tmp_path) is IsoState.MISSING
+    iso.write_bytes(b"")
+    assert qemu_agent.iso_state(iso) is IsoState.PRESENT
+
+
+def test_check_refuses_before_the_architecture_is_known(tmp_path: Path) -> None:
+    """Preflight learns of a missing ISO and of a bad checksum, and of nothing else."""
+    qemu_agent.check("False", "iso", "", "", None)
+    qemu_agent.check("True", "auto", "", "", tmp_path / "none.iso")
+    with pytest.raises(RequestError, match=r"does not exist: .*none\.iso"):
+        qemu_agent.check("True", "iso", "", "", tmp_path / "none.iso")
+    with pytest.raises(RequestError, match="not a SHA-256"):
+        qemu_agent.check("True", "iso", URL, "12", None)

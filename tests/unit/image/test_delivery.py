@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from winimagetools.errors import RequestError
+from winimagetools.image import delivery
+from winimagetools.model import DiskFormat, ImageType
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("HYPER-V", ImageType.HYPER_V),
+        ("hyper-v", ImageType.HYPER_V),
+        ("VMware", ImageType.VMWARE),
+        ("VMWARE", ImageType.VMWARE),
+        (" kvm ", ImageType.KVM),
+        ("maas", ImageType.MAAS),
+    ],
+)
+def test_image_type_in_any_case(text: str, expected: ImageType) -> None:
+    """The reference compared VMware by case in one workflow; here no type is."""
+    assert delivery.parse_image_type(text) is expected
+
+
+@pytest.mark.parametrize("text", ["HYPERV", "qcow2", "", "openstack"])
+def test_unknown_image_type(text: str) -> None:
+    """Types met in the wild that do not exist are refused with the list of those that do."""
+    with pytest.raises(RequestError, match="Choose one of MAAS, KVM, VMware, HYPER-V"):
+        delivery.parse_image_type(text)
+
+
+@pytest.mark.parametrize("text", ["RAW", "raw", "Qcow2", "vhd", "VHDX", "vmdk"])
+def test_disk_format_in_any_case(text: str) -> None:
+    """Formats are read in any letter case."""
+    assert delivery.parse_disk_format(text).value == text.upper()
+
+
+def test_unknown_disk_format() -> None:
+    """An unknown format is refused with the list."""
+    with pytest.raises(RequestError, match=r"'vdi' is not a disk format.*RAW, QCOW2"):
+        delivery.parse_disk_format("vdi")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("tar.gz", ("tar", "gz")),
+        ("GZ", ("gz",)),
+        ("zip", ("zip",)),
+        ("tar.gz.zip", ("tar", "gz", "zip")),
+        ("gz.tar", ("gz", "tar")),
+    ],
+)
+def test_compression_layers(text: str, expected: tuple[str, ...]) -> None:
+    """Layers come in the order they are written."""
+    assert delivery.parse_compression(text) == expected
+
+
+def test_unknown_compression() -> None:
+    """An unknown layer is named."""
+    with pytest.raises(RequestError, match="'xz' is not a compression format"):
+        delivery.parse_compression("tar.xz")
+
+
+def test_format_choice_is_exhaustive() -> None:
+    """Asked for wins; otherwise the type decides; a VHDX default never beats the type."""
+    by_hand = {
+        ImageType.MAAS: DiskFormat.RAW,
+        ImageType.KVM: DiskFormat.QCOW2,
+        ImageType.VMWARE: DiskFormat.VMDK,
+        ImageType.HYPER_V: DiskFormat.VHDX,
+    }
+    for image_type, wanted, by_type in product(ImageType, DiskFormat, (False, True)):
+        chosen = delivery.choose_disk_format(image_type, wanted, False, by_type=by_type)
+        assert chosen is by_hand[image_type]
+        chosen = delivery.choose_disk_format(image_type, wanted, True, by_type=by_type)
+        if by_type and wanted is DiskFormat.VHDX:
+            assert chosen is by_hand[image_type]
+        else:
+            assert chosen is wanted
+
+
+def test_plan_drops_what_does_not_apply() -> None:
+    """A zip password without zip and QCOW2 compression of another container mean nothing."""
+    plan = delivery.plan_output(
+        Path("/i/win.raw.tgz"),
+        DiskFormat.RAW,
+        ("tar", "gz"),
+        compress_qcow2=True,
+        password="secret",
+    )
+    assert plan == delivery.Output(
+        path=Path("/i/win.raw.tgz"),
+        disk_format=DiskFormat.RAW,
+        compression=("tar", "gz"),
+        stem="win",
+    )
+    assert plan.describe() == "RAW, wrapped as tar.gz"
+
+
+def test_plan_keeps_what_applies() -> None:
+    """Password and QCOW2 compression are kept where they have a meaning."""
+    plan = delivery.plan_output(
+        Path("win.zip"), DiskFormat.QCOW2, ("zip",), compress_qcow2=True, password="secret"
+    )
+    assert (plan.password, plan.compress_qcow2) == ("secret", True)
+    assert plan.disk_name(DiskFormat.QCOW2) == "win.qcow2"
+    assert plan.describe() == "QCOW2 (compressed), wrapped as zip"
+
+
+def test_a_plan_without_wishes() -> None:
+    """Nothing is compressed or protected that nobody asked for."""
+    plan = delivery.plan_output(Path("win.qcow2"), DiskFormat.QCOW2)
+    assert plan == delivery.Output(Path("win.qcow2"), DiskFormat.QCOW2, (), "win")
+    assert plan.describe() == "QCOW2"

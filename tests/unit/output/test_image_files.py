@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from winimagetools import log
+from winimagetools.errors import CommandError, DiskFullError
+from winimagetools.files import sparse
+from winimagetools.files.hash import sha256_of
+from winimagetools.model import DiskFormat
+from winimagetools.output import convert
+from winimagetools.output.convert import convert_arguments, percent_of, writes_direct
+from winimagetools.output.image_files import ImageFiles
+
+RAW, OUT = Path("work/disk.raw"), Path("work/image")
+
+
+@pytest.mark.parametrize(
+    ("disk_format", "compress", "expected"),
+    [
+        (DiskFormat.RAW, False, ["-O", "raw"]),
+        (DiskFormat.QCOW2, False, ["-W", "-m", "16", "-O", "qcow2"]),
+        (DiskFormat.QCOW2, True, ["-c", "-W", "-m", "16", "-O", "qcow2"]),
+        (DiskFormat.VHD, False, ["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
+        (DiskFormat.VHDX, True, ["-O", "vhdx", "-o", "subformat=dynamic,block_size=1M"]),
+        (DiskFormat.VMDK, True, ["-O", "vmdk"]),
+    ],
+)
+def test_the_command_line_of_each_container(
+    disk_format: DiskFormat, compress: bool, expected: list[str]
+) -> None:
+    """Exact size for VHD; compression only for QCOW2, with the switches of the reference."""
+    arguments = convert_arguments(RAW, OUT, disk_format, compress)
+    assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
+
+
+def test_qcow2_is_written_past_the_page_cache_where_that_works() -> None:
+    """Only a QCOW2, whose clusters are written many at a time, gains from it."""
+    arguments = convert_arguments(RAW, OUT, DiskFormat.QCOW2, False, direct=True)
+    expected = ["-W", "-m", "16", "-t", "none", "-O", "qcow2"]
+    assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
+    assert "-t" not in convert_arguments(RAW, OUT, DiskFormat.VHDX, False, direct=True)
+
+
+def test_what_cannot_be_written_past_the_page_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal means no, and no probe is left behind."""
+    writes_direct(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert not writes_direct(tmp_path / "nowhere")
+    monkeypatch.delattr(os, "O_DIRECT", raising=False)
+    assert not writes_direct(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "source_format"),
+    [
+        ("disk.VHDX", ["-f", "vhdx"]),
+        ("disk.vhd", ["-f", "vpc"]),
+        ("disk.qcow2", ["-f", "qcow2"]),
+        ("disk.img", []),
+        ("disk", []),
+    ],
+)
+def test_a_source_is_not_probed_when_its_name_tells(name: str, source_format: list[str]) -> None:
+    """Probing a raw disk would trust what the guest wrote into it."""
+    arguments = convert_arguments(Path(name), OUT, DiskFormat.RAW, False)
+    assert arguments == ["convert", "-p", *source_format, "-O", "raw", Path(name), OUT]
+
+
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [("    (12.34/100%)\r", 12.34), ("(1.00/100%)\r    (2.50/100%)\r", 2.5), ("warning", None)],
+)
+def test_the_progress_of_qemu_img(text: str, percent: float | None) -> None:
+    """The last of several percentages counts."""
+    assert percent_of(text) == percent
+
+
+def _fail(monkeypatch: pytest.MonkeyPatch, *outputs: str) -> list[Any]:
+    """Let qemu-img fail with each of ``outputs`` in turn and then succeed; returns the calls."""
+    calls: list[Any] = []
+    waiting = list(outputs)
+
+    def fake(tool: object, arguments: list[object], on_text: object) -> None:
+        calls.append(arguments)
+        if waiting:
+            raise CommandError("qemu-img convert", 1, waiting.pop(0))
+
+    monkeypatch.setattr(convert, "follow", fake)
+    monkeypatch.setattr(time, "sleep", calls.append)
+    return calls
+
+
+def test_a_busy_source_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a virus scanner holds a disk for a moment after it was detached."""
+    busy = "Could not open 'a.vhdx': The file is being used by another process."
+    calls = _fail(monkeypatch, busy, busy)
+    source = tmp_path / "a.vhdx"
+    source.touch()
+    ImageFiles().convert(source, tmp_path / "a.raw", DiskFormat.RAW, False)
+    arguments = convert_arguments(source, tmp_path / "a.raw", DiskFormat.RAW, False)
+    assert calls == [arguments, 4.0, arguments, 4.0, arguments]
+
+
+def test_after_four_attempts_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as the reference."""
+    calls = _fail(monkeypatch, *["Failed to get shared lock"] * 9)
+    (tmp_path / "a.raw").touch()
+    with pytest.raises(CommandError, match="shared lock"):
+        ImageFiles().convert(tmp_path / "a.raw", OUT, DiskFormat.QCOW2, False)
+    assert len([call for call in calls if call != 4.0]) == 4
+
+
+@pytest.mark.parametrize(
+    ("output", "error"),
+    [("Invalid argument", CommandError), ("No space left on device", DiskFullError)],
+)
+def test_other_failures_are_final(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, error: type[Exception]
+) -> None:
+    """They would only fail again, an hour later."""
+    calls = _fail(monkeypatch, output)
+    (tmp_path / "a.raw").touch()
+    with pytest.raises(error):
+        ImageFiles().convert(tmp_path / "a.raw", OUT, DiskFormat.QCOW2, False)
+    assert len(calls) == 1
+
+
+def test_the_hash_of_a_sparse_file_counts_zeros(tmp_path: Path) -> None:
+    """Holes are part of the content; progress ends at the size."""
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.write(b"begin")
+        file.seek(3 * sparse.CHUNK + 17)
+        file.write(b"end")
+        file.truncate(5 * sparse.CHUNK + 1)
+    reached: list[int] = []
+    assert sha256_of(path, reached.append) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert reached[-1] == 5 * sparse.CHUNK + 1
+    assert ImageFiles().measure(path, True) == (5 * sparse.CHUNK + 1, sha256_of(path))
+    assert ImageFiles().measure(path, False) == (5 * sparse.CHUNK + 1, "")
+
+
+def test_compress_removes_what_it_read(tmp_path: Path) -> None:
+    """Only the last file is left, under the name of the whole chain."""
+    source = tmp_path / "image.raw"
+    source.write_bytes(b"content" * 1000)
+    packed = ImageFiles().compress(source, ["gz", "tar", "gz"], "")
+    assert packed == tmp_path / "image.raw.gz.tar.gz"
+    assert list(tmp_path.iterdir()) == [packed]
+
+
+def test_a_password_is_never_logged(tmp_path: Path) -> None:
+    """It becomes a secret before anything is done with it."""
+    source = tmp_path / "image.raw"
+    source.write_bytes(b"content" * 1000)
+    packed = ImageFiles().compress(source, ["zip"], "pass-4711")
+    assert log.mask("the password is pass-4711") == "the password is ***"
+    (tmp_path / "out").mkdir()
+    made = ImageFiles().decompress(packed, tmp_path / "out", "zip", "pass-4711")
+    assert made.read_bytes() == b"content" * 1000
+    assert packed.exists()
+
+
+def test_publish_replaces_an_older_image(tmp_path: Path) -> None:
+    """The new one appears under its name at once."""
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "image").write_bytes(b"old")
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {"image": b"new"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not open folders")
+def test_what_is_published_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file before it gets its name, and the name before anybody is told."""
+    flushed: list[tuple[int, bool]] = []
+
+    def fsync(handle: int) -> None:
+        flushed.append((os.fstat(handle).st_ino, (tmp_path / "image").exists()))
+
+    (tmp_path / "new").write_bytes(b"new")
+    file = (tmp_path / "new").stat().st_ino
+    monkeypatch.setattr(os, "fsync", fsync)
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert flushed == [(file, False), (tmp_path.stat().st_ino, True)]
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["after a killed run", "first run"])
+def test_publish_between_file_systems_copies_beside_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    """What has the final name is always complete; nothing else is left."""
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "image").write_bytes(b"old")
+    if left:
+        (tmp_path / ".image.part").write_bytes(b"left by a killed run")
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert {item.name: item.read_bytes() for item in tmp_path.iterdir()} == {"image": b"new"}
+
+
+def test_publish_that_fails_keeps_the_older_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither name is lost."""
+
+    def refuse(self: Path, target: Path) -> Path:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "image").write_bytes(b"old")
+    with pytest.raises(PermissionError):
+        ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert (tmp_path / "image").read_bytes() == b"old"
+
+
+def test_remove_is_content_when_there_is_nothing(tmp_path: Path) -> None:
+    """Removing twice is not an error."""
+    (tmp_path / "file").touch()
+    ImageFiles().remove(tmp_path / "file")
+    ImageFiles().remove(tmp_path / "file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_build_folder_is_that_of_the_image(tmp_path: Path) -> None:
+    """Beside the image and gone afterwards."""
+    with ImageFiles().build_folder(tmp_path / "image.raw") as folder:
+        assert folder.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,177 @@
+"""What each command of the command line does; results go to standard output."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from winimagetools import config, ini, log
+from winimagetools.checks.doctor import describe_hosts
+from winimagetools.cli.powershell_modules import write_powershell_modules
+from winimagetools.cli.show import config_json, config_lines, images_json, images_table, summary
+from winimagetools.contract import Host
+from winimagetools.errors import RequestError
+from winimagetools.formats.wim.editions import read_wim
+from winimagetools.host import attached_volume, select_host
+from winimagetools.host.dry_run import dry_run_of
+from winimagetools.image.drivers.virtio import add_virtio_drivers_from_iso
+from winimagetools.model import Architecture, WindowsVersion
+from winimagetools.plan import ImageInfo
+from winimagetools.settings.declaration import parse_size
+from winimagetools.workflows import build
+from winimagetools.workflows.build import WorkflowFunction
+from winimagetools.workflows.check import test_offline_windows_image
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(log.mask(text) + "\n")
+
+
+def new_config(arguments: argparse.Namespace) -> int:
+    """``new-config``."""
+    config.new_windows_image_config(arguments.config)
+    log.info(f"{arguments.config} was written.")
+    return 0
+
+
+def show_config(arguments: argparse.Namespace) -> int:
+    """``show-config``: lines for people with secrets hidden, or JSON for programs."""
+    settings = config.get_windows_image_config(
+        arguments.config, overrides=arguments.overrides, strict=arguments.strict
+    )
+    if arguments.json:
+        # Not masked: the caller asked for what is in the file, and has the file.
+        sys.stdout.write(config_json(settings) + "\n")
+    else:
+        _write(config_lines(settings))
+    return 0
+
+
+def wim_info(arguments: argparse.Namespace) -> int:
+    """``wim-info``: a table for people or JSON for programs."""
+    info = read_wim(Path(arguments.wim))
+    for other in info.others:
+        log.warning(f'Image {other.index} ("{other.name}") is left out because it {other.reason}.')
+    if arguments.json:
+        _write(images_json(info.images))
+    elif info.images:
+        _write(images_table(info.images))
+    return 0
+
+
+def cloud_image(arguments: argparse.Namespace) -> int:
+    """``cloud-image``."""
+    return _build(build.new_windows_cloud_image, arguments)
+
+
+def online_image(arguments: argparse.Namespace) -> int:
+    """``online-image``."""
+    return _build(build.new_windows_online_image, arguments)
+
+
+def golden_image(arguments: argparse.Namespace) -> int:
+    """``golden-image``."""
+    return _build(build.new_windows_from_golden_image, arguments)
+
+
+def check_image(arguments: argparse.Namespace) -> int:
+    """``test-image``: no more than a line in the log when the image is right."""
+    test_offline_windows_image(
+        arguments.config, overrides=arguments.overrides, strict=arguments.strict
+    )
+    return 0
+
+
+def shrink(arguments: argparse.Namespace) -> int:
+    """``shrink``."""
+    text = arguments.free_space.strip()
+    build.resize_vhd_image(arguments.disk, 0 if text == "0" else parse_size(text))
+    return 0
+
+
+def add_virtio_drivers(arguments: argparse.Namespace) -> int:
+    """``add-virtio-drivers``."""
+    info = image_info(
+        arguments.image_version, arguments.image_architecture, arguments.installation_type
+    )
+    host, disk = attached_volume(arguments.drive)
+    add_virtio_drivers_from_iso(host, disk, info, arguments.iso)
+    return 0
+
+
+def image_info(version: str, architecture: str, installation_type: str) -> ImageInfo:
+    """What Windows a volume holds, from words of the command line.
+
+    Raises:
+        RequestError: one of them is not understood.
+    """
+    name = architecture.strip().casefold()
+    try:
+        known = Architecture.X86 if name == "i386" else Architecture(name)
+    except ValueError as error:
+        raise RequestError(
+            f"{architecture!r} is not an architecture.", f"Use one of {', '.join(Architecture)}."
+        ) from error
+    try:
+        return ImageInfo(WindowsVersion.parse(version), known, installation_type)
+    except ValueError as error:
+        raise RequestError(f"{error}.", "wim-info shows it.") from error
+
+
+def powershell_modules(arguments: argparse.Namespace) -> int:
+    """``powershell-modules``: prints the path of each module."""
+    for path in write_powershell_modules(Path(arguments.folder)):
+        _write(str(path))
+    return 0
+
+
+def _build(workflow: WorkflowFunction, arguments: argparse.Namespace) -> int:
+    host: Host | None = None
+    if arguments.dry_run:
+        log.warnings_only()
+        host = dry_run_of(select_host(), _write)
+    report = workflow(
+        arguments.config,
+        overrides=arguments.overrides,
+        strict=arguments.strict,
+        host=host,
+        checksum=arguments.checksum,
+    )
+    if arguments.dry_run:
+        _write(f"{report.path} would be {report.description}; nothing was done.")
+    else:
+        _write(summary(report))
+    return 0
+
+
+def ini_get(arguments: argparse.Namespace) -> int:
+    """``ini get``."""
+    value = ini.get_ini_file_value(
+        arguments.path,
+        arguments.key,
+        arguments.section,
+        arguments.default,
+        as_boolean=arguments.as_boolean,
+    )
+    _write(str(value))
+    return 0
+
+
+def ini_set(arguments: argparse.Namespace) -> int:
+    """``ini set``."""
+    ini.set_ini_file_value(arguments.path, arguments.key, arguments.value, arguments.section)
+    return 0
+
+
+def ini_remove(arguments: argparse.Namespace) -> int:
+    """``ini remove``."""
+    ini.remove_ini_file_value(arguments.path, arguments.key, arguments.section)
+    return 0
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """``doctor``: exit code 3 when something is missing."""
+    lines, complete = describe_hosts()
+    _write("\n".join(lines))
+    return 0 if complete else 3

@@ -1,0 +1,290 @@
+r"""What a host can do: the contract between ``image/`` and ``host/``.
+
+``builder`` says when, ``image`` says what, a host says how. A :class:`Host` is a
+record of small protocols; ``host/linux``, ``host/windows`` and ``host/dry_run`` each
+provide one, and ``image/`` receives it without knowing which.
+
+Paths inside Windows are strings relative to the root of the Windows volume, with
+either slash, compared without regard to case: ``Windows\System32\ntdll.dll``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from winimagetools.errors import Problem
+from winimagetools.model import (
+    DiskFormat,
+    DiskLayout,
+    OtherImage,
+    WimImage,
+)
+from winimagetools.plan import (
+    DriverPlan,
+    InstalledDriver,
+    RegistryEdit,
+    Requirements,
+    SourceTree,
+    VmRequest,
+)
+
+
+class WindowsTree(Protocol):
+    """The files of a Windows volume that is being made or changed."""
+
+    def exists(self, path: str) -> bool: ...
+    def is_dir(self, path: str) -> bool: ...
+
+    def list_dir(self, path: str) -> Sequence[str]:
+        """Names in a folder, sorted; empty when there is no such folder."""
+
+    def read_bytes(self, path: str) -> bytes:
+        """Content of a file. Raises FileNotFoundError."""
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Create or replace a file, and its folders."""
+
+    def copy_in(self, source: Path, path: str) -> None:
+        """Copy a file to exactly ``path``, or the *content* of a folder into folder ``path``."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a whole folder; nothing happens when there is none."""
+
+    def edit(self, path: str) -> AbstractContextManager[Path]:
+        """A file of the host that holds the content and is put back on a clean exit.
+
+        Raises FileNotFoundError when there is no such file.
+        """
+
+
+class InstallMedia(Protocol):
+    """An opened installation medium: the WIM (or ESD, SWM) and what it holds."""
+
+    @property
+    def path(self) -> Path:
+        """The WIM as a path of this host, for the program that applies it."""
+
+    @property
+    def images(self) -> Sequence[WimImage]:
+        """The Windows editions."""
+
+    @property
+    def others(self) -> Sequence[OtherImage]:
+        """What else it holds and cannot be installed, such as Windows Setup."""
+
+
+class Disk(Protocol):
+    """A disk that is attached for the length of a build."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def layout(self) -> DiskLayout: ...
+    @property
+    def tree(self) -> WindowsTree:
+        """The files of the Windows partition."""
+
+
+class Media(Protocol):
+    """Reading ISO and WIM files."""
+
+    def locate(self, text: str, resolve: Callable[[str], Path]) -> Path:
+        """Find the installation medium a configuration names.
+
+        Args:
+            text: ``wim_file_path``; a bare name is also looked for in ``PATH``.
+            resolve: makes an absolute path of a relative one.
+
+        Raises:
+            MediaError: there is no such file.
+        """
+
+    def open_install(self, path: Path, work: Path) -> AbstractContextManager[InstallMedia]:
+        """Open a WIM, ESD, SWM or the one inside an ISO.
+
+        Args:
+            path: the medium.
+            work: a folder where files may be put while it is open.
+
+        Raises:
+            MediaError: it cannot be used.
+        """
+
+    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
+        """Open an ISO or a folder for this program to read from. Raises MediaError."""
+
+    def open_source(self, path: Path) -> AbstractContextManager[SourceTree]:
+        """The same, in folders of the host where the programs of this host need them."""
+
+
+class Disks(Protocol):
+    """Virtual disks, their partitions and volumes."""
+
+    @property
+    def work_format(self) -> DiskFormat:
+        """The container a disk has while it is built here."""
+
+    def create(self, path: Path, size: int, layout: DiskLayout) -> AbstractContextManager[Disk]:
+        """Make a partitioned, formatted disk of ``size`` bytes and attach it.
+
+        Leaving the context cleanly after :meth:`finish` keeps the file; leaving it any
+        other way removes it.
+        """
+
+    def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
+        """Attach an existing disk and find its Windows partition.
+
+        With ``read_only`` whatever is written to it is thrown away on leaving.
+        """
+
+    def copy(self, source: Path, destination: Path) -> None:
+        """Copy a disk image, sharing blocks where the file system can."""
+
+    def finish(self, disk: Disk) -> None:
+        """Write everything out and leave the volume clean and trimmed."""
+
+    def resize(self, path: Path, size: int) -> None:
+        """Give a disk image ``size`` bytes and a new identifier (``Resize-VHD``, ``Set-VHD``)."""
+
+    def extend_windows(self, disk: Disk) -> None:
+        """Let the Windows partition fill the disk."""
+
+    def shrink(self, path: Path, free_space: int) -> None:
+        """Shrink the Windows partition and the disk, leaving ``free_space`` bytes spare."""
+
+    def optimize(self, path: Path) -> None:
+        """Give back unused blocks of the container (``Optimize-VHD -Mode Full``)."""
+
+
+class Servicing(Protocol):
+    """What DISM does on Windows."""
+
+    @property
+    def stages_drivers(self) -> bool:
+        """Whether drivers are only put into the image and installed at its first start.
+
+        True on Linux; on Windows DISM installs them offline. Where it is true, features,
+        packages and capabilities are left to the guest as well.
+        """
+
+    def check_version(self, image: WimImage) -> None:
+        """Warn when this host's servicing tools are older than the image."""
+
+    def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None: ...
+
+    def add_drivers(self, disk: Disk, plan: DriverPlan) -> None: ...
+
+    def add_package(self, disk: Disk, package: Path, ignore_errors: bool) -> None: ...
+
+    def enable_features(self, disk: Disk, names: Sequence[str]) -> None: ...
+
+    def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None: ...
+
+    def clean_updates(self, disk: Disk, purge: bool) -> None: ...
+
+    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None: ...
+
+    def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
+        """Third-party drivers in the image (``DISM /Get-Drivers``)."""
+
+
+class Boot(Protocol):
+    """Boot files and the BCD store."""
+
+    def create_boot_config(self, disk: Disk, image: WimImage) -> None: ...
+
+    def reset_search_order(self, disk: Disk) -> None: ...
+
+
+class Vm(Protocol):
+    """The virtual machine for the online stage."""
+
+    def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
+        """Everything that would keep such a machine from running here."""
+
+    def run_sysprep(self, request: VmRequest) -> None: ...
+
+
+class Files(Protocol):
+    """Work on finished disk image files."""
+
+    def build_folder(self, image_path: Path) -> AbstractContextManager[Path]:
+        """A private folder beside ``image_path`` for one build at a time; removed at the end."""
+
+    def convert(
+        self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
+    ) -> None:
+        """Convert between containers with qemu-img."""
+
+    def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
+        """Wrap ``source`` in ``formats`` in turn (``tar``, ``gz``, ``zip``) beside it.
+
+        Returns the last file; the source and those between are removed.
+        """
+
+    def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
+        """Unwrap one layer of ``source`` into ``folder`` and return what was in it."""
+
+    def image_format(self, path: Path) -> str:
+        """What ``qemu-img info`` calls the container."""
+
+    def publish(self, source: Path, destination: Path) -> None:
+        """Put a complete file under its final name at once (rename, never a copy in place)."""
+
+    def remove(self, path: Path) -> None: ...
+
+    def measure(self, path: Path, checksum: bool) -> tuple[int, str]:
+        """Size in bytes and, with ``checksum``, SHA-256 in hexadecimal of a finished file."""
+
+
+class Fetcher(Protocol):
+    """The network."""
+
+    def fetch(self, url: str, *, sha256: str = "", magic: Sequence[bytes] = ()) -> Path:
+        """Download (or take from the cache) and return a local, read-only copy.
+
+        Args:
+            url: http or https.
+            sha256: expected SHA-256 in hexadecimal; not compared when empty.
+            magic: the file must begin with one of these; not compared when empty.
+
+        Raises:
+            DownloadError, ChecksumError
+        """
+
+    def fetch_member(self, url: str, member: str) -> bytes:
+        """Download a ZIP archive and return the content of one file in it.
+
+        Args:
+            url: http or https.
+            member: name of the file in lower case, in whatever folder it is.
+
+        Raises:
+            DownloadError: the download failed, or holds no such file.
+        """
+
+
+class Checks(Protocol):
+    """Whether this machine can do a request at all."""
+
+    def check(self, requirements: Requirements) -> Sequence[Problem]:
+        """Everything this machine lacks: tools, libraries, rights; empty when nothing."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One machine, as a record of what it can do."""
+
+    name: str
+    media: Media
+    disks: Disks
+    servicing: Servicing
+    boot: Boot
+    vm: Vm
+    files: Files
+    fetcher: Fetcher
+    checks: Checks

@@ -1,0 +1,1 @@
+"""What is known of Windows: releases, architectures, product keys. Data and look-ups only."""

@@ -1,0 +1,1 @@
+"""Formats as records and bytes: no host, no network, nothing about images."""

@@ -1,0 +1,1 @@
+"""The boot configuration store: its objects, elements and devices as data."""

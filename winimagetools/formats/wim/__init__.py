@@ -1,0 +1,1 @@
+"""WIM, ESD and split WIM files: container, description, editions."""

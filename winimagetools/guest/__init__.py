@@ -1,0 +1,1 @@
+"""What lies and runs inside an image."""

@@ -1,0 +1,152 @@
+r"""The desktop background: a picture or one colour, set by local policy for every user."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from winimagetools.contract import WindowsTree
+from winimagetools.data import data_path
+from winimagetools.errors import RequestError
+from winimagetools.formats import policy
+from winimagetools.formats.policy import PolicyEntry
+from winimagetools.plan import RegistryValue
+
+PICTURE = r"Windows\Web\Wallpaper\Cloud\Wallpaper.jpg"
+THEMES = r"Users\Administrator\AppData\Roaming\Microsoft\Windows\Themes"
+"""Where Windows keeps its copy of the picture for a user who has logged on before."""
+_JPEG_MAGIC = b"\xff\xd8\xff"
+_SYSTEM_POLICY = r"Software\Microsoft\Windows\CurrentVersion\Policies\System"
+_FIT = "3"
+_NO_PICTURE = "1"
+"""Names no file; an empty text would leave the choice to the user."""
+_COLOUR = re.compile(r"(\d{1,3}) +(\d{1,3}) +(\d{1,3})")
+
+
+def check_wallpaper(wallpaper_path: Path | str | None, solid_color: str) -> None:
+    """Refuse options that contradict each other or cannot be used.
+
+    The reference takes its own picture in silence when the given one is no .jpg.
+
+    Raises:
+        RequestError: saying which.
+    """
+    if wallpaper_path and solid_color:
+        raise RequestError(
+            "wallpaper_path and wallpaper_solid_color cannot both be set.",
+            "Keep the one you want.",
+        )
+    if wallpaper_path and Path(wallpaper_path).suffix.casefold() not in (".jpg", ".jpeg"):
+        raise RequestError(
+            f"The wallpaper {wallpaper_path} is not a .jpg or .jpeg file.",
+            "Convert it, or leave wallpaper_path empty for the built-in picture.",
+        )
+    if solid_color:
+        _colour(solid_color)
+
+
+def set_windows_wallpaper(
+    tree: WindowsTree, wallpaper_path: Path | None = None, solid_color: str = ""
+) -> None:
+    """Give the image a background; without options the picture of this project.
+
+    The reference reads the option of its caller instead of its own argument; here only the
+    arguments count. Port of ``Set-WindowsWallpaper``.
+
+    Args:
+        tree: the image.
+        wallpaper_path: a JPEG file of this machine.
+        solid_color: red, green and blue from 0 to 255, such as ``0 0 0``, instead of a
+            picture. The reference has black only.
+
+    Raises:
+        RequestError: the options cannot be used.
+    """
+    check_wallpaper(wallpaper_path, solid_color)
+    if solid_color:
+        entries = solid_colour_policy(_colour(solid_color))
+    else:
+        _put_picture(tree, wallpaper_path or data_path("wallpaper.jpg"))
+        entries = picture_policy()
+    tree.write_bytes(policy.USER_POLICY, policy.registry_pol(entries))
+    tree.write_bytes(policy.POLICY_INDEX, policy.user_policy_index())
+
+
+def reset_windows_wallpaper(tree: WindowsTree) -> None:
+    """Take picture, cached copies and policy away. Port of ``Reset-WindowsWallpaper``."""
+    tree.remove(PICTURE)
+    for path in _cached_copies(tree):
+        tree.remove(path)
+    tree.remove(policy.USER_POLICY)
+
+
+def picture_policy() -> tuple[PolicyEntry, ...]:
+    """The policy that shows the picture, fitted to the screen."""
+    return (
+        _entry(_SYSTEM_POLICY, "Wallpaper", rf"C:\{PICTURE}"),
+        _entry(_SYSTEM_POLICY, "WallpaperStyle", _FIT),
+    )
+
+
+def solid_colour_policy(colour: str) -> tuple[PolicyEntry, ...]:
+    """The policy that shows one colour: three numbers and single spaces."""
+    return (
+        _entry(r"Control Panel\Colors", "Background", colour),
+        _entry(r"Control Panel\Desktop", "WallPaper", ""),
+        _entry(_SYSTEM_POLICY, "Wallpaper", _NO_PICTURE),
+    )
+
+
+def _entry(key: str, name: str, text: str) -> PolicyEntry:
+    return PolicyEntry(key, RegistryValue(name, "REG_SZ", text))
+
+
+def _colour(text: str) -> str:
+    match = _COLOUR.fullmatch(text.strip())
+    if match is None or any(int(part) > 255 for part in match.groups()):
+        raise RequestError(
+            f"{text!r} is not a colour.",
+            "It is three numbers from 0 to 255, red, green and blue, such as 0 0 0 for black.",
+            "wallpaper_solid_color",
+        )
+    return " ".join(str(int(part)) for part in match.groups())
+
+
+def read_picture(picture: Path) -> bytes:
+    """The content of a JPEG file.
+
+    Raises:
+        RequestError: it cannot be read or is something else.
+    """
+    try:
+        data = picture.read_bytes()
+    except OSError as error:
+        raise RequestError(
+            f"The wallpaper {picture} cannot be read: {error.strerror}.",
+            "Correct wallpaper_path.",
+        ) from error
+    if not data.startswith(_JPEG_MAGIC):
+        raise RequestError(
+            f"The wallpaper {picture} is not a JPEG picture, whatever its name says.",
+            "Convert it to JPEG.",
+        )
+    return data
+
+
+def _put_picture(tree: WindowsTree, picture: Path) -> None:
+    data = read_picture(picture)
+    tree.write_bytes(PICTURE, data)
+    copies = list(_cached_copies(tree))
+    if copies:
+        for name in tree.list_dir(THEMES):
+            tree.remove(rf"{THEMES}\{name}")
+    for path in copies:
+        tree.write_bytes(path, data)
+
+
+def _cached_copies(tree: WindowsTree) -> Iterator[str]:
+    """``TranscodedWallpaper``, with an extension on Windows 7."""
+    for name in tree.list_dir(THEMES):
+        if name.casefold().startswith("transcodedwallpaper"):
+            yield rf"{THEMES}\{name}"

@@ -1,0 +1,1 @@
+"""From a finished disk to a file that is delivered: containers, archives, publication."""

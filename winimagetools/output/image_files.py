@@ -1,0 +1,169 @@
+"""Work on finished disk image files, the same on every host: convert, wrap, publish.
+
+The containers qemu-img makes are the ones the reference makes, with three differences: a VHD
+keeps the exact size of the disk instead of being rounded up to a CHS geometry (Azure and
+Hyper-V want whole MiB); a VHDX grows by 1 MiB, as Microsoft advises for Linux file systems,
+because ntfs-3g begins files 16 MiB apart and blocks of that size, which qemu-img takes, would
+all be touched; and a source whose name tells its container is not probed, so that what a
+guest wrote into a raw disk is never taken for another container.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.errors import CommandError, MediaError
+from winimagetools.files.build_folder import BuildFolder
+from winimagetools.files.copy import copy_file
+from winimagetools.files.hash import sha256_of
+from winimagetools.files.space import room_for
+from winimagetools.model import DiskFormat
+from winimagetools.output import pack
+from winimagetools.output.convert import (
+    BUSY_TEXTS,
+    QEMU_IMG,
+    convert_arguments,
+    convert_once,
+    writes_direct,
+)
+from winimagetools.run import run
+
+_ATTEMPTS = 4
+_RETRY_AFTER = 4.0
+
+
+class ImageFiles:
+    """The ``Files`` of every host; see :class:`winimagetools.contract.Files`."""
+
+    def build_folder(self, image_path: Path) -> AbstractContextManager[Path]:
+        return BuildFolder(image_path)
+
+    def convert(
+        self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
+    ) -> None:
+        """Convert between containers with qemu-img.
+
+        A source that another program still holds is tried again like in the reference;
+        anything else fails at once, because it would fail again.
+
+        Raises:
+            DiskFullError: no room for the destination.
+            CommandError: qemu-img failed.
+
+        Port of ``Convert-VirtualDisk``.
+        """
+        direct = writes_direct(destination.parent)
+        arguments = convert_arguments(source, destination, disk_format, compress, direct=direct)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with room_for(destination):
+                    convert_once(arguments, source)
+                return
+            except CommandError as error:
+                busy = any(text in error.output.lower() for text in BUSY_TEXTS)
+                if not busy or attempt == _ATTEMPTS:
+                    raise
+                log.warning(f"{source} is in use; trying again in {_RETRY_AFTER:.0f} s.")
+                time.sleep(_RETRY_AFTER)
+
+    def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
+        """Wrap ``source`` in ``formats`` in turn, holes neither read nor compressed.
+
+        Formats are written in one pass as far as possible; what was read is then removed.
+
+        Raises:
+            RequestError: a file of the resulting name exists already.
+            DiskFullError: no room for the result.
+
+        Port of ``Compress-Image``.
+        """
+        log.add_secret(password)
+        for run_of_formats in pack.stages(formats):
+            with log.Progress(f"Compressing {source.name}", source.stat().st_size) as progress:
+                packed = pack.pack(source, run_of_formats, password, progress.update)
+            source.unlink()
+            source = packed
+        return source
+
+    def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
+        """Unwrap one layer of ``source`` into ``folder``; the archive stays.
+
+        Only the suffix is taken off the name; the reference took out any ``gz``, with the
+        character before it, wherever it was.
+
+        Raises:
+            RequestError: the name does not end in the layer, or the result exists already.
+            MediaError: the archive is damaged, or the password is wrong.
+            DiskFullError: no room for the result.
+
+        Port of ``Decompress-File``.
+        """
+        log.add_secret(password)
+        with log.Progress(f"Decompressing {source.name}", source.stat().st_size) as progress:
+            return pack.unpack(source, folder, compression, password, progress.update)
+
+    def image_format(self, path: Path) -> str:
+        """What ``qemu-img info`` calls the container. Raises MediaError."""
+        try:
+            answer = json.loads(run(QEMU_IMG, ["info", "--output=json", path]))
+        except CommandError as error:
+            raise MediaError(f"{path} cannot be read as a disk image: {error.output}") from error
+        return str(answer["format"])
+
+    def publish(self, source: Path, destination: Path) -> None:
+        """Put a complete file under its final name at once, on disk before it is visible.
+
+        Between file systems it is copied beside the destination first.
+        """
+        _flush(source)
+        try:
+            source.replace(destination)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            _copy_across(source, destination)
+        with suppress(PermissionError):  # Windows does not open folders
+            _flush(destination.parent)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def measure(self, path: Path, checksum: bool) -> tuple[int, str]:
+        size = path.stat().st_size
+        if not checksum:
+            return size, ""
+        with (
+            log.step("Compute the checksum"),
+            log.Progress(f"Reading {path.name}", size) as progress,
+        ):
+            return size, sha256_of(path, progress.update)
+
+
+def _copy_across(source: Path, destination: Path) -> None:
+    beside = destination.with_name(f".{destination.name}.part")
+    beside.unlink(missing_ok=True)
+    try:
+        with room_for(destination):
+            copy_file(source, beside)
+        _flush(beside)
+        beside.replace(destination)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    source.unlink()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,269 @@
+"""Wrap a disk image in tar, gzip or zip, and unwrap it.
+
+Layers are stacked: a chain such as ``tar.gz`` is written in one pass, each layer handing its
+output to the next, and holes travel through it as holes. Only base names are stored.
+
+A tar holds the file as plain data, not in one of the sparse formats: MAAS unpacks with
+``tar -xOzf - | dd``, and few readers other than GNU tar know them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol, TypeVar, cast
+
+import pyzipper
+
+from winimagetools import log
+from winimagetools.errors import MediaError, RequestError
+from winimagetools.files import sparse
+from winimagetools.files.space import room_for
+from winimagetools.output.deflate import ParallelDeflate
+from winimagetools.output.zip_writer import ZipLayer
+
+_Member = TypeVar("_Member")
+
+GZIP_LEVEL = 3
+"""What the reference asks of pigz: much faster than the default and hardly larger."""
+_GZIP_FASTEST, _GZIP_UNIX, _GZIP_NAME = 4, 3, 8
+_DAMAGED = (EOFError, zlib.error, tarfile.TarError, pyzipper.BadZipFile, gzip.BadGzipFile)
+
+
+class _Sink(Protocol):
+    """What takes bytes in order; every layer and a file are one."""
+
+    def write(self, data: bytes, /) -> object: ...
+    def write_zeros(self, count: int, /) -> object: ...
+
+
+class GzipLayer:
+    """Gzip (RFC 1952) what is written to it, as one member.
+
+    Args:
+        out: where the compressed stream goes.
+        name: base name stored in the header.
+        modified: time stored in the header, in seconds since 1970.
+
+    Use as a context manager: a clean exit completes the stream.
+    """
+
+    def __init__(self, out: _Sink, name: str, modified: float) -> None:
+        self._out = out
+        self._deflate = ParallelDeflate(out.write, GZIP_LEVEL)
+        stored = name.encode("latin-1", "ignore").replace(b"\0", b"")
+        fields = (b"\x1f\x8b\x08", _GZIP_NAME, int(modified), _GZIP_FASTEST, _GZIP_UNIX)
+        self._header = struct.pack("<3sBIBB", *fields) + stored + b"\0"
+        self.write = self._deflate.write
+        self.write_zeros = self._deflate.write_zeros
+
+    def __enter__(self) -> GzipLayer:
+        self._out.write(self._header)
+        self._deflate.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._deflate.__exit__(kind)
+        if kind is None:
+            size = self._deflate.size & 0xFFFFFFFF
+            self._out.write(struct.pack("<II", self._deflate.crc, size))
+
+
+class TarLayer:
+    """Put what is written to it into a tar archive as its one file.
+
+    Args:
+        out: where the archive goes.
+        name: base name of the file.
+        modified: its time, in seconds since 1970.
+        size: its bytes; exactly so many must be written.
+
+    Use as a context manager: a clean exit completes the archive.
+    """
+
+    def __init__(self, out: _Sink, name: str, modified: float, size: int) -> None:
+        self._out = out
+        self._info = tarfile.TarInfo(name)
+        self._info.size, self._info.mtime = size, int(modified)
+        self.write = out.write
+        self.write_zeros = out.write_zeros
+
+    def __enter__(self) -> TarLayer:
+        header = self._info.tobuf(tarfile.GNU_FORMAT)
+        self._length = len(header) + self._info.size
+        self._out.write(header)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            end = self._length + -self._length % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE
+            end += -end % tarfile.RECORDSIZE
+            self._out.write_zeros(end - self._length)
+
+
+def stages(formats: Sequence[str]) -> list[list[str]]:
+    """Cut a chain into runs that can be written in one pass each.
+
+    A tar begins with the size of its file, so it can only be the first of a run.
+    """
+    runs: list[list[str]] = []
+    for name in formats:
+        if name == "tar" or not runs:
+            runs.append([])
+        runs[-1].append(name)
+    return runs
+
+
+def pack(
+    source: Path, formats: Sequence[str], password: str, on_progress: Callable[[int], None]
+) -> Path:
+    """Wrap ``source`` in layers that can be written in one pass, beside it.
+
+    Args:
+        source: the file; it stays.
+        formats: one run of :func:`stages`.
+        password: for ``zip``; empty for none.
+        on_progress: gets the bytes of the source done so far.
+
+    Returns:
+        The archive, named like the source with all formats added.
+
+    Raises:
+        RequestError: there is such a file already.
+    """
+    target = source.with_name(".".join([source.name, *formats]))
+    with _new_file(target) as file, source.open("rb") as reader:
+        written = sparse.SparseWriter(file)
+        with ExitStack() as stack:
+            sink = _stack_layers(stack, written, source, formats, password)
+            done = 0
+            for piece in sparse.read(reader):
+                if isinstance(piece, int):
+                    sink.write_zeros(piece)
+                    done += piece
+                else:
+                    sink.write(piece)
+                    done += len(piece)
+                on_progress(done)
+        written.close()
+    return target
+
+
+def _stack_layers(
+    stack: ExitStack, out: _Sink, source: Path, formats: Sequence[str], password: str
+) -> _Sink:
+    """Enter the layers, the outermost first, and return the one that takes the file."""
+    status = source.stat()
+    names = [".".join([source.name, *formats[:depth]]) for depth in range(len(formats))]
+    sink = out
+    for name, kind in reversed(list(zip(names, formats, strict=True))):
+        if kind == "tar":
+            sink = stack.enter_context(TarLayer(sink, name, status.st_mtime, status.st_size))
+        elif kind == "gz":
+            sink = stack.enter_context(GzipLayer(sink, name, status.st_mtime))
+        else:
+            sink = stack.enter_context(ZipLayer(sink, name, status.st_mtime, password))
+    return sink
+
+
+def unpack(
+    source: Path,
+    folder: Path,
+    kind: str,
+    password: str,
+    on_progress: Callable[[int], None],
+) -> Path:
+    """Unwrap one layer into ``folder``; the archive stays.
+
+    Args:
+        source: an archive whose name ends in ``.`` and ``kind``.
+        folder: where the result goes.
+        kind: ``tar``, ``gz`` or ``zip``.
+        password: of the zip archive.
+        on_progress: gets the bytes of ``source`` read so far.
+
+    Returns:
+        The file, named like the archive without that suffix.
+
+    Raises:
+        RequestError: the name does not end so, or there is such a file already.
+        MediaError: the archive is damaged, holds several files, or the password is wrong.
+    """
+    if source.suffix.lower() != f".{kind}":
+        raise RequestError(
+            f"The name of {source} does not end in .{kind}.",
+            "Let compression_format say how the image is compressed.",
+        )
+    target = folder / source.stem
+    with source.open("rb") as file, _new_file(target) as output, _readable(source):
+        written = sparse.SparseWriter(output)
+        with _open_layer(file, source, kind, password) as content:
+            while data := content.read(sparse.CHUNK):
+                written.write(data)
+                on_progress(file.tell())
+        written.close()
+    return target
+
+
+@contextmanager
+def _open_layer(file: BinaryIO, source: Path, kind: str, password: str) -> Iterator[IO[bytes]]:
+    if kind == "gz":
+        with gzip.GzipFile(fileobj=file) as content:
+            yield cast(IO[bytes], content)
+    elif kind == "tar":
+        with tarfile.open(fileobj=file, mode="r:") as archive:
+            member = _only([item for item in archive if item.isfile()], source)
+            yield cast(IO[bytes], archive.extractfile(member))
+    else:
+        with pyzipper.AESZipFile(file) as archive:
+            member = _only([item for item in archive.infolist() if not item.is_dir()], source)
+            if member.is_encrypted and member.wz_aes_version is None:
+                log.warning(f"{source} is encrypted in the old way: unwrapping takes very long.")
+            with archive.open(member, pwd=password.encode() or None) as content:
+                yield content
+
+
+def _only(members: list[_Member], source: Path) -> _Member:
+    if len(members) != 1:
+        raise MediaError(
+            f"{source} holds {len(members)} files instead of one disk image.",
+            "Give an archive as this project makes it.",
+        )
+    return members[0]
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """Make a file and remove it again when something fails."""
+    try:
+        file = path.open("xb")
+    except FileExistsError as error:
+        raise RequestError(
+            f"{path} exists already and would be overwritten.", "Move it away or delete it."
+        ) from error
+    try:
+        with file, room_for(path):
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _readable(source: Path) -> Iterator[None]:
+    """Turn what the readers raise about a damaged or locked archive into MediaError."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise MediaError(f"{source} is damaged or of another kind: {error}.") from error
+    except RuntimeError as error:
+        raise MediaError(
+            f"{source} cannot be opened: the password is wrong or missing, or its kind of "
+            "encryption is not known.",
+            "Set zip_password to the password it was made with.",
+        ) from error

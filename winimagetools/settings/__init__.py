@@ -1,0 +1,1 @@
+"""What may be asked for: the options, how they are declared, what looks wrong in a file."""

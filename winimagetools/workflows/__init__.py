@@ -1,0 +1,1 @@
+"""When: each workflow as a contents page."""
