@@ -22,7 +22,7 @@ from winimagetools.formats.iso_volume import has_iso_signature, read_volume
 
 
 class MediaTree(Protocol):
-    """``host.base.SourceTree``, with sizes, partial reads and progress."""
+    """``plan.SourceTree``, with sizes, partial reads and progress."""
 
     @property
     def name(self) -> str:

@@ -58,7 +58,7 @@ class _Wanted:
 
 
 class Downloader:
-    """Fetches files and keeps them; implements ``host.base.Fetcher``.
+    """Fetches files and keeps them; implements ``contract.Fetcher``.
 
     Args:
         cache: folder for what was downloaded; the user's cache folder by default.

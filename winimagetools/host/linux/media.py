@@ -27,7 +27,7 @@ from winimagetools.plan import SourceTree
 
 
 class LinuxMedia:
-    """Opens ISOs, folders, WIMs, ESDs and split WIMs; implements ``host.base.Media``."""
+    """Opens ISOs, folders, WIMs, ESDs and split WIMs; implements ``contract.Media``."""
 
     def locate(self, text: str, resolve: Callable[[str], Path]) -> Path:
         """Find the installation medium a configuration names. Raises MediaError."""

@@ -16,7 +16,7 @@ from winimagetools.files.build_folder import BuildFolder
 _BUILD = """
 import sys, time
 from pathlib import Path
-from winimagetools.workdir import BuildFolder
+from winimagetools.files.build_folder import BuildFolder
 with BuildFolder(Path(sys.argv[1])) as folder:
     (folder / "half").mkdir()
     (folder / "half" / "disk.raw").write_bytes(b"x" * 4096)
