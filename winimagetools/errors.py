@@ -23,8 +23,14 @@ hint (what to do next).
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+_SIGNALLED = 128
+"""Shells and other programs that start programs return this and the number of the signal that
+ended theirs (POSIX, Shell Command Language, 2.8.2)."""
+_OUT_OF_MEMORY = ", as the kernel does when memory runs out"
 
 
 class WinImageError(Exception):
@@ -157,16 +163,18 @@ class CommandError(BuildError):
 
     Args:
         command: the command line as it may be shown (secrets already masked).
-        exit_code: what the program returned; negative for a signal.
+        returncode: what the program returned; negative for a signal.
         output: the last lines it printed.
+        reason: why it was not let run to its end, completing "This command ..."; empty when
+            the program ended by itself.
     """
 
-    def __init__(self, command: str, returncode: int, output: str) -> None:
+    def __init__(self, command: str, returncode: int, output: str, reason: str = "") -> None:
         self.command = command
         self.returncode = returncode
         self.output = output
         tail = f" It said:\n{output}" if output else " It printed nothing."
-        super().__init__(f"This command failed with exit code {returncode}: {command}.{tail}")
+        super().__init__(f"This command {reason or _ending(returncode)}: {command}.{tail}")
 
 
 class DownloadError(BuildError):
@@ -185,6 +193,24 @@ class Interrupted(WinImageError):
     """The user (Ctrl-C) or the system (SIGTERM) asked to stop."""
 
     exit_code = 130
+
+
+def _ending(returncode: int) -> str:
+    """How a program ended, completing "This command ..."."""
+    if returncode < 0:
+        return f"was ended by signal {_signal(-returncode) or -returncode}"
+    if returncode > _SIGNALLED and (name := _signal(returncode - _SIGNALLED)):
+        return f"failed with exit code {returncode}, which stands for signal {name}"
+    return f"failed with exit code {returncode}"
+
+
+def _signal(number: int) -> str:
+    """``SIGKILL (9)``; empty for a number that is no signal here, such as any on Windows."""
+    # Windows knows only the signals of the C library, and returns no exit codes made of them.
+    if not hasattr(signal, "SIGKILL") or number not in set(signal.Signals):
+        return ""
+    name = f"{signal.Signals(number).name} ({number})"
+    return name + _OUT_OF_MEMORY if number == signal.SIGKILL else name
 
 
 def _list(problems: Sequence[Problem]) -> str:

@@ -1,18 +1,25 @@
 """The one door to other programs.
 
-Command lines are lists and never pass through a shell. Output is captured; a failure
-shows the command, the exit code and the last lines. Secrets are declared where the
-command is built and are masked wherever it is shown. A program that is missing is named
-together with the package it comes in and the reason it is needed.
+Command lines are lists and never pass through a shell. What a program prints on standard
+output is an answer that may be parsed; standard error (warnings of the program, of the
+loader, of the system) is kept apart from it and is shown with the answer when the program
+fails. Neither can fill the memory. Whatever happens here, no program outlives the call that
+started it. Secrets are declared where the command is built and are masked wherever it is
+shown. A program that is missing is named together with the package it comes in and the
+reason it is needed.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import shlex
 import shutil
+import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -20,7 +27,16 @@ from typing import IO, cast
 from winimagetools import log
 from winimagetools.errors import CommandError, ToolMissingError
 
-_OUTPUT_LINES = 20
+ANSWER_LIMIT = 16 << 20
+"""Bytes of standard output that are kept to be parsed; the tables and lists of the tools
+called here have some KiB."""
+_TAIL = 16 << 10
+"""Bytes kept of what is only shown when the program fails."""
+_TAIL_LINES = 20
+_CHUNK = 64 << 10
+_DRAINED = 5.0
+"""Seconds in which a stream ends once its program is gone. Only a process that left the group
+and kept the stream open takes longer; it is not waited for."""
 _SYSTEM_FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 """Where Debian keeps mkntfs and sfdisk; not in the PATH of an ordinary user."""
 
@@ -53,6 +69,151 @@ def show(argv: Sequence[str | os.PathLike[str]]) -> str:
     return log.mask(shlex.join(os.fspath(part) for part in argv))
 
 
+class Program:
+    """A program that :func:`spawn` started.
+
+    Attributes:
+        shown: its command line as it may be shown.
+        output: its standard output, unbuffered; whoever starts it has to read it.
+        error: its standard error, likewise.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], shown: str) -> None:
+        self._process = process
+        self.shown = shown
+        self.output = cast(IO[bytes], process.stdout)
+        self.error = cast(IO[bytes], process.stderr)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return its exit code, which is negative for a signal.
+
+        Args:
+            timeout: seconds to wait; None means for ever.
+
+        Raises:
+            TimeoutError: it still runs.
+        """
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError(f"{self.shown} still runs after {timeout} seconds.") from error
+
+    def end(self) -> None:
+        """End it and every process of its group at once."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+
+
+class Tail:
+    """Reads a stream to its end in a thread of its own and keeps the last of it.
+
+    Args:
+        stream: standard output or error of a program.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._kept = bytearray()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def text(self) -> str:
+        """What was kept, once the stream has ended."""
+        self._thread.join(_DRAINED)
+        return bytes(self._kept).decode(errors="replace")
+
+    def keep(self, chunk: bytes) -> None:
+        """Add what was read."""
+        self._kept += chunk
+        del self._kept[:-_TAIL]
+
+    def _read(self) -> None:
+        with suppress(ValueError, OSError):  # closed by spawn while it was being read
+            while chunk := self._stream.read(_CHUNK):
+                self.keep(chunk)
+
+
+class _Answer(Tail):
+    """Keeps everything, and ends a program that prints more than anybody parses."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.endless = False
+        super().__init__(program.output)
+
+    def keep(self, chunk: bytes) -> None:
+        self._kept += chunk
+        if len(self._kept) > ANSWER_LIMIT and not self.endless:
+            self.endless = True
+            self._program.end()
+        if self.endless:
+            del self._kept[:-_TAIL]
+
+
+@contextmanager
+def spawn(
+    tool: Tool,
+    arguments: Sequence[str | os.PathLike[str]],
+    *,
+    input_text: str | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[Program]:
+    """Start a program; on leaving, it and all processes of its group are ended.
+
+    Args:
+        tool: the program.
+        arguments: its arguments, one item each.
+        input_text: text for its standard input; nothing is connected otherwise.
+        env: variables added to this process's environment.
+        cwd: folder to run it in.
+
+    Yields:
+        The running program. It stops when nobody reads what it prints.
+
+    Raises:
+        ToolMissingError: the program is not installed.
+    """
+    argv = [tool.find(), *(os.fspath(part) for part in arguments)]
+    shown = show([tool.name, *arguments])
+    log.LOGGER.debug("running: %s", shown)
+    process = subprocess.Popen(
+        argv,
+        bufsize=0,
+        stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C", **(env or {})},
+        cwd=cwd,
+        # A group of its own; Ctrl-C reaches this process alone, which then ends the group.
+        start_new_session=True,
+    )
+    program = Program(process, shown)
+    try:
+        if input_text is not None:
+            _feed(cast(IO[bytes], process.stdin), input_text)
+        yield program
+    finally:
+        program.end()
+        program.output.close()
+        program.error.close()
+
+
+def _feed(stream: IO[bytes], text: str) -> None:
+    """Write to standard input in a thread, so that a program that reads nothing blocks nobody."""
+
+    def write() -> None:
+        with suppress(OSError), stream:
+            view = memoryview(text.encode())
+            while view:
+                view = view[stream.write(view) :]
+
+    threading.Thread(target=write, daemon=True).start()
+
+
 def run(
     tool: Tool,
     arguments: Sequence[str | os.PathLike[str]],
@@ -63,7 +224,7 @@ def run(
     timeout: float | None = None,
     accept: Sequence[int] = (0,),
 ) -> str:
-    """Run a program to its end and return what it printed (standard output and error).
+    """Run a program to its end and return what it printed on standard output.
 
     Args:
         tool: the program.
@@ -71,38 +232,38 @@ def run(
         input_text: text for its standard input; nothing is connected otherwise.
         env: variables added to this process's environment.
         cwd: folder to run it in.
-        timeout: seconds after which it is killed; None means never.
+        timeout: seconds after which it is ended; None means never.
         accept: exit codes that are not failures.
 
     Raises:
         ToolMissingError: the program is not installed.
-        CommandError: it returned another exit code, or the time ran out.
+        CommandError: it returned another exit code, the time ran out, or it printed more
+            than an answer can be.
 
     Port of ``Start-Executable``.
     """
-    argv = [tool.find(), *(os.fspath(part) for part in arguments)]
-    shown = show([tool.name, *arguments])
-    log.LOGGER.debug("running: %s", shown)
+    with spawn(tool, arguments, input_text=input_text, env=env, cwd=cwd) as program:
+        answer, complaints = _Answer(program), Tail(program.error)
+        code, reason = _wait(program, timeout)
+        output, error = _lines(answer.text()), complaints.text()
+    if answer.endless:
+        reason = f"was stopped because it printed more than {log.size(ANSWER_LIMIT)}"
+    if reason or code not in accept:
+        raise CommandError(program.shown, code, _said(output, error), reason)
+    if error.strip():
+        log.LOGGER.debug("%s warned: %s", tool.name, _last_lines(error))
+    return output
+
+
+def _wait(program: Program, timeout: float | None) -> tuple[int, str]:
+    """Let a program end: its exit code, and why it was not let run to its end, if so."""
+    reason = ""
     try:
-        done = subprocess.run(
-            argv,
-            input=input_text,
-            stdin=subprocess.DEVNULL if input_text is None else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "LC_ALL": "C", **(env or {})},
-            cwd=cwd,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise CommandError(shown, -9, f"It was stopped after {timeout} seconds.") from error
-    if done.returncode not in accept:
-        raise CommandError(shown, done.returncode, _tail(done.stdout))
-    return done.stdout
+        program.wait(timeout)
+    except TimeoutError:
+        reason = f"was stopped after {timeout} seconds"
+    program.end()
+    return program.wait(), reason
 
 
 def follow(
@@ -112,36 +273,36 @@ def follow(
     *,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a program and hand over its output as it comes (a progress display, say).
+    """Run a program and hand over its standard output as it comes (a progress display, say).
 
     Raises:
         ToolMissingError: the program is not installed.
         CommandError: it returned an exit code other than 0.
     """
-    argv = [tool.find(), *(os.fspath(part) for part in arguments)]
-    shown = show([tool.name, *arguments])
-    log.LOGGER.debug("running: %s", shown)
-    with subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "LC_ALL": "C", **(env or {})},
-    ) as process:
-        output = cast(IO[bytes], process.stdout)
-        recent = ""
-        try:
-            while chunk := os.read(output.fileno(), 4096):
-                text = chunk.decode(errors="replace")
-                recent = (recent + text)[-4096:]
-                on_text(text)
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode != 0:
-        raise CommandError(shown, process.returncode, _tail(recent))
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    with spawn(tool, arguments, env=env) as program:
+        complaints, recent = Tail(program.error), ""
+        while chunk := program.output.read(4096):
+            text = decoder.decode(chunk)
+            recent = (recent + text)[-_TAIL:]
+            on_text(text)
+        code = program.wait()
+        program.end()
+        error = complaints.text()
+    if code != 0:
+        raise CommandError(program.shown, code, _said(recent, error))
 
 
-def _tail(output: str) -> str:
-    lines = [line for line in output.replace("\r", "\n").splitlines() if line.strip()]
-    return log.mask("\n".join(lines[-_OUTPUT_LINES:]))
+def _lines(text: str) -> str:
+    """Text with the line ends of this program, whatever the other one writes."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _said(output: str, error: str) -> str:
+    """What is shown of a program that failed: the end of both streams."""
+    return "\n".join(filter(None, (_last_lines(output), _last_lines(error))))
+
+
+def _last_lines(output: str) -> str:
+    lines = [line for line in _lines(output).splitlines() if line.strip()]
+    return log.mask("\n".join(lines[-_TAIL_LINES:]))

@@ -38,6 +38,35 @@ def test_a_missing_tool_names_package_and_reason() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("returncode", "reason", "message"),
+    [
+        (7, "", "This command failed with exit code 7: tool. It said:\nno"),
+        (-15, "", "This command was ended by signal SIGTERM (15): tool. It said:\nno"),
+        (
+            -9,
+            "",
+            "This command was ended by signal SIGKILL (9), as the kernel does when memory runs "
+            "out: tool. It said:\nno",
+        ),
+        (-50, "", "This command was ended by signal 50: tool. It said:\nno"),
+        (
+            139,
+            "",
+            "This command failed with exit code 139, which stands for signal SIGSEGV (11): tool. "
+            "It said:\nno",
+        ),
+        (128, "", "This command failed with exit code 128: tool. It said:\nno"),
+        (255, "", "This command failed with exit code 255: tool. It said:\nno"),
+        (3221225786, "", "This command failed with exit code 3221225786: tool. It said:\nno"),
+        (-9, "was stopped", "This command was stopped: tool. It said:\nno"),
+    ],
+)
+def test_how_a_program_ended(returncode: int, reason: str, message: str) -> None:
+    """A signal is named, also the one that an exit code of a shell stands for."""
+    assert str(errors.CommandError("tool", returncode, "no", reason)) == message
+
+
 def test_problems_are_reported_together() -> None:
     """All problems stand in one error, each with section, key, line and hint."""
     problems = [

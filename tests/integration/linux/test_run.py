@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.integration.linux.tools import need
 from winimagetools import log
 from winimagetools.errors import CommandError, ToolMissingError
-from winimagetools.run import Tool, follow, run
+from winimagetools.formats.partition_table import plan_partitions
+from winimagetools.host.linux.disks import check_table, write_table
+from winimagetools.model import GIB, MIB, DiskLayout
+from winimagetools.run import ANSWER_LIMIT, Tail, Tool, follow, run, spawn
 
 FAKE = Tool("fake-tool", "fake-package", "try things")
 
@@ -21,6 +31,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "fake-tool"
     path.write_text("#!/bin/sh\n")
     path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
     return path
 
 
@@ -63,10 +74,13 @@ def test_accepted_exit_codes(program: Path) -> None:
 
 
 def test_a_program_that_hangs_is_stopped(program: Path) -> None:
-    """When the time is up the program is killed and the failure says so."""
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    with pytest.raises(CommandError, match=r"stopped after 0\.2 seconds"):
-        run(FAKE, [], timeout=0.2)
+    """When the time is up the program is ended and the failure says that, and what it said."""
+    program.write_text("#!/bin/sh\necho so far\nexec sleep 60\n")
+    with pytest.raises(CommandError) as caught:
+        run(FAKE, [], timeout=0.5)
+    assert str(caught.value) == (
+        "This command was stopped after 0.5 seconds: fake-tool. It said:\nso far"
+    )
 
 
 def test_standard_input_and_environment(program: Path) -> None:
@@ -97,3 +111,151 @@ def test_following_stops_the_program_on_an_exception(program: Path, tmp_path: Pa
     with pytest.raises(KeyboardInterrupt):
         follow(FAKE, [], stop)
     assert not Path(f"/proc/{pid_file.read_text().strip()}").exists()
+
+
+def gone(pid_file: Path) -> bool:
+    """Whether the process whose number a program wrote down has ended."""
+    stat = Path(f"/proc/{pid_file.read_text().strip()}/stat")
+    for _ in range(100):
+        # What init has not collected yet is a zombie: it has ended.
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_standard_error_is_no_part_of_the_answer(program: Path) -> None:
+    """Warnings do not get into what is parsed; a failure shows both streams."""
+    program.write_text("#!/bin/sh\necho warning >&2\necho '{}'\necho more >&2\nexit $1\n")
+    assert run(FAKE, ["0"]) == "{}\n"
+    with pytest.raises(CommandError) as caught:
+        run(FAKE, ["4"])
+    assert caught.value.output == "{}\nwarning\nmore"
+    seen: list[str] = []
+    with pytest.raises(CommandError) as caught:
+        follow(FAKE, ["5"], seen.append)
+    assert (caught.value.output, seen) == ("{}\nwarning\nmore", ["{}\n"])
+
+
+def test_the_loader_complains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that cannot be preloaded makes every program warn; the real sfdisk is read."""
+    need("sfdisk", "fdisk")
+    monkeypatch.setenv("LD_PRELOAD", "/does/not/exist.so")
+    said = subprocess.run(["sfdisk", "--version"], capture_output=True, text=True, check=True)
+    assert "cannot be preloaded" in said.stderr
+    raw, plan = tmp_path / "disk.raw", plan_partitions(GIB, DiskLayout.UEFI)
+    raw.touch()
+    write_table(raw, plan)
+    check_table(raw, plan)
+
+
+@pytest.mark.parametrize(("name", "number"), [("SIGKILL", 9), ("SIGSEGV", 11), ("SIGTERM", 15)])
+def test_a_signal_is_named(program: Path, name: str, number: int) -> None:
+    """A program that was ended by a signal is said to be."""
+    program.write_text(f"#!/bin/sh\nkill -{number} $$\nsleep 60\n")
+    for call in (lambda: run(FAKE, []), lambda: follow(FAKE, [], print)):
+        with pytest.raises(CommandError, match=rf"was ended by signal {name} \({number}\)"):
+            call()
+
+
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_program_that_prints_without_end_while_followed(program: Path, stream: str) -> None:
+    """Neither stream fills the memory, nor keeps Ctrl-C from ending it."""
+    program.write_text(f"#!/bin/sh\necho $$ >pid\nexec yes {'x' * 1000} >&{stream}\n")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        follow(FAKE, [], lambda _: None)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 << 10  # KiB
+    assert gone(Path("pid"))
+
+
+def test_an_answer_without_end_is_refused(program: Path) -> None:
+    """A program that prints more than an answer can be is ended, and the failure says so."""
+    program.write_text("#!/bin/sh\necho $$ >pid\nexec yes\n")
+    with pytest.raises(CommandError) as caught:
+        run(FAKE, [])
+    assert str(caught.value).startswith(
+        "This command was stopped because it printed more than 16.0 MiB: fake-tool. It said:\ny"
+    )
+    assert gone(Path("pid"))
+    program.write_text(f"#!/bin/sh\nhead -c {ANSWER_LIMIT} /dev/zero\n")
+    assert len(run(FAKE, [])) == ANSWER_LIMIT
+
+
+def test_complaints_without_end(program: Path) -> None:
+    """Any amount of warnings is read and dropped; the last of it is shown in a failure."""
+    program.write_text(f"#!/bin/sh\nyes | head -c {40 * MIB} >&2\necho last >&2\nexit 1\n")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CommandError) as caught:
+        run(FAKE, [])
+    assert caught.value.output.splitlines() == ["y"] * 19 + ["last"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 << 10  # KiB
+
+
+def test_ctrl_c_while_an_answer_is_awaited(program: Path) -> None:
+    """Ctrl-C ends a program that only keeps on complaining."""
+    program.write_text("#!/bin/sh\necho $$ >pid\nexec yes >&2\n")
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(FAKE, [])
+    assert time.monotonic() - began < 5
+    assert gone(Path("pid"))
+
+
+def test_input_nobody_reads(program: Path) -> None:
+    """More input than a pipe holds blocks neither a program that ignores it nor this one."""
+    program.write_text("#!/bin/sh\necho done\n")
+    assert run(FAKE, [], input_text="x" * MIB) == "done\n"
+    program.write_text("#!/bin/sh\nexec cat\n")
+    assert run(FAKE, [], input_text="x" * MIB) == "x" * MIB
+
+
+def test_spawn_hands_over_both_streams(program: Path) -> None:
+    """Whoever starts a program reads its streams, waits for it and gets its exit code."""
+    program.write_text("#!/bin/sh\nread line\necho got $line\necho careful >&2\nexit 3\n")
+    with spawn(FAKE, ["a b"], input_text="it\n") as started:
+        complaints = Tail(started.error)
+        assert started.output.read(100) == b"got it\n"
+        assert started.wait() == 3
+        assert complaints.text() == "careful\n"
+        assert started.shown == "fake-tool 'a b'"
+
+
+def test_spawn_ends_the_whole_group(program: Path) -> None:
+    """On leaving, however that happens, the program and what it started are ended."""
+    program.write_text(
+        "#!/bin/sh\ntrap '' TERM INT\nsleep 60 &\necho $! >child\necho $$ >pid\necho up\nwait\n"
+    )
+    with pytest.raises(ZeroDivisionError), spawn(FAKE, []) as started:
+        assert started.output.read(100) == b"up\n"
+        with pytest.raises(TimeoutError, match=r"fake-tool still runs after 0\.1 seconds"):
+            started.wait(0.1)
+        raise ZeroDivisionError
+    assert gone(Path("pid"))
+    assert gone(Path("child"))
+
+
+def test_a_program_that_leaves_something_running(program: Path) -> None:
+    """What a program leaves behind with its output open is ended, not waited for."""
+    program.write_text("#!/bin/sh\nsleep 60 &\necho $! >child\necho answer\n")
+    began = time.monotonic()
+    assert run(FAKE, []) == "answer\n"
+    assert time.monotonic() - began < 5
+    assert gone(Path("child"))
+
+
+def test_a_signal_of_the_user_ends_the_program(program: Path, tmp_path: Path) -> None:
+    """A Ctrl-C that reaches only this process, as the program has its own group, ends both."""
+    program.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\nexec sleep 60\n")
+    script = "from winimagetools.run import Tool, run; run(Tool('fake-tool', 'p', 'r'), [])"
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) as process:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=10)
+    assert error.rstrip().endswith(b"KeyboardInterrupt")
+    assert gone(tmp_path / "pid")
