@@ -64,9 +64,22 @@ class WindowsTree(Protocol):
 class InstallMedia(Protocol):
     """An opened installation medium: the WIM (or ESD, SWM) and what it holds."""
 
-    @property
-    def path(self) -> Path:
-        """The WIM as a path of this host, for the program that applies it."""
+    def wim_file(self, work: Path) -> Path:
+        """The WIM as a file of this host, for the program that applies it.
+
+        It is there until the medium is closed; whoever asks again gets the same file.
+
+        Args:
+            work: a folder for it where it cannot be used where it lies; it must not be
+                removed before the medium is closed.
+
+        Raises:
+            DiskFullError: no room for a copy.
+            MediaError: the medium cannot be read to the end.
+        """
+
+    def copied_bytes(self) -> int:
+        """How much :meth:`wim_file` copies into ``work``; 0 where the WIM is used as it lies."""
 
     @property
     def images(self) -> Sequence[WimImage]:
@@ -103,16 +116,8 @@ class Media(Protocol):
             MediaError: there is no such file.
         """
 
-    def open_install(self, path: Path, work: Path) -> AbstractContextManager[InstallMedia]:
-        """Open a WIM, ESD, SWM or the one inside an ISO.
-
-        Args:
-            path: the medium.
-            work: a folder where files may be put while it is open.
-
-        Raises:
-            MediaError: it cannot be used.
-        """
+    def open_install(self, path: Path) -> AbstractContextManager[InstallMedia]:
+        """Open a WIM, ESD, SWM or the one inside an ISO. Raises MediaError."""
 
     def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
         """Open an ISO or a folder for this program to read from. Raises MediaError."""

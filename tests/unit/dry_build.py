@@ -82,6 +82,14 @@ class FakeInstall:
     images: tuple[WimImage, ...] = IMAGES
     others: tuple[OtherImage, ...] = ()
 
+    def wim_file(self, work: Path) -> Path:
+        """The medium itself."""
+        return self.path
+
+    def copied_bytes(self) -> int:
+        """Nothing is copied."""
+        return 0
+
 
 class FakeMedia:
     """Media without content: the editions above and a virtio ISO with two drivers."""
@@ -91,7 +99,7 @@ class FakeMedia:
         return resolve(text)
 
     @contextmanager
-    def open_install(self, path: Path, work: Path) -> Iterator[InstallMedia]:
+    def open_install(self, path: Path) -> Iterator[InstallMedia]:
         """The editions."""
         yield FakeInstall(path)
 

@@ -200,7 +200,7 @@ def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
     """Everything that is done to a disk before Windows starts for the first time."""
     config = request.config
     disk_path = folder / request.output.disk_name(host.disks.work_format)
-    with host.media.open_install(request.wim, folder) as media:
+    with host.media.open_install(request.wim) as media:
         image = select_image(media.images, config.image_name, request.wim, media.others)
         preflight.check_fits(request, image)
         servicing.check_drivers(host, request, image)

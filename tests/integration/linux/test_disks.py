@@ -54,7 +54,7 @@ def finished(
     folder = tmp_path_factory.mktemp(f"disk{request.param}")
     path, host = folder / "disk.raw", LinuxDisks()
     with (
-        LinuxMedia().open_install(install_wim, folder) as media,
+        LinuxMedia().open_install(install_wim) as media,
         host.create(path, SIZE, request.param) as disk,
     ):
         image = media.images[0]

@@ -41,7 +41,7 @@ def disk(tmp_path: Path, install_wim: Path) -> LinuxDisk:
     plan = PartitionPlan(DiskLayout.UEFI, 400 * MIB, (), uuid.UUID(int=1))
     tree = StagedTree(tmp_path / "overlay")
     made = LinuxDisk(tmp_path / "disk.raw", plan, tmp_path, tree, tmp_path / "esp")
-    with LinuxMedia().open_install(install_wim, tmp_path / "media") as media:
+    with LinuxMedia().open_install(install_wim) as media:
         LinuxServicing().apply_image(made, media, media.images[0])
     return made
 
@@ -58,12 +58,17 @@ def test_applying_something_else_fails(disk: LinuxDisk, install_wim: Path, tmp_p
     """A WIM that went away in the meantime is told."""
 
     class Gone:
-        path = tmp_path / "gone.wim"
         images = ()
         others = ()
 
+        def wim_file(self, work: Path) -> Path:
+            return tmp_path / "gone.wim"
+
+        def copied_bytes(self) -> int:
+            return 0
+
     with (
-        LinuxMedia().open_install(install_wim, tmp_path / "again") as media,
+        LinuxMedia().open_install(install_wim) as media,
         pytest.raises(MediaError, match=r"gone\.wim"),
     ):
         LinuxServicing().apply_image(disk, Gone(), media.images[0])

@@ -147,6 +147,7 @@ def test_in_an_iso(wim: Path, tmp_path: Path) -> None:
     command: list[str | Path] = ["genisoimage", "-quiet", "-udf", "-o", iso, sources.parent]
     subprocess.run(command, check=True, capture_output=True)
     check(iso)
-    with LinuxMedia().open_install(iso, tmp_path) as media:
-        assert media.path.read_bytes() == wim.read_bytes()
-        imagex("verify", media.path)
+    with LinuxMedia().open_install(iso) as media:
+        found = media.wim_file(tmp_path)
+        assert found.read_bytes() == wim.read_bytes()
+        imagex("verify", found)

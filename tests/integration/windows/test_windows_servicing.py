@@ -39,6 +39,14 @@ class Medium:
         """The editions in it."""
         return get_wim_file_images_info(self.path)
 
+    def wim_file(self, work: Path) -> Path:
+        """The WIM where it is."""
+        return self.path
+
+    def copied_bytes(self) -> int:
+        """Nothing is copied."""
+        return 0
+
 
 @pytest.fixture
 def servicing(administrator: None, shell: PowerShell) -> WindowsServicing:

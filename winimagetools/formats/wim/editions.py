@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from winimagetools.errors import MediaError
-from winimagetools.formats.iso import is_iso_file, open_source
+from winimagetools.formats.iso import MediaTree, is_iso_file, open_source
 from winimagetools.formats.wim.container import (
     AGAIN,
     WimBytes,
@@ -90,9 +90,22 @@ def read_wim(path: Path) -> WimInfo:
     Port of ``Get-WimInteropObject``.
     """
     with _open(path) as opened:
-        header = read_header(opened)
-        check_parts(opened, header)
-        images, others = parse_images(read_xml(opened, header), opened.source)
+        return _describe(opened)
+
+
+def read_wim_in(tree: MediaTree) -> WimInfo:
+    """Read what the WIM, ESD or split WIM of an opened installation medium holds.
+
+    Raises:
+        MediaError: there is none, or it is damaged or cut off.
+    """
+    return _describe(in_tree(tree, find_install_file(tree)))
+
+
+def _describe(opened: WimBytes) -> WimInfo:
+    header = read_header(opened)
+    check_parts(opened, header)
+    images, others = parse_images(read_xml(opened, header), opened.source)
     if len(images) + len(others) != header.image_count:
         raise MediaError(
             f"{opened.source} is damaged: its header counts {header.image_count} images and "

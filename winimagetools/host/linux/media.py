@@ -11,16 +11,21 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from winimagetools import log
 from winimagetools.errors import DiskFullError, MediaError
 from winimagetools.files.space import free_bytes
-from winimagetools.formats.iso import MediaTree, is_iso_file, open_source
+from winimagetools.formats.iso import IsoTree, is_iso_file, open_source
 from winimagetools.formats.wim.container import part_names
-from winimagetools.formats.wim.editions import WimInfo, find_install_file, locate_media, read_wim
+from winimagetools.formats.wim.editions import (
+    WimInfo,
+    find_install_file,
+    locate_media,
+    read_wim,
+    read_wim_in,
+)
 from winimagetools.model import OtherImage, WimImage
 from winimagetools.paths import is_iso
 from winimagetools.plan import SourceTree
@@ -34,27 +39,22 @@ class LinuxMedia:
         return locate_media(text, resolve)
 
     @contextmanager
-    def open_install(self, path: Path, work: Path) -> Iterator[LinuxInstallMedia]:
+    def open_install(self, path: Path) -> Iterator[LinuxInstallMedia]:
         """Open a WIM, ESD, first SWM part, or the one inside an ISO.
-
-        Args:
-            path: the medium.
-            work: a folder where a WIM may be put that has to be copied out of an ISO.
 
         Raises:
             MediaError: it cannot be used.
         """
-        media = LinuxInstallMedia(path, work)
-        try:
-            yield media
-        except MediaError as error:
-            if media.copied is None:
-                raise
-            # The copy is gone when this is read; name what it was copied from.
-            message = error.message.replace(str(media.copied), media.info.source)
-            raise MediaError(message, error.hint) from error
-        finally:
-            media.close()
+        with ExitStack() as stack:
+            media = LinuxInstallMedia(path, stack)
+            try:
+                yield media
+            except MediaError as error:
+                if media.taken_out is None:
+                    raise
+                # That file is gone when this is read; name what it was taken from.
+                message = error.message.replace(str(media.taken_out), media.info.source)
+                raise MediaError(message, error.hint) from error
 
     def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
         """Open an ISO or a folder to read files from. Raises MediaError."""
@@ -70,18 +70,23 @@ class LinuxInstallMedia:
 
     Args:
         medium: a WIM, ESD, first SWM part or ISO.
-        work: a folder for the copy of what is inside an ISO.
+        stack: gets what has to be undone when the medium is closed.
 
     Raises:
         MediaError: it cannot be used.
     """
 
-    def __init__(self, medium: Path, work: Path) -> None:
+    def __init__(self, medium: Path, stack: ExitStack) -> None:
         self._medium = medium
-        self._work = work
-        self._copies: Path | None = None
-        self.copied: Path | None = None
-        self.info: WimInfo = read_wim(medium)
+        self._stack = stack
+        self._iso: IsoTree | None = None
+        self.taken_out: Path | None = None
+        """The file that stands for the WIM inside an ISO, once it was asked for."""
+        if is_iso(medium) or is_iso_file(medium):
+            self._iso = stack.enter_context(IsoTree(medium))
+            self.info: WimInfo = read_wim_in(self._iso)
+        else:
+            self.info = read_wim(medium)
 
     @property
     def images(self) -> Sequence[WimImage]:
@@ -93,48 +98,58 @@ class LinuxInstallMedia:
         """The images that hold something else."""
         return self.info.others
 
-    @cached_property
-    def path(self) -> Path:
-        """The WIM as a file; asking for it copies it out of the ISO.
+    def copied_bytes(self) -> int:
+        """How much :meth:`wim_file` would copy; 0 where the WIM is used as it lies."""
+        if self._iso is None:
+            return 0
+        return sum(self._iso.size(name) for name in _part_paths(self._iso, self.info))
+
+    def wim_file(self, work: Path) -> Path:
+        """The WIM as a file, until the medium is closed.
+
+        Args:
+            work: a folder that is not removed before the medium is closed.
 
         Raises:
-            DiskFullError: no room for the copy.
+            DiskFullError: no room for a copy.
             MediaError: the ISO cannot be read to the end.
         """
-        if not (is_iso(self._medium) or is_iso_file(self._medium)):
+        if self._iso is None:
             return self._medium
-        self._copies = Path(tempfile.mkdtemp(prefix="media-", dir=self._work))
-        with open_source(self._medium) as tree:
-            self.copied = _copy_out(tree, self.info.header.parts, self._copies)
-        return self.copied
-
-    def close(self) -> None:
-        """Remove what was copied out of the ISO."""
-        if self._copies is not None:
-            shutil.rmtree(self._copies, ignore_errors=True)
+        if self.taken_out is None:
+            folder = Path(tempfile.mkdtemp(prefix="media-", dir=work))
+            self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            names = _part_paths(self._iso, self.info)
+            _copy_out(self._iso, names, folder)
+            self.taken_out = folder / PurePosixPath(names[0]).name
+        return self.taken_out
 
 
-def _copy_out(tree: MediaTree, parts: int, folder: Path) -> Path:
-    first = find_install_file(tree)
-    names = part_names(PurePosixPath(first).name, parts)
-    sources = [str(PurePosixPath(first).with_name(name)) for name in names]
-    total = sum(tree.size(source) for source in sources)
+def _part_paths(iso: IsoTree, info: WimInfo) -> list[str]:
+    """Where the WIM, or every part of a split one, is in the ISO."""
+    first = find_install_file(iso)
+    names = part_names(PurePosixPath(first).name, info.header.parts)
+    return [str(PurePosixPath(first).with_name(name)) for name in names]
+
+
+def _copy_out(iso: IsoTree, names: Sequence[str], folder: Path) -> None:
+    first = PurePosixPath(names[0]).name
+    total = sum(iso.size(name) for name in names)
     free = free_bytes(folder)
     if free < total:
         raise DiskFullError(
-            f"{names[0]} has to be copied out of {tree.name}, which needs {log.size(total)}, but "
+            f"{first} has to be copied out of {iso.name}, which needs {log.size(total)}, but "
             f"{folder.parent} has only {log.size(free)} left.",
             "Free some space, or give the WIM itself instead of the ISO.",
         )
     with (
-        log.step(f"Copy {names[0]} out of {tree.name}"),
-        log.Progress(f"Copying {names[0]}", total) as progress,
+        log.step(f"Copy {first} out of {iso.name}"),
+        log.Progress(f"Copying {first}", total) as progress,
     ):
         before = 0
-        for name, source in zip(names, sources, strict=True):
-            tree.copy_out(source, folder / name, _offset(progress, before))
-            before += tree.size(source)
-    return folder / names[0]
+        for name in names:
+            iso.copy_out(name, folder / PurePosixPath(name).name, _offset(progress, before))
+            before += iso.size(name)
 
 
 def _offset(progress: log.Progress, before: int) -> Callable[[int], None]:

@@ -60,8 +60,9 @@ class LinuxServicing:
         """
         if not isinstance(disk, LinuxDisk):
             raise BuildError(f"{disk.path} was not made here; no image can be applied to it.")
-        disk.tree.attach(WimLayer(Wim(media.path), image.index))
-        disk.source = WimSource(media.path, image.index, image.version)
+        wim = media.wim_file(disk.path.parent)
+        disk.tree.attach(WimLayer(Wim(wim), image.index))
+        disk.source = WimSource(wim, image.index, image.version)
 
     def add_drivers(self, disk: Disk, plan: DriverPlan) -> None:
         """Stage driver packages, place boot-start binaries and edit the registry.

@@ -29,6 +29,14 @@ class WindowsMedia:
 
     path: Path
 
+    def wim_file(self, work: Path) -> Path:
+        """The WIM; inside an ISO it is a file of the attached volume."""
+        return self.path
+
+    def copied_bytes(self) -> int:
+        """0: Windows attaches ISOs."""
+        return 0
+
     @cached_property
     def info(self) -> WimInfo:
         """What it holds."""
@@ -61,7 +69,7 @@ class WindowsMediaReader:
         return locate_media(text, resolve)
 
     @contextmanager
-    def open_install(self, path: Path, work: Path) -> Iterator[InstallMedia]:
+    def open_install(self, path: Path) -> Iterator[InstallMedia]:
         if not is_iso(path):
             yield WindowsMedia(path)
             return

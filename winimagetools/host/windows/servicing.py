@@ -111,7 +111,8 @@ class WindowsServicing:
 
     def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None:
         """Expand the image onto the volume. Port of ``Apply-Image``."""
-        self._dism(apply_arguments(windows_disk(disk).root, media.path, image.index))
+        wim = media.wim_file(disk.path.parent)
+        self._dism(apply_arguments(windows_disk(disk).root, wim, image.index))
 
     def add_drivers(self, disk: Disk, plan: DriverPlan) -> None:
         """Add folders of drivers, each tried four times. Port of ``Add-DriversToImage``.

@@ -59,8 +59,9 @@ def test_wim_is_used_where_it_is(tmp_path: Path) -> None:
     """A WIM needs no copy."""
     path = tmp_path / "install.wim"
     path.write_bytes(WIM)
-    with MEDIA.open_install(path, tmp_path / "work") as media:
-        assert media.path == path
+    with MEDIA.open_install(path) as media:
+        assert media.wim_file(tmp_path / "work") == path
+        assert media.copied_bytes() == 0
         assert [image.name for image in media.images] == ["Windows 11 Pro"]
     assert path.exists()
 
@@ -71,12 +72,15 @@ def test_wim_in_an_iso(tmp_path: Path) -> None:
     work.mkdir()
     iso = make_iso(tmp_path / "x.iso", {"SOURCES/Install.Wim": WIM})
     log.take_steps()
-    with MEDIA.open_install(iso, work) as media:
+    with MEDIA.open_install(iso) as media:
         assert [image.name for image in media.images] == ["Windows 11 Pro"]
         assert list(work.iterdir()) == []
-        assert media.path.read_bytes() == WIM
-        assert media.path.name == "Install.Wim"
-        assert media.path.parent.parent == work
+        assert media.copied_bytes() == len(WIM)
+        found = media.wim_file(work)
+        assert found.read_bytes() == WIM
+        assert found.name == "Install.Wim"
+        assert found.parent.parent == work
+        assert media.wim_file(work) == found
     assert [step.name for step in log.take_steps()] == [f"Copy Install.Wim out of {iso}"]
     assert list(work.iterdir()) == []
 
@@ -86,10 +90,12 @@ def test_split_wim_in_an_iso(tmp_path: Path) -> None:
     one, two = (wim_bytes(image_xml(1, "x"), part=n, parts=2) for n in (1, 2))
     files = {"sources/install.swm": one, "sources/INSTALL2.swm": two, "sources/other": b"1"}
     iso = make_iso(tmp_path / "x.iso", files)
-    with MEDIA.open_install(iso, tmp_path) as media:
-        assert media.path.read_bytes() == one
-        assert media.path.with_name("install2.swm").read_bytes() == two
-        assert len(list(media.path.parent.iterdir())) == 2
+    with MEDIA.open_install(iso) as media:
+        assert media.copied_bytes() == len(one) + len(two)
+        found = media.wim_file(tmp_path)
+        assert found.read_bytes() == one
+        assert found.with_name("install2.swm").read_bytes() == two
+        assert len(list(found.parent.iterdir())) == 2
 
 
 def test_copy_is_removed_after_an_error(tmp_path: Path) -> None:
@@ -97,8 +103,8 @@ def test_copy_is_removed_after_an_error(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
-    with pytest.raises(KeyboardInterrupt), MEDIA.open_install(iso, work) as media:
-        assert media.path.exists()
+    with pytest.raises(KeyboardInterrupt), MEDIA.open_install(iso) as media:
+        assert media.wim_file(work).exists()
         raise KeyboardInterrupt
     assert list(work.iterdir()) == []
 
@@ -106,8 +112,10 @@ def test_copy_is_removed_after_an_error(tmp_path: Path) -> None:
 def test_a_damaged_copy_is_that_of_the_iso(tmp_path: Path) -> None:
     """What is found while the copy is applied is told of the ISO; the copy is gone by then."""
     iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
-    with pytest.raises(MediaError) as caught, MEDIA.open_install(iso, tmp_path) as media:
-        raise MediaError(f"{media.path} is damaged: a resource is corrupted.", "Copy it again.")
+    with pytest.raises(MediaError) as caught, MEDIA.open_install(iso) as media:
+        raise MediaError(
+            f"{media.wim_file(tmp_path)} is damaged: a resource is corrupted.", "Copy it again."
+        )
     assert caught.value.message == (
         f"sources/install.wim in {iso} is damaged: a resource is corrupted."
     )
@@ -120,10 +128,10 @@ def test_no_room_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(100, 0, 100))
     iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
     with (
-        MEDIA.open_install(iso, tmp_path) as media,
+        MEDIA.open_install(iso) as media,
         pytest.raises(DiskFullError, match=r"has only 100 bytes left\."),
     ):
-        _ = media.path
+        media.wim_file(tmp_path)
     assert list(tmp_path.iterdir()) == [iso]
 
 
@@ -131,7 +139,7 @@ def test_damaged_medium(tmp_path: Path) -> None:
     """A medium that cannot be used is refused when it is opened."""
     path = tmp_path / "install.wim"
     path.write_bytes(b"no")
-    with pytest.raises(MediaError, match="is not a WIM file"), MEDIA.open_install(path, tmp_path):
+    with pytest.raises(MediaError, match="is not a WIM file"), MEDIA.open_install(path):
         pass
 
 

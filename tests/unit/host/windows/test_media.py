@@ -40,8 +40,9 @@ def test_a_wim_needs_nothing_of_windows(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "install.wim"
     path.write_bytes(wim_bytes(image_xml(1, "Edition"), '<IMAGE INDEX="2"><NAME>PE</NAME></IMAGE>'))
     windows = Attached(monkeypatch)
-    with windows.media.open_install(path, tmp_path) as media:
-        assert media.path == path
+    with windows.media.open_install(path) as media:
+        assert media.wim_file(tmp_path) == path
+        assert media.copied_bytes() == 0
         assert [image.name for image in media.images] == ["Edition"]
         assert [other.name for other in media.others] == ["PE"]
     assert (windows.library.calls, windows.recorder.calls) == ([], [])
@@ -52,8 +53,8 @@ def test_the_wim_of_an_iso_is_read_from_its_drive(
 ) -> None:
     """The ISO itself is attached read-only for the length of the block."""
     windows = Attached(monkeypatch, "Sources/INSTALL.ESD", "setup.exe")
-    with windows.media.open_install(Path("win.iso"), tmp_path) as media:
-        assert media.path == Path("Q:\\") / "Sources/INSTALL.ESD"
+    with windows.media.open_install(Path("win.iso")) as media:
+        assert media.wim_file(Path("work")) == Path("Q:\\") / "Sources/INSTALL.ESD"
         assert ("detach",) not in windows.library.calls
     first = ("open", virtdisk.DEVICE_ISO, "win.iso", virtdisk.ACCESS_READ)
     assert windows.library.calls == [first, *ATTACHED]
@@ -68,7 +69,7 @@ def test_an_iso_without_windows_is_detached(
     windows = Attached(monkeypatch, "README")
     with (
         pytest.raises(MediaError),
-        windows.media.open_install(Path("win.iso"), tmp_path),
+        windows.media.open_install(Path("win.iso")),
     ):
         raise AssertionError("must not begin")
     assert windows.library.calls[1:] == ATTACHED
