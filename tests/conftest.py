@@ -1,17 +1,22 @@
-"""Options of the test run."""
+"""Options of the test run, and what becomes of tests that are skipped."""
 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import needs
 from winimagetools import log
 
 # No test is about time, so a busy machine is no failure.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+_skipped: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +34,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden transcripts of the workflows anew instead of comparing them",
     )
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember a test that was skipped."""
+    _remember(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Remember a whole module that was skipped."""
+    _remember(report)
+
+
+def _remember(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped[report.nodeid] = str(report.longrepr[2]).removeprefix("Skipped: ")
+
+
+def _unexcused() -> list[str]:
+    has_powershell = shutil.which("pwsh") is not None
+    return needs.unexcused(_skipped, os.environ, has_powershell=has_powershell)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run in which tests were skipped that must not be."""
+    if _unexcused():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name them."""
+    if lines := _unexcused():
+        terminalreporter.section("skipped in CI, which is a failure")
+        for line in lines:
+            terminalreporter.line(line)

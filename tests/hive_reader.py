@@ -7,28 +7,16 @@ SYSTEM hive, and checks what Windows depends on: cells, order of sub-keys, hashe
 
 from __future__ import annotations
 
-import lzma
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from regipy import registry
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _NONE = 0xFFFFFFFF
 RegipyValues = dict[str, dict[str, tuple[str, Any]]]
-
-
-def reference(name: str) -> bytes:
-    """A file of real data that is not part of the project; the test is skipped without it."""
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"reference data {name} is not here")
-    data = path.read_bytes()
-    return lzma.decompress(data) if name.endswith(".xz") else data
 
 
 @dataclass(frozen=True)

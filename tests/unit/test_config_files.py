@@ -1,21 +1,17 @@
 """Configuration files that people published, read as they are, with the right warnings.
 
-The files are not part of this repository. Where they are absent these tests are skipped;
-the same oddities are covered by ``test_config.py`` and ``test_config_check.py``.
+The files are genuine data (tests/needs.py). The same oddities are covered without them by
+``test_config.py`` and ``settings/test_check.py``.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
+from tests import needs
 from winimagetools import log
 from winimagetools.config import get_windows_image_config
 from winimagetools.errors import ConfigurationError
-
-FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "configs"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the published files are not here")
 
 WARNINGS: dict[str, list[tuple[int, str, str]]] = {
     "01": [
@@ -48,7 +44,7 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_published_file(name: str) -> None:
     """Every file loads, and what it says in vain is told with its line."""
-    config = get_windows_image_config(FOLDER / f"{name}.ini")
+    config = get_windows_image_config(needs.genuine_path(f"configs/{name}.ini"))
     expected = WARNINGS.get(name, [])
     found = config.origin.warnings
     assert [(warning.line, warning.section) for warning in found] == [e[:2] for e in expected]
@@ -58,11 +54,12 @@ def test_published_file(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_published_file_with_strict(name: str) -> None:
     """With strict those with a warning are refused with as many problems."""
+    path = needs.genuine_path(f"configs/{name}.ini")
     if name not in WARNINGS:
-        assert get_windows_image_config(FOLDER / f"{name}.ini", strict=True).origin.warnings == ()
+        assert get_windows_image_config(path, strict=True).origin.warnings == ()
         return
     with pytest.raises(ConfigurationError) as caught:
-        get_windows_image_config(FOLDER / f"{name}.ini", strict=True)
+        get_windows_image_config(path, strict=True)
     assert len(caught.value.problems) == len(WARNINGS[name])
 
 
@@ -92,6 +89,6 @@ def test_published_file_with_strict(name: str) -> None:
 )
 def test_published_values(name: str, option: str, value: object, line: int | None) -> None:
     """Values come out as the Win32 API would give them, with their lines."""
-    config = get_windows_image_config(FOLDER / f"{name}.ini")
+    config = get_windows_image_config(needs.genuine_path(f"configs/{name}.ini"))
     assert getattr(config, option) == value
     assert config.origin.line(option) == line

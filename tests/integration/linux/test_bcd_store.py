@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.hive_reader import read_raw, read_regipy, reference
+from tests import needs
+from tests.hive_reader import read_raw, read_regipy
 from tests.integration.linux.plans import BIOS, UEFI
 from winimagetools.errors import MediaError
 from winimagetools.formats.bcd import elements as el
@@ -80,7 +81,7 @@ def test_keys_of_known_objects_are_those_of_a_real_store(
     """Empty keys included: the same keys in the same spelling below well-known objects."""
     path = tmp_path / "BCD"
     write_bcd(path, store(plan))
-    own, real = read_raw(path.read_bytes()), read_raw(reference(f"bcd/{name}"))
+    own, real = read_raw(path.read_bytes()), read_raw(needs.genuine(f"bcd/{name}"))
     known = {key for key in own if key.count("\\") == 1} & real.keys()
     assert len(known) == 9
     assert below(own, known) == below(real, known)
@@ -97,7 +98,7 @@ def test_an_older_store_is_replaced(tmp_path: Path) -> None:
 def test_locate_devices_of_a_real_store(tmp_path: Path) -> None:
     """Three elements change and no other key, and the second time nothing does."""
     path = tmp_path / "BCD"
-    path.write_bytes(reference("bcd/bios-win10.BCD"))
+    path.write_bytes(needs.genuine("bcd/bios-win10.BCD"))
     before = read_raw(path.read_bytes())
     assert use_locate_devices(path) is True
     after = read_raw(path.read_bytes())

@@ -9,7 +9,8 @@ import pytest
 from regipy import registry
 
 from fixtures import virtio
-from tests.hive_reader import read_raw, reference
+from tests import needs
+from tests.hive_reader import read_raw
 from tests.unit.fakes import MemorySource
 from winimagetools.host.linux.hive_edit import apply_edits
 from winimagetools.image.drivers.virtio import plan_virtio_drivers
@@ -54,7 +55,7 @@ def as_regipy(value: RegistryValue) -> object:
 def applied(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, bytes, Path]:
     """Name, content before, and path of a real hive that the edits were applied to."""
     name = str(request.param)
-    before = reference(name)
+    before = needs.genuine(name)
     path = tmp_path / "SYSTEM"
     path.write_bytes(before)
     assert apply_edits(path, plan(name).registry)
@@ -108,7 +109,7 @@ def test_applied_twice(applied: tuple[str, bytes, Path]) -> None:
 def test_device_encryption(tmp_path: Path) -> None:
     """The setting for 24H2 lands in the current control set."""
     path = tmp_path / "SYSTEM"
-    path.write_bytes(reference("hives/SYSTEM.win10-x64.xz"))
+    path.write_bytes(needs.genuine("hives/SYSTEM.win10-x64.xz"))
     assert apply_edits(path, first_boot_registry_edits(WindowsVersion(10, 0, 26100)))
     key = open_hive(path).get_key(rf"\{CONTROL_SET}\Control\BitLocker")
     assert key.get_value("PreventDeviceEncryption") == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.linux.tools import need
+from tests import needs
 from winimagetools.formats.iso import IsoTree
 
 FILES = {
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def test_reads_what_was_mastered(tmp_path: Path, folder: Path, how: str) -> None:
     """All files come with name and content; hard links are files, symbolic links are not."""
     package, *command = MASTERING[how]
-    need(command[0], package)
+    needs.program(command[0], package)
     iso = tmp_path / "x.iso"
     subprocess.run([*command, "-quiet", "-o", iso, folder], check=True, capture_output=True)
     with IsoTree(iso) as tree:
@@ -66,7 +66,7 @@ def test_reads_what_was_mastered(tmp_path: Path, folder: Path, how: str) -> None
 )
 def test_larger_than_4_gib(tmp_path: Path, command: tuple[str, ...]) -> None:
     """A file over 4 GiB is read right to its end: UDF ranges, or several ISO 9660 records."""
-    need(command[0], command[0])
+    needs.program(command[0], command[0])
     content = tmp_path / "content"
     content.mkdir()
     with (content / "big").open("wb") as stream:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.hive_reader import RawKey, read_raw, read_regipy, reference
+from tests import needs
+from tests.hive_reader import RawKey, read_raw, read_regipy
 from winimagetools.errors import BuildError, MediaError, ToolMissingError
 from winimagetools.formats.regf import checksum, empty_hive
 from winimagetools.formats.registry_values import encode, type_number
@@ -119,7 +120,7 @@ def test_every_kind_of_value_is_read_by_another_reader(hive: Path) -> None:
 def test_nothing_else_changes_in_a_real_hive(name: str, tmp_path: Path) -> None:
     """Every key, value, class and descriptor is compared before and after."""
     path = tmp_path / "SYSTEM"
-    path.write_bytes(reference(name))
+    path.write_bytes(needs.genuine(name))
     before = lowered(path)
     assert apply_edits(path, EDITS) is True
     after = lowered(path)
@@ -145,7 +146,7 @@ def test_nothing_else_changes_in_a_real_hive(name: str, tmp_path: Path) -> None:
 def test_applied_twice_is_applied_once(name: str, tmp_path: Path) -> None:
     """The second time there is nothing to write, so no byte and no time stamp changes."""
     path = tmp_path / "SYSTEM"
-    path.write_bytes(reference(name))
+    path.write_bytes(needs.genuine(name))
     apply_edits(path, EDITS)
     once, status = path.read_bytes(), path.stat()
     assert apply_edits(path, EDITS) is False

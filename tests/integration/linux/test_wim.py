@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.linux.tools import need
+from tests import needs
 from winimagetools.errors import MediaError
 from winimagetools.formats.wim.editions import get_wim_file_images_info, read_wim
 from winimagetools.host.linux.media import LinuxMedia
@@ -34,7 +34,7 @@ NAME = "Windows Server 2025 SERVERSTANDARD"
 
 def imagex(*arguments: str | Path) -> str:
     """Run wimlib-imagex; what it printed."""
-    need("wimlib-imagex", "wimtools")
+    needs.program("wimlib-imagex", "wimtools")
     return subprocess.run(
         ["wimlib-imagex", *arguments], check=True, capture_output=True, text=True
     ).stdout
@@ -139,7 +139,7 @@ def test_cut_off(wim: Path) -> None:
 
 def test_in_an_iso(wim: Path, tmp_path: Path) -> None:
     """The WIM inside a UDF ISO is read in place, and comes out as it was for libwim."""
-    need("genisoimage", "genisoimage")
+    needs.program("genisoimage", "genisoimage")
     sources = tmp_path / "medium" / "sources"
     sources.mkdir(parents=True)
     (sources / "install.wim").hardlink_to(wim)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.hive_reader import read_regipy, reference
+from tests import needs
+from tests.hive_reader import read_regipy
 from winimagetools.errors import BuildError
 from winimagetools.formats.bcd import elements as el
 from winimagetools.formats.bcd.devices import locate_device, partition_device
@@ -297,7 +298,7 @@ Stored = dict[UUID, dict[int | str, tuple[str, object]]]
 
 def real_store(name: str, path: Path) -> Stored:
     """A real store, read by regipy."""
-    path.write_bytes(reference(f"bcd/{name}"))
+    path.write_bytes(needs.genuine(f"bcd/{name}"))
     objects: Stored = {}
     for key, values in read_regipy(path, "Objects").items():
         parts = key.split("\\")
