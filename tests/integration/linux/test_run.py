@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.linux.tools import need
+from tests import needs
 from winimagetools import log
 from winimagetools.errors import CommandError, ToolMissingError
 from winimagetools.formats.partition_table import plan_partitions
@@ -139,7 +139,7 @@ def test_standard_error_is_no_part_of_the_answer(program: Path) -> None:
 
 def test_the_loader_complains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that cannot be preloaded makes every program warn; the real sfdisk is read."""
-    need("sfdisk", "fdisk")
+    needs.program("sfdisk", "fdisk")
     monkeypatch.setenv("LD_PRELOAD", "/does/not/exist.so")
     said = subprocess.run(["sfdisk", "--version"], capture_output=True, text=True, check=True)
     assert "cannot be preloaded" in said.stderr
