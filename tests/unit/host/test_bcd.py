@@ -197,12 +197,43 @@ def test_bios_store() -> None:
 
 
 def test_windows_7_has_no_windows_8_elements() -> None:
-    """Menu policy, in-memory settings and isolated context came with 6.2."""
+    """Menu policies, in-memory settings and isolated context came with 6.2."""
     for plan in (UEFI, BIOS):
         objects = store(plan, WindowsVersion(6, 1, 7601))
-        new = {el.BOOT_MENU_POLICY, el.ALLOWED_IN_MEMORY, el.ISOLATED_CONTEXT}
+        new = {
+            el.BOOT_MENU_POLICY,
+            el.RESUME_BOOT_MENU_POLICY,
+            el.ALLOWED_IN_MEMORY,
+            el.ISOLATED_CONTEXT,
+        }
         assert not new & elements(objects, LOADER).keys()
         assert not new & elements(objects, RESUME).keys()
+
+
+@pytest.mark.parametrize(
+    ("version", "is_server", "policy"),
+    [
+        ("6.2.9200", False, 1),
+        ("6.2.9200", True, 0),
+        ("6.3.9600", False, 1),
+        ("6.3.9600", True, 0),
+        ("10.0.14393", True, 1),
+        ("10.0.26100", True, 1),
+        ("10.0.26100", False, 1),
+    ],
+)
+def test_boot_menu_policy(version: str, is_server: bool, policy: int) -> None:
+    """The graphical menu, but for servers 2012 and 2012 R2; loader and resume object agree."""
+    for plan in (UEFI, BIOS):
+        objects = store(plan, WindowsVersion.parse(version), is_server=is_server)
+        assert elements(objects, LOADER)[0x250000C2] == policy
+        assert elements(objects, RESUME)[0x25000008] == policy
+
+
+def test_only_uefi_resume_objects_say_that_there_is_no_debugger_option() -> None:
+    """Element 26000006 is off in nearly all genuine UEFI stores and in no BIOS store."""
+    assert elements(store(UEFI), RESUME)[0x26000006] is False
+    assert 0x26000006 not in elements(store(BIOS), RESUME)
 
 
 @pytest.mark.parametrize("plan", [UEFI, BIOS], ids=["UEFI", "BIOS"])
@@ -352,7 +383,6 @@ def test_uefi_store_against_a_real_one(tmp_path: Path) -> None:
     added_by_windows = {
         *((guid, element) for guid in (loader, resume) for element in (0x14000008, 0x16000009)),
         (loader, 0x15000066),
-        (resume, 0x26000006),
     }
     assert own.keys() <= real.keys()
     assert only_in_one(own, real) == added_by_windows | {(loader, el.BOOT_STATUS_POLICY)}

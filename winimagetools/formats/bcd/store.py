@@ -1,4 +1,8 @@
-"""TODOC"""
+"""The store of a new disk: which objects it has and what each says.
+
+What Windows 10 writes was read element by element from genuine stores; the policies of
+older releases are those of Microsoft's "BCDEdit /set" and "BcdLibrary" pages.
+"""
 
 from __future__ import annotations
 
@@ -15,41 +19,18 @@ from winimagetools.model import DiskLayout, WindowsVersion
 from winimagetools.plan import RegistryEdit
 
 _BOOT_MANAGER_TYPE = 0x10100002
-
-
 _LOADER_TYPE = 0x10200003
-
-
 _RESUME_TYPE = 0x10200004
-
-
 _MEMDIAG_TYPE = 0x10200005
-
-
 _ANY_SETTINGS = 0x20100000
-
-
 _LOADER_SETTINGS = 0x20200003
-
-
 _RESUME_SETTINGS = 0x20200004
-
-
 _TIMEOUT_SECONDS = 5
-
-
 _WINDOWS_8 = WindowsVersion(6, 2)
-
-
+_WINDOWS_10 = WindowsVersion(10, 0)
 _IN_MEMORY_SETTINGS = (0x15000075,)
-
-
 _IGNORE_ALL_FAILURES = 1
-
-
-_STANDARD_MENU = 1
-
-
+_LEGACY_MENU, _STANDARD_MENU = 0, 1
 _OPT_IN, _OPT_OUT = 0, 1
 
 
@@ -92,7 +73,7 @@ def bcd_store(
     return [
         _boot_manager(names),
         _loader(names, version, is_server),
-        _resume(names, version),
+        _resume(names, version, is_server),
         _memory_test(names),
         *_settings(),
     ]
@@ -153,32 +134,41 @@ def _boot_manager(names: _Names) -> BcdObject:
 
 def _loader(names: _Names, version: WindowsVersion, is_server: bool) -> BcdObject:
     path = rf"\Windows\system32\winload.{names.suffix}"
-    elements = [
+    elements = (
         BcdElement(el.DEVICE, names.windows if names.uefi else locate_device(el.PATH)),
         *names.head(path, names.description, el.BOOT_LOADER),
         *_since_windows_8(names, version),
+        *_menu_policy(el.BOOT_MENU_POLICY, version, is_server),
         BcdElement(el.OS_DEVICE, names.windows if names.uefi else locate_device(el.SYSTEM_ROOT)),
         BcdElement(el.SYSTEM_ROOT, r"\Windows"),
         BcdElement(el.RESUME_OBJECT, names.resume),
         BcdElement(el.NX, _OPT_OUT if is_server else _OPT_IN),
         BcdElement(el.BOOT_STATUS_POLICY, _IGNORE_ALL_FAILURES),
-    ]
-    if version >= _WINDOWS_8:
-        elements.append(BcdElement(el.BOOT_MENU_POLICY, _STANDARD_MENU))
-    return BcdObject(names.loader, _LOADER_TYPE, tuple(elements))
+    )
+    return BcdObject(names.loader, _LOADER_TYPE, elements)
 
 
-def _resume(names: _Names, version: WindowsVersion) -> BcdObject:
+def _resume(names: _Names, version: WindowsVersion, is_server: bool) -> BcdObject:
     path = rf"\Windows\system32\winresume.{names.suffix}"
-    elements = (
+    elements = [
         BcdElement(el.DEVICE, names.windows),
         *names.head(path, "Windows Resume Application", el.RESUME_LOADER),
         *_since_windows_8(names, version),
         BcdElement(el.OS_DEVICE, names.windows),
         BcdElement(el.HIBERNATION_FILE, r"\hiberfil.sys"),
-        BcdElement(el.RESUME_SEPARATE_MEMORY, 1),
-    )
-    return BcdObject(names.resume, _RESUME_TYPE, elements)
+        *_menu_policy(el.RESUME_BOOT_MENU_POLICY, version, is_server),
+    ]
+    if names.uefi:
+        # 14 of 15 genuine UEFI stores have it, BIOS stores do not.
+        elements.append(BcdElement(el.RESUME_DEBUG_OPTION, False))
+    return BcdObject(names.resume, _RESUME_TYPE, tuple(elements))
+
+
+def _menu_policy(element: int, version: WindowsVersion, is_server: bool) -> Iterator[BcdElement]:
+    """The graphical menu of Windows 8, which servers took over only with Windows Server 2016."""
+    if version >= _WINDOWS_8:
+        legacy = is_server and version < _WINDOWS_10
+        yield BcdElement(element, _LEGACY_MENU if legacy else _STANDARD_MENU)
 
 
 def _since_windows_8(names: _Names, version: WindowsVersion) -> Iterator[BcdElement]:
