@@ -36,6 +36,7 @@ _NAMES = {
     "datacenter azure edition": "serverturbine",
     "datacenter: azure edition": "serverturbine",
     "essentials": "serversolution",
+    "hpc edition": "serverhpc",
     "web": "serverweb",
 }
 """Edition names as media or people write them, where they differ from ``EditionID``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from winimagetools.errors import RequestError
+from winimagetools.errors import Problem, RequestError
 from winimagetools.model import DiskFormat, ImageType
 from winimagetools.paths import without_extension
 
@@ -19,6 +19,45 @@ TYPE_FORMATS = {
     ImageType.HYPER_V: DiskFormat.VHDX,
 }
 """The container each platform wants, as in the reference's online and golden workflows."""
+
+_KVM = "Write image_type = KVM: that is what {} runs."
+_OPENSTACK = (
+    "Write image_type = KVM, or HYPER-V or VMware when that is what its compute nodes run; MAAS "
+    "is for bare metal."
+)
+_FORMAT = "It is a disk format: write it as virtual_disk_format and the platform as image_type."
+_MEANT = {
+    "openstack": _OPENSTACK,
+    "nova": _OPENSTACK,
+    "glance": _OPENSTACK,
+    "cloudstack": _OPENSTACK.replace("; MAAS is for bare metal", ""),
+    **{
+        word: _KVM.format(name)
+        for word, name in (
+            ("kubevirt", "KubeVirt"),
+            ("harvester", "Harvester"),
+            ("openshift", "OpenShift Virtualization"),
+            ("proxmox", "Proxmox VE"),
+            ("proxmoxve", "Proxmox VE"),
+            ("pve", "Proxmox VE"),
+            ("qemu", "QEMU"),
+            ("qemukvm", "QEMU"),
+            ("libvirt", "libvirt"),
+            ("ovirt", "oVirt"),
+            ("rhv", "Red Hat Virtualization"),
+            ("nutanix", "Nutanix AHV"),
+            ("ahv", "Nutanix AHV"),
+        )
+    },
+    **dict.fromkeys(("esx", "esxi", "vsphere", "vcenter", "workstation"), "Write VMware."),
+    **dict.fromkeys(
+        ("azure", "azurestack", "azurelocal", "scvmm"),
+        "Write image_type = HYPER-V, and virtual_disk_format = VHD for Azure.",
+    ),
+    **dict.fromkeys(("baremetal", "curtin", "ironic"), "Write image_type = MAAS."),
+    **{word.value.casefold(): _FORMAT for word in DiskFormat},
+}
+"""What people write for ``image_type``, letters and digits only, and what they mean."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +95,43 @@ class Output:
 
 
 def parse_image_type(text: str) -> ImageType:
-    """``image_type`` in any letter case. Raises RequestError naming the types there are."""
+    """``image_type`` in any letter case, with or without what separates its words.
+
+    The PowerShell tools compare the option with the names they know and build something
+    for any other word too: ``HYPERV`` gave what ``HYPER-V`` gives.
+
+    Args:
+        text: the option.
+
+    Raises:
+        RequestError: there is no such type; a platform, product or disk format that was
+            meant is answered with the type to write for it.
+    """
+    wanted = _letters(text)
     for image_type in ImageType:
-        if image_type.value.casefold() == text.strip().casefold():
+        if _letters(image_type.value) == wanted:
             return image_type
-    raise RequestError(f"{text!r} is not an image type.", f"Choose one of {', '.join(ImageType)}.")
+    message = f"{text!r} is not an image type."
+    if meant := _MEANT.get(wanted):
+        raise RequestError(message, meant, "image_type")
+    raise RequestError(message, f"Choose one of {', '.join(ImageType)}.", "image_type")
+
+
+def image_type_warning(text: str) -> Problem | None:
+    """What to say when ``image_type`` is spelled in another way than its name, in any case."""
+    meant = next((found for found in ImageType if _letters(found.value) == _letters(text)), None)
+    if meant is None or text.strip().casefold() == meant.value.casefold():
+        return None
+    return Problem(
+        f"{text!r} is taken for {meant.value}.",
+        f"Write image_type = {meant.value}.",
+        "DEFAULT",
+        "image_type",
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def parse_disk_format(text: str) -> DiskFormat:

@@ -26,11 +26,55 @@ def test_image_type_in_any_case(text: str, expected: ImageType) -> None:
     assert delivery.parse_image_type(text) is expected
 
 
-@pytest.mark.parametrize("text", ["HYPERV", "qcow2", "", "openstack"])
+@pytest.mark.parametrize("text", ["", "cloud", "hyper", "KVM2"])
 def test_unknown_image_type(text: str) -> None:
-    """Types met in the wild that do not exist are refused with the list of those that do."""
-    with pytest.raises(RequestError, match="Choose one of MAAS, KVM, VMware, HYPER-V"):
+    """Types that do not exist are refused with the list of those that do."""
+    with pytest.raises(RequestError, match="Choose one of MAAS, KVM, VMware, HYPER-V") as caught:
         delivery.parse_image_type(text)
+    assert caught.value.option == "image_type"
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("HYPERV", ImageType.HYPER_V),
+        ("Hyper_V", ImageType.HYPER_V),
+        ("hyper v", ImageType.HYPER_V),
+        ("VM-ware", ImageType.VMWARE),
+    ],
+)
+def test_other_spellings_of_an_image_type(text: str, meant: ImageType) -> None:
+    """What the PowerShell tools built with is built with a warning that names the type."""
+    assert delivery.parse_image_type(text) is meant
+    warning = delivery.image_type_warning(text)
+    assert warning is not None
+    assert (warning.section, warning.key) == ("DEFAULT", "image_type")
+    assert warning.message == f"{text!r} is taken for {meant.value}."
+
+
+@pytest.mark.parametrize("text", ["HYPER-V", "hyper-v", " kvm ", "VMWARE", "nothing"])
+def test_no_warning_about_the_right_word(text: str) -> None:
+    """Letter case and blanks are of no concern, and what is no type at all is refused elsewhere."""
+    assert delivery.image_type_warning(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("OpenStack", "Write image_type = KVM, or HYPER-V or VMware"),
+        ("KubeVirt", "Write image_type = KVM: that is what KubeVirt runs."),
+        ("Proxmox", "Write image_type = KVM: that is what Proxmox VE runs."),
+        ("proxmox-ve", "Write image_type = KVM: that is what Proxmox VE runs."),
+        ("qcow2", "It is a disk format: write it as virtual_disk_format"),
+        ("ESXi", "Write VMware."),
+        ("Azure", "HYPER-V"),
+    ],
+)
+def test_platforms_and_formats_are_answered_with_what_is_meant(text: str, meant: str) -> None:
+    """They are refused: nobody can know whether the drivers of another type would do."""
+    with pytest.raises(RequestError) as caught:
+        delivery.parse_image_type(text)
+    assert caught.value.hint.startswith(meant) or meant in caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["RAW", "raw", "Qcow2", "vhd", "VHDX", "vmdk"])
