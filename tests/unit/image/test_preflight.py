@@ -106,7 +106,7 @@ def test_everything_is_told_together(host: Host) -> None:
     found = problems(
         host,
         Workflow.CLOUD,
-        image_type="HYPERV",
+        image_type="QEMU",
         compression_format="rar",
         wallpaper_path="picture.jpg",
         wallpaper_solid_color="0 0 0",
