@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
 from winimagetools.errors import MediaError
+from winimagetools.formats.inf.numbers import read_number
 from winimagetools.formats.inf.registry import read_addreg
 from winimagetools.formats.inf.syntax import Inf, InfLine, parse_inf
 from winimagetools.formats.inf.target import Target, choose_models, choose_section
@@ -21,6 +22,8 @@ from winimagetools.plan import RegistryValue
 _DATE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})")
 _DIRID = re.compile(r"%?(\d+)%?")
 BOOT_START = 0
+_FUNCTION_DRIVER = 0x2
+"""``SPSVCINST_ASSOCSERVICE``: the service drives the device, it does not only come with it."""
 SYSTEM_DRIVERS = 12
 r"""DIRID of ``System32\drivers``; 13 is the package's own folder (Windows 10 1709 on)."""
 
@@ -61,7 +64,7 @@ class Service:
     @property
     def file_name(self) -> str:
         """Name of the binary, without folder."""
-        return PureWindowsPath(self.binary).name
+        return _binary_name(self.binary)
 
 
 @dataclass(frozen=True)
@@ -172,12 +175,53 @@ class DriverInf:
 
     def services(self, target: Target) -> tuple[Service, ...]:
         """The services it adds on ``target``. Raises MediaError for a number that is none."""
-        found: dict[str, Service] = {}
+        return tuple(self._service(line) for line in self._service_lines(target).values())
+
+    def _service_lines(self, target: Target) -> dict[str, InfLine]:
+        """The first ``AddService`` of each service by casefolded name; null services are none."""
+        found: dict[str, InfLine] = {}
         for section in self.install_sections(target):
-            for line in self.inf.entries(f"{section}.Services", "AddService"):
+            for line in self._add_service(section):
                 if line.field(0) and line.field(2):
-                    found.setdefault(line.field(0).casefold(), self._service(line))
-        return tuple(found.values())
+                    found.setdefault(line.field(0).casefold(), line)
+        return found
+
+    def _add_service(self, install_section: str) -> Iterator[InfLine]:
+        return self._entries(f"{install_section}.Services", "AddService")
+
+    def _entries(self, section: str, key: str) -> Iterator[InfLine]:
+        """The lines of a section that set ``key``, and of those of this INF it ``Needs``."""
+        waiting, seen = [section], {section.casefold()}
+        while waiting:
+            current = waiting.pop(0)
+            yield from self.inf.entries(current, key)
+            needed = [name for line in self.inf.entries(current, "Needs") for name in line.fields]
+            waiting += [name for name in needed if name.casefold() not in seen]
+            seen |= {name.casefold() for name in needed}
+
+    def models_of(self, service: str, target: Target) -> tuple[Model, ...]:
+        """The devices that a service drives on ``target``.
+
+        Those whose install section adds it with the flag ``SPSVCINST_ASSOCSERVICE`` ("INF
+        AddService directive"); a filter that comes along drives none.
+
+        Raises:
+            MediaError: the flags of an ``AddService`` are no number.
+        """
+        sections = set(self.inf.sections)
+        driven: dict[str, bool] = {}
+        for name in {model.install_section for model in self.models(target)}:
+            chosen = choose_section(name, sections, target) if name else None
+            driven[name] = chosen is not None and self._drives(chosen, service)
+        return tuple(model for model in self.models(target) if driven[model.install_section])
+
+    def _drives(self, install_section: str, service: str) -> bool:
+        return any(
+            self._read_number(line.field(1), f"AddService of [{install_section}]", 0)
+            & _FUNCTION_DRIVER
+            for line in self._add_service(install_section)
+            if line.field(0).casefold() == service.casefold()
+        )
 
     def _service(self, line: InfLine) -> Service:
         section = line.field(2)
@@ -188,27 +232,25 @@ class DriverInf:
             service_type=self._number(section, "ServiceType", 1),
             start_type=self._number(section, "StartType", 3),
             error_control=self._number(section, "ErrorControl", 1),
-            binary=self.inf.value(section, "ServiceBinary"),
+            binary=self._binary(line),
             group=self.inf.value(section, "LoadOrderGroup"),
             registry=tuple(value for value in values if value is not None),
         )
 
     def _number(self, section: str, key: str, default: int) -> int:
-        text = self.inf.value(section, key)
-        if not text:
-            return default
+        return self._read_number(self.inf.value(section, key), f"{key} of [{section}]", default)
+
+    def _read_number(self, text: str, what: str, default: int) -> int:
         try:
-            return int(text, 0)
-        except ValueError:
-            raise MediaError(
-                f"{self.name}: {key} of [{section}] is {text!r}, not a number."
-            ) from None
+            return read_number(text) if text else default
+        except ValueError as error:
+            raise MediaError(f"{self.name}: {what} is wrong: {error}.") from None
 
     def copied_files(self, target: Target) -> tuple[CopiedFile, ...]:
         """What ``CopyFiles`` of the install sections copies, and where to."""
         found: dict[CopiedFile, None] = {}
         for section in self.install_sections(target):
-            for entry in self.inf.entries(section, "CopyFiles"):
+            for entry in self._entries(section, "CopyFiles"):
                 for name in filter(None, entry.fields):
                     found.update(dict.fromkeys(self._copied_by(name)))
         return tuple(found)
@@ -240,11 +282,28 @@ class DriverInf:
         """
         places = self._source_places(target)
         names = [item.source for item in self.copied_files(target)]
-        names += [item.file_name for item in self.services(target) if item.binary]
+        names += [_binary_name(self._binary(line)) for line in self._service_lines(target).values()]
         names += self.catalogs(target)
-        for name in names:
+        for name in filter(None, names):
             places.setdefault(name.casefold(), name)
         return tuple(places.values())
+
+    def required_files(self, target: Target) -> tuple[str, ...]:
+        """The files of :meth:`source_files` without which Windows does not take the package.
+
+        What ``CopyFiles`` copies, and the catalog. With a ``LayoutFile`` the files that
+        ``SourceDisksFiles`` does not list come from Windows itself ("INF Version section"); so
+        does a service binary that nothing copies.
+        """
+        places = self._source_places(target)
+        foreign = bool(self.inf.value("Version", "LayoutFile"))
+        copied = [item.source for item in self.copied_files(target)]
+        names = [name for name in copied if name.casefold() in places or not foreign]
+        names += self.catalogs(target)
+        return tuple(dict.fromkeys(places.get(name.casefold(), name) for name in names))
+
+    def _binary(self, add_service: InfLine) -> str:
+        return self.inf.value(add_service.field(2), "ServiceBinary")
 
     def _source_places(self, target: Target) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -265,6 +324,10 @@ class DriverInf:
             if line is not None:
                 return line.field(3)
         return ""
+
+
+def _binary_name(path: str) -> str:
+    return PureWindowsPath(path).name
 
 
 def _model(line: InfLine) -> Model:

@@ -6,6 +6,7 @@ Flags and value forms are those of Microsoft's "INF AddReg directive".
 from __future__ import annotations
 
 from winimagetools.errors import MediaError
+from winimagetools.formats.inf.numbers import read_number
 from winimagetools.formats.inf.syntax import InfLine
 from winimagetools.plan import RegistryValue
 
@@ -41,7 +42,7 @@ def read_addreg(line: InfLine, name: str) -> tuple[str, RegistryValue | None] | 
     if line.field(0).casefold() != "hkr":
         return None
     try:
-        flags = int(line.field(3) or "0", 0)
+        flags = read_number(line.field(3) or "0")
         if flags & (_DELETES | _ONLY_IF_THERE):
             return None
         subkey = line.field(1).strip("\\")
@@ -74,5 +75,5 @@ def _number(fields: tuple[str, ...], size: int) -> int:
     values = [item for item in fields if item]
     if len(values) > 1:
         return int.from_bytes(bytes(int(item, 16) for item in values[:size]), "little")
-    value = int(values[0], 0) if values else 0
+    value = read_number(values[0]) if values else 0
     return value & ((1 << size * 8) - 1)

@@ -20,6 +20,10 @@ from winimagetools.errors import MediaError
 MAX_SIZE = 8 * 1024 * 1024
 """Bytes; the largest INF that Windows 11 itself brings has 2 MiB."""
 
+MAX_SUBSTITUTED = 32 * 1024 * 1024
+"""Characters that all strings of an INF together may put in; a short INF can name a long
+string very often. Windows itself stops at 4096 in one field."""
+
 _TOKEN = re.compile(r"%([^%\r\n]*)%")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -77,15 +81,16 @@ def parse_inf(data: bytes, name: str) -> Inf:
         name: what to call it in messages.
 
     Raises:
-        MediaError: it is too large or has no ``[Version]`` section with a signature.
+        MediaError: it is too large, grows too large by its strings, or has no ``[Version]``
+            section with a signature.
     """
     if len(data) > MAX_SIZE:
         raise MediaError(f"{name} has {len(data)} bytes; that is too large for an INF file.")
     raw = _sections(decode(data))
-    strings = _strings(raw)
+    strings = _Strings(_strings(raw), name)
     merged: dict[str, list[InfLine]] = {}
     for section, lines in raw:
-        target = merged.setdefault(_substitute(section, strings).casefold(), [])
+        target = merged.setdefault(strings.put_into(section).casefold(), [])
         target += (_with_strings(line, strings) for line in lines)
     inf = Inf(MappingProxyType({key: tuple(lines) for key, lines in merged.items()}))
     if not inf.value("Version", "Signature"):
@@ -220,18 +225,31 @@ def _strings(raw: list[tuple[str, list[_RawLine]]]) -> dict[str, str]:
     return localized | neutral
 
 
-def _with_strings(line: _RawLine, strings: Mapping[str, str]) -> InfLine:
-    fields = tuple(_substitute(value, strings) for value in line.fields)
-    return InfLine(_substitute(line.key, strings), fields, line.number)
+def _with_strings(line: _RawLine, strings: _Strings) -> InfLine:
+    fields = tuple(strings.put_into(value) for value in line.fields)
+    return InfLine(strings.put_into(line.key), fields, line.number)
 
 
-def _substitute(text: str, strings: Mapping[str, str]) -> str:
-    """Replace ``%name%``; unknown names stay, since ``%12%`` means a folder, not a string."""
-    if "%" not in text:
-        return text
+class _Strings:
+    """The strings of an INF, and how much text they may still become."""
 
-    def replacement(match: re.Match[str]) -> str:
-        name = match[1]
-        return "%" if not name else strings.get(name.casefold(), match[0])
+    def __init__(self, texts: Mapping[str, str], name: str) -> None:
+        self._texts = texts
+        self._name = name
+        self._left = MAX_SUBSTITUTED
 
-    return _TOKEN.sub(replacement, text)
+    def put_into(self, text: str) -> str:
+        """Replace ``%name%``; unknown names stay, as ``%12%`` means a folder, not a string."""
+        return _TOKEN.sub(self._replacement, text) if "%" in text else text
+
+    def _replacement(self, match: re.Match[str]) -> str:
+        if not match[1]:
+            return "%"
+        found = self._texts.get(match[1].casefold(), match[0])
+        self._left -= len(found)
+        if self._left < 0:
+            raise MediaError(
+                f"{self._name} grows to more than {MAX_SUBSTITUTED} characters by its strings; "
+                "that is no INF file of a driver."
+            )
+        return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from winimagetools.formats.inf.numbers import read_number
 from winimagetools.model import Architecture, WindowsVersion
 from winimagetools.plan import ImageInfo
 
@@ -63,7 +64,7 @@ class Decoration:
         if architecture and architecture not in {item.value for item in Architecture}:
             return None
         try:
-            parts = [int(number, 0) if number.strip() else None for number in numbers]
+            parts = [read_number(number) if number.strip() else None for number in numbers]
         except ValueError:
             return None
         return cls(text.strip(), architecture, *parts)

@@ -103,17 +103,21 @@ def _add(found: dict[str, DeviceId], text: str, *, compatible: bool) -> None:
 def boot_edits(inf: DriverInf, service: Service, target: Target) -> tuple[RegistryEdit, ...]:
     """Everything to write into SYSTEM so that ``service`` starts with Windows.
 
+    Only the driver of a device gets ids: a filter that comes in the same package would
+    compete for the boot controller. It is a service that starts, and nothing else.
+
     Args:
         inf: the package.
         service: one of its :func:`boot_services`.
         target: the Windows; its version decides which device database it has.
 
     Raises:
-        MediaError: the INF has no class GUID.
+        MediaError: the INF has no class GUID, or flags of a service that are no number.
     """
-    models = [item for item in inf.models(target) if item.install_section]
-    ids = device_ids(models)
+    ids = device_ids(inf.models_of(service.name, target))
     edits = list(_service_edits(service))
+    if not ids:
+        return tuple(edits)
     if target.version >= _DRIVER_DATABASE:
         edits += _database_edits(inf, service, target, ids)
     else:

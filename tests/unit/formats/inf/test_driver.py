@@ -216,7 +216,7 @@ def test_source_files(storage: DriverInf) -> None:
 def test_bad_number_names_the_section(storage: DriverInf) -> None:
     """A start type that is no number is reported, for the Windows it is read for."""
     inf = read(STORAGE.replace("StartType = 2", "StartType = auto"))
-    with pytest.raises(MediaError, match=r"StartType of \[Helper_Service\] is 'auto'"):
+    with pytest.raises(MediaError, match=r"StartType of \[Helper_Service\] is wrong: 'auto'"):
         inf.services(W11)
     assert inf.services(W10) == storage.services(W10)
 
@@ -244,6 +244,49 @@ def test_manufacturer_without_key() -> None:
     inf = read("[Version]\nSignature=x\n[Manufacturer]\nMaker\n[Maker]\nd=I,ID\n[I]\n")
     assert [item.hardware_id for item in inf.models(W7)] == ["ID"]
     assert inf.models(W10) == ()
+
+
+def test_models_of_a_service() -> None:
+    """A service drives the devices whose install section adds it as function driver."""
+    inf = read(
+        "[Version]\nSignature=x\n[Manufacturer]\nm=M,NTamd64\n[M.NTamd64]\nd=D,ID1\nn=N,ID2\n"
+        "e=,ID3\ns=S,ID4\n[D]\n[D.Services]\nAddService=port,0x00000002,P\n"
+        "AddService=filt,0x0,F\n[N]\n[N.Services]\nAddService=,2\n[S]\n[S.Services]\n"
+        "Needs=D.Services\n[P]\n[F]\n"
+    )
+    assert [item.hardware_id for item in inf.models_of("PORT", W10)] == ["ID1", "ID4"]
+    assert inf.models_of("filt", W10) == ()
+    assert [item.name for item in inf.services(W10)] == ["port", "filt"]
+
+
+def test_needs_in_a_circle() -> None:
+    """Sections that need each other are read once each."""
+    inf = read(
+        "[Version]\nSignature=x\n[Manufacturer]\nm=M\n[M]\nd=I,ID\n[I]\nNeeds=J\n"
+        "[J]\nNeeds=I, J\nCopyFiles=@a.sys\n[I.Services]\nAddService=a,two,A\n[A]\n"
+    )
+    assert inf.source_files(W7) == ("a.sys",)
+    with pytest.raises(MediaError, match=r"AddService of \[i\] is wrong: 'two'"):
+        inf.models_of("a", W7)
+
+
+@pytest.mark.parametrize(
+    ("head", "required"),
+    [
+        ("", ("here.sys", "inbox.dll", "x.cat")),
+        ("LayoutFile=layout.inf\n", ("here.sys", "x.cat")),
+    ],
+)
+def test_required_files(head: str, required: tuple[str, ...]) -> None:
+    """What is copied and the catalog have to be there; what Windows has itself has not."""
+    inf = read(
+        f"[Version]\nSignature=x\nCatalogFile=x.cat\n{head}[SourceDisksFiles]\nhere.sys=1\n"
+        "unused.txt=1\n[Manufacturer]\nm=M\n[M]\nd=I,ID\n[I]\nInclude=mdmcpq.inf\n"
+        "CopyFiles=Files,NotInThisInf\n[Files]\nhere.sys\ninbox.dll\n[I.Services]\n"
+        "AddService=usbser,2,S\n[S]\nStartType=odd\nServiceBinary=%12%\\usbser.sys\n"
+    )
+    assert inf.required_files(W7) == required
+    assert set(required) < set(inf.source_files(W7))
 
 
 LINES = STORAGE.splitlines()

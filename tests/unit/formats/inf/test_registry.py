@@ -29,6 +29,12 @@ def line(*fields: str) -> InfLine:
             ("HKR", "", "T", "0x10001", "01", "02", "00", "80"),
             ("", RegistryValue("T", "REG_DWORD", 0x80000201)),
         ),
+        (
+            ("HKR", "", "T", "0x00010001", "00000010"),
+            ("", RegistryValue("T", "REG_DWORD", 10)),
+        ),
+        (("HKR", "", "T", "0x10001", "FF"), ("", RegistryValue("T", "REG_DWORD", 255))),
+        (("HKR", "", "B", "01", "FF", "0x0A"), ("", RegistryValue("B", "REG_BINARY", b"\xff\n"))),
         (("HKR", "", "T", "0x10001", "-1"), ("", RegistryValue("T", "REG_DWORD", 0xFFFFFFFF))),
         (("HKR", "", "T", "0x10001"), ("", RegistryValue("T", "REG_DWORD", 0))),
         (("HKR", "A\\B", "S", "", "text"), ("A\\B", RegistryValue("S", "REG_SZ", "text"))),

@@ -177,3 +177,10 @@ def test_quoting_round_trip(values: list[str]) -> None:
     quoted = ",".join('"' + v.replace('"', '""').replace("%", "%%") + '"' for v in values)
     (line,) = parse(f"[A]\nKey = {quoted}\n").lines("A")
     assert line.fields == tuple(values)
+
+
+def test_strings_cannot_grow_without_end() -> None:
+    """A small INF whose strings would become gigabytes is refused before they do."""
+    text = "[Version]\nSignature=x\n[S]\n" + "a = " + "%s%" * 20_000 + "\n[Strings]\ns = "
+    with pytest.raises(MediaError, match=r"^x\.inf grows to more than 33554432 characters"):
+        parse_inf((text + "x" * 60_000).encode(), "x.inf")

@@ -55,6 +55,7 @@ def test_target_of_image(installation_type: str, product: int) -> None:
         ),
         ("NTx86....0x80", Decoration("NTx86....0x80", "x86", None, None, None, 0x80)),
         ("NTamd64.6.0.3", Decoration("NTamd64.6.0.3", "amd64", 6, 0, 3)),
+        ("NTamd64.06.01", Decoration("NTamd64.06.01", "amd64", 6, 1)),
         ("NTmips", None),
         ("amd64", None),
         ("NTamd64.six", None),

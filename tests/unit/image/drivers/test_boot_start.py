@@ -242,6 +242,57 @@ def test_device_ids_of_other_buses() -> None:
     )
 
 
+TWO_SERVICES = r"""
+[Version]
+Signature="$Windows NT$"
+Class=SCSIAdapter
+ClassGUID={4D36E97B-E325-11CE-BFC1-08002BE10318}
+[Manufacturer]
+m=M,NTamd64
+[M.NTamd64]
+disk=D,PCI\VEN_1234&DEV_0001
+none=N,PCI\VEN_1234&DEV_0002
+[D.NTamd64]
+CopyFiles=@port.sys,@filt.sys
+[D.NTamd64.Services]
+AddService=port,0x2,Port
+AddService=filt,0x0,Filter
+[N.NTamd64]
+[N.NTamd64.Services]
+AddService=,0x2
+[Port]
+ServiceType=01
+StartType=00
+ErrorControl=1
+ServiceBinary=%12%\port.sys
+[Filter]
+ServiceType=2
+StartType=0
+ErrorControl=1
+ServiceBinary=%12%\filt.sys
+"""
+
+
+@pytest.mark.parametrize("target", [W10, Target(Architecture.AMD64, WindowsVersion(6, 1, 7601))])
+def test_two_services_in_one_inf(target: Target) -> None:
+    """Only the driver of a device has ids; a filter is a service, a null device is nothing."""
+    inf = DriverInf.read(TWO_SERVICES.encode(), "vmd.inf")
+    port, filt = boot_services(inf, target)
+    keys = [edit.key for edit in boot_edits(inf, port, target)]
+    assert not [key for key in keys if "DEV_0002" in key]
+    assert len([key for key in keys if key.endswith("VEN_1234&DEV_0001")]) == (
+        2 if target is W10 else 1
+    )
+    assert plain(boot_edits(inf, filt, target)) == {
+        r"CurrentControlSet\Services\filt": {
+            "Type": ("REG_DWORD", 2),
+            "Start": ("REG_DWORD", 0),
+            "ErrorControl": ("REG_DWORD", 1),
+            "ImagePath": ("REG_EXPAND_SZ", r"system32\drivers\filt.sys"),
+        }
+    }
+
+
 def test_key_only_and_no_group() -> None:
     """A key without values is made; a driver without group gets none."""
     inf = DriverInf.read(
