@@ -13,7 +13,8 @@ from defusedxml import DefusedXmlException
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.facts.architecture import NAMES
-from winimagetools.model import WimImage, WindowsVersion
+from winimagetools.facts.releases import FIRST_START_SCREENS
+from winimagetools.model import WimImage
 
 TEMPLATE_NAME = "UnattendTemplate.xml"
 NAMESPACE = "urn:schemas-microsoft-com:unattend"
@@ -115,7 +116,7 @@ def transform(
     for component in root.iterfind(_path("settings", "component")):
         component.set("processorArchitecture", NAMES[image.architecture].unattend)
     _set_image_name(root, image.name)
-    if image.version < WindowsVersion(6, 2):
+    if not FIRST_START_SCREENS.is_in(image.version):
         _remove_new_settings(root)
     _set_passwords(root, administrator_password)
     if image.installation_type.casefold() == "client":

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from winimagetools.errors import RequestError
+from winimagetools.facts.releases import PNPUTIL_ADD_DRIVER
 from winimagetools.model import WindowsVersion
 
 HERE = "<here>"
@@ -25,8 +26,6 @@ ALREADY_INSTALLED = 2359302
 DRIVER_CODES = (0, 259, RESTART_NEEDED, 1641)
 """Exit codes of pnputil that are no failures: done, nothing to do, restart needed, begun."""
 
-_ADD_DRIVER_BUILD = 14393
-"""Windows 10 1607 brought ``pnputil /add-driver``; before there was only ``-i -a``."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:\\~+=-]+")
 _PRELUDE = ("@echo off", "setlocal EnableExtensions DisableDelayedExpansion", 'set "HERE=%~dp0"')
 _STAMP = '>>"%LOG%" echo %DATE% %TIME%'
@@ -176,7 +175,7 @@ def driver_script(infs: Sequence[str], version: WindowsVersion | None) -> bytes:
         version: the Windows in the image; None when not known, then the old command
             syntax is used, which newer versions still understand.
     """
-    new = version is not None and version.build >= _ADD_DRIVER_BUILD
+    new = version is not None and PNPUTIL_ADD_DRIVER.is_in(version)
     pnputil = '"%SystemRoot%\\System32\\pnputil.exe"'
     command = f"{pnputil} /add-driver %INF% /install" if new else f"{pnputil} -i -a %INF%"
     lines = [

@@ -13,7 +13,7 @@ from winimagetools.errors import BuildError
 from winimagetools.formats.bcd import elements as el
 from winimagetools.formats.bcd.devices import locate_device, partition_device
 from winimagetools.formats.bcd.elements import BcdElement, BcdObject, store_edits
-from winimagetools.formats.bcd.store import bcd_store, locate_edits, product_name
+from winimagetools.formats.bcd.store import bcd_store, locate_edits
 from winimagetools.formats.partition_table import Partition, PartitionPlan
 from winimagetools.formats.registry_values import encode
 from winimagetools.model import GIB, MIB, DiskLayout, WindowsVersion
@@ -266,30 +266,6 @@ def test_fresh_guids_each_time() -> None:
         for _ in range(2)
     ]
     assert len(guids[0] - guids[1]) == 2
-
-
-@pytest.mark.parametrize(
-    ("version", "is_server", "name"),
-    [
-        ("6.0.6003", False, "Windows Vista"),
-        ("6.1.7601", False, "Windows 7"),
-        ("6.2.9200", False, "Windows 8"),
-        ("6.3.9600", False, "Windows 8.1"),
-        ("10.0.19045", False, "Windows 10"),
-        ("10.0.22000", False, "Windows 11"),
-        ("10.0.26100", False, "Windows 11"),
-        ("6.0.6003", True, "Windows Server 2008"),
-        ("6.1.7601", True, "Windows Server 2008 R2"),
-        ("6.2.9200", True, "Windows Server 2012"),
-        ("6.3.9600", True, "Windows Server 2012 R2"),
-        ("10.0.14393", True, "Windows Server 2016"),
-        ("10.0.17763", True, "Windows Server"),
-        ("10.0.26100", True, "Windows Server"),
-    ],
-)
-def test_product_names(version: str, is_server: bool, name: str) -> None:
-    """The menu shows the product, not the edition."""
-    assert product_name(WindowsVersion.parse(version), is_server) == name
 
 
 def test_edits_of_a_store() -> None:

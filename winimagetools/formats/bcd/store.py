@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from winimagetools.errors import BuildError
+from winimagetools.facts.releases import BCD_OF_WINDOWS_8, GRAPHICAL_MENU_ON_SERVERS
 from winimagetools.formats.bcd import elements as el
 from winimagetools.formats.bcd.devices import locate_device, partition_device
 from winimagetools.formats.bcd.elements import BcdElement, BcdObject, element_key
@@ -26,22 +27,10 @@ _ANY_SETTINGS = 0x20100000
 _LOADER_SETTINGS = 0x20200003
 _RESUME_SETTINGS = 0x20200004
 _TIMEOUT_SECONDS = 5
-_WINDOWS_8 = WindowsVersion(6, 2)
-_WINDOWS_10 = WindowsVersion(10, 0)
 _IN_MEMORY_SETTINGS = (0x15000075,)
 _IGNORE_ALL_FAILURES = 1
 _LEGACY_MENU, _STANDARD_MENU = 0, 1
 _OPT_IN, _OPT_OUT = 0, 1
-
-
-def product_name(version: WindowsVersion, is_server: bool) -> str:
-    """What bcdboot calls an installation in the menu: ``Windows 11``, ``Windows Server``."""
-    release = (version.major, version.minor)
-    if is_server:
-        server = {(6, 0): " 2008", (6, 1): " 2008 R2", (6, 2): " 2012", (6, 3): " 2012 R2"}
-        return "Windows Server" + server.get(release, " 2016" if version.build == 14393 else "")
-    client = {(6, 0): "Vista", (6, 1): "7", (6, 2): "8", (6, 3): "8.1"}
-    return "Windows " + client.get(release, "11" if version.build >= 22000 else "10")
 
 
 def bcd_store(
@@ -62,7 +51,7 @@ def bcd_store(
 
     Args:
         plan: the partitions; on UEFI the one called ``EFI`` is the system partition.
-        description: name in the boot menu, see :func:`product_name`.
+        description: name in the boot menu, see :func:`~winimagetools.facts.releases.menu_name`.
         is_server: servers run with data execution prevention for everything (OptOut).
         version: boot menu policy and in-memory settings exist from 6.2 on.
         locale: language of the boot manager's messages, such as ``en-US``.
@@ -166,13 +155,13 @@ def _resume(names: _Names, version: WindowsVersion, is_server: bool) -> BcdObjec
 
 def _menu_policy(element: int, version: WindowsVersion, is_server: bool) -> Iterator[BcdElement]:
     """The graphical menu of Windows 8, which servers took over only with Windows Server 2016."""
-    if version >= _WINDOWS_8:
-        legacy = is_server and version < _WINDOWS_10
+    if BCD_OF_WINDOWS_8.is_in(version):
+        legacy = is_server and not GRAPHICAL_MENU_ON_SERVERS.is_in(version)
         yield BcdElement(element, _LEGACY_MENU if legacy else _STANDARD_MENU)
 
 
 def _since_windows_8(names: _Names, version: WindowsVersion) -> Iterator[BcdElement]:
-    if version >= _WINDOWS_8:
+    if BCD_OF_WINDOWS_8.is_in(version):
         if names.uefi:
             yield BcdElement(el.ISOLATED_CONTEXT, True)
         yield BcdElement(el.ALLOWED_IN_MEMORY, _IN_MEMORY_SETTINGS)

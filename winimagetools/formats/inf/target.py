@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from winimagetools.facts.releases import INF_BUILD_NUMBERS
 from winimagetools.formats.inf.numbers import read_number
 from winimagetools.model import Architecture, WindowsVersion
 from winimagetools.plan import ImageInfo
 
 WORKSTATION = 1
 SERVER = 3
-_FIRST_BUILD_AWARE = (10, 0, 14310)
-"""Older Windows does not understand a build number and ignores the whole decoration."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Decoration:
         version = target.version
         current = (version.major, version.minor)
         if self.build is not None:
-            if (*current, version.build) < _FIRST_BUILD_AWARE:
+            if not INF_BUILD_NUMBERS.is_in(version):
                 return False
             if self._version == current and self.build > version.build:
                 return False

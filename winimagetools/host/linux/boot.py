@@ -15,7 +15,8 @@ from pathlib import Path
 from winimagetools import log
 from winimagetools.contract import Disk
 from winimagetools.errors import BuildError, MediaError
-from winimagetools.formats.bcd.store import bcd_store, product_name
+from winimagetools.facts.releases import menu_name
+from winimagetools.formats.bcd.store import bcd_store
 from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.linux.bcd import use_locate_devices, write_bcd
 from winimagetools.host.linux.boot_files import (
@@ -103,7 +104,7 @@ def _fill(source: Path, system: Path, plan: PartitionPlan, image: WimImage) -> N
         shutil.copyfile(source / name, path)
     store = bcd_store(
         plan,
-        description=product_name(image.version, image.is_server),
+        description=menu_name(image.version, server=image.is_server),
         is_server=image.is_server,
         version=image.version,
         locale=locale,

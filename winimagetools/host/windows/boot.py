@@ -7,12 +7,12 @@ from collections.abc import Callable
 from winimagetools import log
 from winimagetools.contract import Disk
 from winimagetools.errors import BuildError, CommandError
+from winimagetools.facts.releases import BOOT_FILES_BY_FIRMWARE
 from winimagetools.host.windows.disks import WindowsDisk, windows_disk
-from winimagetools.model import DiskLayout, WimImage, WindowsVersion
+from winimagetools.model import DiskLayout, WimImage
 from winimagetools.run import Tool, run
 
 _PACKAGE = "Windows itself, or the Windows ADK"
-WINDOWS_8 = WindowsVersion(6, 2)
 
 
 def bcdboot_arguments(disk: WindowsDisk, with_firmware: bool) -> list[str]:
@@ -50,7 +50,7 @@ class WindowsBoot:
         own = windows_disk(disk)
         from_image = self._tool(own, "bcdboot.exe")
         try:
-            first = image.version >= WINDOWS_8
+            first = BOOT_FILES_BY_FIRMWARE.is_in(image.version)
             self._runner(from_image, bcdboot_arguments(own, with_firmware=first))
         # An OSError is a bcdboot for another processor, such as that of an ARM64 image.
         except (CommandError, OSError):

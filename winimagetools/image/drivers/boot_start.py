@@ -18,16 +18,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from winimagetools.errors import MediaError
+from winimagetools.facts.releases import DRIVER_DATABASE
 from winimagetools.formats.inf.driver import BOOT_START, DriverInf, Model, Service
 from winimagetools.formats.inf.target import Target
-from winimagetools.model import WindowsVersion
 from winimagetools.plan import RegistryEdit, RegistryValue
 
 STORAGE_CLASSES = {
     "scsiadapter": uuid.UUID("4d36e97b-e325-11ce-bfc1-08002be10318"),
     "hdc": uuid.UUID("4d36e96a-e325-11ce-bfc1-08002be10318"),
 }
-_DRIVER_DATABASE = WindowsVersion(6, 2)
 _CONTROL_SET = "CurrentControlSet"
 _HARDWARE_ID = bytes.fromhex("01ff0000")
 _COMPATIBLE_ID = bytes.fromhex("02ff0000")
@@ -118,7 +117,7 @@ def boot_edits(inf: DriverInf, service: Service, target: Target) -> tuple[Regist
     edits = list(_service_edits(service))
     if not ids:
         return tuple(edits)
-    if target.version >= _DRIVER_DATABASE:
+    if DRIVER_DATABASE.is_in(target.version):
         edits += _database_edits(inf, service, target, ids)
     else:
         edits += _critical_device_edits(inf, service, ids)

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from winimagetools.errors import MediaError, Problem
+from winimagetools.facts.releases import (
+    ONLY_SIGNED_BY_MICROSOFT,
+    SHA256_SIGNATURES,
+    SIGNED_BY_MICROSOFT,
+)
 from winimagetools.formats.inf.target import Target
 from winimagetools.formats.pe import read_pe
 from winimagetools.formats.signature import Signature, Trust, best_signature
@@ -13,8 +18,6 @@ from winimagetools.model import Architecture, WindowsVersion
 
 _CHECKED = (Architecture.AMD64, Architecture.ARM64)
 """Windows for x86 starts with drivers whoever signed them."""
-_MICROSOFT_ONLY = WindowsVersion(10, 0, 14393)
-"""From 1607 on Secure Boot accepts only drivers that Microsoft itself has signed."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def _judge(signature: Signature, path: str, target: Target) -> Verdict:
         why = f"is signed with a certificate that its maker issued itself ({signature.signer})"
     elif signature.trust is Trust.UNSIGNED:
         why = "is not signed"
-    elif signature.trust < Trust.MICROSOFT and target.version >= _MICROSOFT_ONLY:
+    elif signature.trust < Trust.MICROSOFT and ONLY_SIGNED_BY_MICROSOFT.is_in(target.version):
         return Verdict(foreign_signer=signature.signer)
     else:
         return Verdict()
@@ -84,12 +87,12 @@ def secure_boot_note(signers: Mapping[str, str], version: WindowsVersion) -> str
 
 def signing_advice(version: WindowsVersion) -> str:
     """Which virtio-win release to use for a Windows, by what its drivers are signed with."""
-    if version < WindowsVersion(6, 2):
+    if not SHA256_SIGNATURES.is_in(version):
         return (
             "Use virtio-win 0.1.173 for Windows Vista, 2008, 7 and 2008 R2 (0.1.185 and later "
             "need KB3033929 in the image)."
         )
-    if version < WindowsVersion(10, 0):
+    if not SIGNED_BY_MICROSOFT.is_in(version):
         return (
             "Use virtio-win 0.1.189 for Windows 8, 8.1, 2012 and 2012 R2, or the ISO that comes "
             "with RHEL: since 0.1.217 these drivers are no longer signed by Microsoft."

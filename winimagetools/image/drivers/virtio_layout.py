@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from winimagetools.facts.architecture import NAMES
+from winimagetools.facts.releases import WINDOWS_8_1, release_of
 from winimagetools.image.drivers.index import file_name, folder_of
 from winimagetools.model import Architecture, WindowsVersion
 
@@ -30,33 +31,6 @@ _WINDOWS = re.compile(r"xp|w\d+(\.\d)?|2k\d+(r2)?")
 _LONG_CLIENT = re.compile(r"win(\d{1,2}(\.\d)?)")
 _LONG_SERVER = re.compile(r"win20(\d\d)(r2)?")
 
-_LAST_RESORT = 9600
-"""When nothing is there for a Windows, the reference takes what is for 8.1 and 2012 R2."""
-_CLIENT = (
-    (6000, ("2k8",)),
-    (7600, ("w7", "2k8r2")),
-    (9200, ("w8", "2k12")),
-    (9600, ("w8.1", "2k12r2", "w8", "2k12")),
-    (10240, ("w10",)),
-    (22000, ("w11", "w10")),
-)
-_SERVER = (
-    (6000, ("2k8",)),
-    (7600, ("2k8r2", "w7")),
-    (9200, ("2k12", "w8")),
-    (9600, ("2k12r2", "w8.1", "2k12", "w8")),
-    (10240, ("2k16", "w10")),
-    (17763, ("2k19", "2k16", "w10")),
-    (20348, ("2k22", "2k19", "2k16", "w10")),
-    (26000, ("2k25", "w11", "2k22", "2k19", "2k16", "w10")),
-)
-"""First build and the folders to try in order.
-
-The Windows 10 build of a driver is the same file in w10, 2k16, 2k19 and 2k22, the Windows 11
-one in w11 and 2k25; Vista never had a folder of its own, and before 2015 Windows 8.1 had none.
-For ARM64 there are w10, w11 and 2k25 only, so every chain since Windows 10 ends in w10.
-"""
-
 
 def folder_chain(version: WindowsVersion, *, server: bool) -> tuple[str, ...]:
     """The folders for a Windows, best first; empty before Vista.
@@ -65,16 +39,16 @@ def folder_chain(version: WindowsVersion, *, server: bool) -> tuple[str, ...]:
         version: its build decides.
         server: whether it is a server edition.
     """
-    chain: tuple[str, ...] = ()
-    for first, folders in _SERVER if server else _CLIENT:
-        if version.build >= first:
-            chain = folders
-    return chain
+    release = release_of(version, server=server)
+    return release.virtio if release else ()
 
 
 def last_resort(*, server: bool) -> tuple[str, ...]:
-    """The folders to try when those of the chain hold nothing at all."""
-    return folder_chain(WindowsVersion(6, 3, _LAST_RESORT), server=server)
+    """The folders to try when those of the chain hold nothing at all.
+
+    The PowerShell tools take what is for 8.1 and 2012 R2 then.
+    """
+    return folder_chain(WINDOWS_8_1, server=server)
 
 
 @dataclass(frozen=True)
