@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 from pathlib import Path
 from typing import Literal, overload
 
 from winimagetools.errors import IniValueError, RequestError
+from winimagetools.files.access import access_of, give_access, private_opener
 from winimagetools.formats.ini_document import IniFile
 
 __all__ = [
@@ -131,7 +131,8 @@ def _save(document: IniFile, path: Path) -> None:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file in one step: whoever opens it sees all of the old or all of the new.
 
-    A symbolic link stays one, an existing file keeps its mode.
+    A symbolic link stays one, an existing file keeps its mode, and its owner where possible.
+    Nobody else can read what is written before it has them.
 
     Raises:
         RequestError: the folder does not exist or cannot be written to.
@@ -140,12 +141,14 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         target = path.resolve()
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        with temporary.open("xb") as stream:
+        access = access_of(target)
+        opener = private_opener if access else None
+        with open(temporary, "xb", opener=opener) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        if target.exists():
-            shutil.copymode(target, temporary)
+        if access:
+            give_access(temporary, access)
         temporary.replace(target)
     except BaseException as error:
         if temporary is not None:

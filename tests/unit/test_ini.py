@@ -9,6 +9,7 @@ import pytest
 
 from winimagetools import ini
 from winimagetools.errors import IniValueError, RequestError
+from winimagetools.files.access import Access
 from winimagetools.ini import (
     get_ini_file_value,
     remove_ini_file_value,
@@ -141,6 +142,34 @@ def test_mode_and_link_are_kept(path: Path) -> None:
     assert link.is_symlink()
     assert get_ini_file_value(path, "a") == "9"
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are a POSIX matter")
+def test_a_private_file_never_has_a_wider_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password in it cannot be read while it is written, whatever the umask."""
+    modes: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: modes.append(os.fstat(handle).st_mode & 0o777))
+    path.chmod(0o600)
+    old = os.umask(0)
+    try:
+        set_ini_file_value(path, "a", "9")
+        path.chmod(0o666)
+        set_ini_file_value(path, "a", "8")
+    finally:
+        os.umask(old)
+    assert modes == [0o600, 0o600]
+    assert path.stat().st_mode & 0o777 == 0o666
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file owners are a POSIX matter")
+def test_the_owner_of_a_file_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root does not take the configuration of a user away by changing a value in it."""
+    asked: list[tuple[str, int, int]] = []
+    status = path.stat()
+    monkeypatch.setattr(ini, "access_of", lambda _: Access(0o600, 4711, status.st_gid))
+    monkeypatch.setattr(os, "chown", lambda name, *ids: asked.append((Path(name).name[:6], *ids)))
+    set_ini_file_value(path, "a", "9")
+    assert asked == [(".a.ini", 4711, -1)]
 
 
 def test_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

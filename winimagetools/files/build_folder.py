@@ -3,18 +3,25 @@
 It lives for as long as the build, is guarded by a lock of the operating system, and is gone
 afterwards whatever happened. A lock dies with its process, so a folder without one was left
 by a build that was killed: it is emptied and used again.
+
+Its name can be guessed, and the image may lie in a folder others can write to. So it is
+either made by this process or was made by this user; anything else of that name is refused,
+and nothing is ever reached through a link.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from winimagetools import log
 from winimagetools.errors import RequestError
+from winimagetools.files.access import private_opener
+from winimagetools.files.target import target_problem
 
 _LOCK_NAME = "lock"
 _LOCK_OFFSET = 1 << 20
@@ -27,17 +34,20 @@ class BuildFolder:
     Args:
         image_path: the image that will be made; its folder must exist.
 
-    Entering returns the folder. Raises RequestError when the folder of the image is missing
-    or cannot be written to, or when another build to the same image is running.
+    Entering returns the folder. Raises RequestError when the image could not be put where it
+    goes, when something that is not this user's has the name of the folder, or when another
+    build to the same image is running.
     """
 
     def __init__(self, image_path: Path) -> None:
         self.image_path = image_path.absolute()
-        self.path = self.image_path.with_name(f".{image_path.name}.building")
+        self.path = build_folder_of(self.image_path)
         self._lock = -1
 
     def __enter__(self) -> Path:
-        _check_target(self.image_path)
+        problem = target_problem(self.image_path)
+        if problem is not None:
+            raise RequestError(problem.message, problem.hint)
         try:
             self._lock = self._take_lock()
         except OSError as error:
@@ -67,44 +77,83 @@ class BuildFolder:
         """Open and lock the lock file; it may be deleted by an ending build meanwhile."""
         name = self.path / _LOCK_NAME
         while True:
-            _make_private(self.path)
             try:
-                handle = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+                _make_private(self.path)
+                handle = private_opener(str(name), os.O_RDWR | os.O_CREAT)
             except FileNotFoundError:
                 continue
             try:
-                _lock_function()(handle)
-            except (BlockingIOError, PermissionError) as error:
-                owner = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
-                os.close(handle)
-                raise RequestError(
-                    f"Another build (process {owner}) is writing {self.image_path}.",
-                    "Wait until it has ended, or choose another image_path.",
-                ) from error
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), name.stat()):
+                if self._lock_file(handle, name):
                     break
+            except BaseException:
+                os.close(handle)
+                raise
             os.close(handle)
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
         return handle
 
+    def _lock_file(self, handle: int, name: Path) -> bool:
+        """Lock an open file; whether it still is the one of that name."""
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise _foreign(name, "is not a lock this program made")
+        try:
+            _lock_function()(handle)
+        except (BlockingIOError, PermissionError) as error:
+            owner = os.read(handle, 32).decode("ascii", "replace").strip() or "unknown"
+            raise RequestError(
+                f"Another build (process {owner}) is writing {self.image_path}.",
+                "Wait until it has ended, or choose another image_path.",
+            ) from error
+        with suppress(FileNotFoundError):
+            return os.path.samestat(status, name.lstat())
+        return False
 
-def _check_target(image_path: Path) -> None:
-    if not image_path.parent.is_dir():
-        raise RequestError(
-            f"The folder {image_path.parent} does not exist.",
-            "Create it, or let image_path name a file in a folder that exists.",
-        )
-    if image_path.is_dir():
-        raise RequestError(
-            f"{image_path} is a folder, not a file.", "Let image_path name the image file."
-        )
+
+def build_folder_of(image_path: Path) -> Path:
+    """The folder a build of ``image_path`` works in."""
+    return image_path.with_name(f".{image_path.name}.building")
 
 
 def _make_private(folder: Path) -> None:
-    """Create a folder only its owner can enter, unless it is there already."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    """Create a folder only its owner can enter, or take over one this user left.
+
+    Raises:
+        RequestError: what has its name is a link, no folder, or somebody else's.
+    """
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        _take_over(folder)
+
+
+def _take_over(folder: Path) -> None:
+    status = folder.lstat()
+    if stat.S_ISLNK(status.st_mode) or not stat.S_ISDIR(status.st_mode) or _is_junction(status):
+        raise _foreign(folder, "is not a folder this program made")
+    if not hasattr(os, "geteuid"):
+        return
+    if status.st_uid != os.geteuid():
+        raise _foreign(folder, f"belongs to another user (number {status.st_uid})")
+    if stat.S_IMODE(status.st_mode) != 0o700:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            os.fchmod(handle, 0o700)
+        finally:
+            os.close(handle)
+
+
+def _is_junction(status: os.stat_result) -> bool:
+    """Whether this is a link of Windows between folders, which Python takes for a folder."""
+    return getattr(status, "st_reparse_tag", 0) != 0
+
+
+def _foreign(path: Path, reason: str) -> RequestError:
+    return RequestError(
+        f"{path} {reason}, so the build cannot work there.",
+        "Remove it, or let image_path name a folder that only you can write to.",
+    )
 
 
 def _empty(folder: Path) -> bool:

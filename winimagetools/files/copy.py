@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from winimagetools.errors import BuildError, DiskFullError, MediaError
 from winimagetools.files import sparse
+from winimagetools.files.access import private_opener
 from winimagetools.files.space import is_disk_full
 from winimagetools.files.sparse import Extent
 
@@ -58,6 +59,8 @@ def copy_file(
 ) -> None:
     """Copy ``source`` into a new file, ``offset`` bytes from its beginning, holes kept.
 
+    Only its owner can read the new file: what is copied here may hold passwords.
+
     Args:
         source: file to read.
         destination: file to make; it must not exist.
@@ -67,7 +70,10 @@ def copy_file(
     Raises:
         OSError: as the operating system says it; what was written by then stays.
     """
-    with source.open("rb", buffering=0) as reader, destination.open("xb", buffering=0) as writer:
+    with (
+        source.open("rb", buffering=0) as reader,
+        open(destination, "xb", buffering=0, opener=private_opener) as writer,
+    ):
         writer.seek(offset)
         _copy(reader, sparse.extents(reader.fileno()), writer, str(source), on_progress)
 
@@ -96,7 +102,7 @@ def copy_extents(
         BuildError: the copy could not be written for another reason.
     """
     try:
-        out = destination.open("wb", buffering=0)
+        out = open(destination, "wb", buffering=0, opener=private_opener)  # noqa: SIM115
         with _removed_on_failure(destination), out:
             _copy(stream, extents, out, what, progress or (lambda _: None))
     except OSError as error:

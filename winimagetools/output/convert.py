@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,12 +69,13 @@ def writes_direct(folder: Path) -> bool:
     flag = getattr(os, "O_DIRECT", 0)
     if not flag:
         return False
-    probe = folder / ".direct"
+    probe = folder / f".direct-{secrets.token_hex(8)}"
     try:
-        os.close(os.open(probe, os.O_CREAT | os.O_WRONLY | flag, 0o600))
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | flag, 0o600))
     except OSError:
         return False
     finally:
+        # tmpfs makes the file before it refuses the flag.
         probe.unlink(missing_ok=True)
     return True
 

@@ -16,10 +16,12 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from winimagetools import log
-from winimagetools.errors import CommandError, MediaError
+from winimagetools.errors import BuildError, CommandError, MediaError
+from winimagetools.files.access import Access, access_of, give_access
 from winimagetools.files.build_folder import BuildFolder
 from winimagetools.files.copy import copy_file
 from winimagetools.files.hash import sha256_of
@@ -117,19 +119,34 @@ class ImageFiles:
             raise MediaError(f"{path} cannot be read as a disk image: {error.output}") from error
         return str(answer["format"])
 
-    def publish(self, source: Path, destination: Path) -> None:
+    def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
         """Put a complete file under its final name at once, on disk before it is visible.
 
-        Between file systems it is copied beside the destination first.
+        Only its owner can read it, unless something else is asked for or the file it
+        replaces was different: an image holds the password of its administrator. Between
+        file systems it is copied beside the destination first.
+
+        Args:
+            source: the file; it is gone afterwards.
+            destination: its final name; a file there is replaced, a link is not followed.
+            mode: permission bits, see :func:`winimagetools.files.access.parse_mode`; None
+                for those of the file that is replaced, else 600.
+
+        Raises:
+            BuildError: it cannot be put there; what was there still is.
+            DiskFullError: no room for the copy.
         """
-        _flush(source)
+        access = _access(destination, mode)
         try:
-            source.replace(destination)
+            give_access(source, access)
+            _flush(source)
+            _move(source, destination, access)
         except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            _copy_across(source, destination)
-        with suppress(PermissionError):  # Windows does not open folders
+            raise BuildError(
+                f"The finished image cannot be put at {destination}: {error.strerror}.",
+                "What was there before is unchanged. Let image_path name another file.",
+            ) from error
+        with suppress(OSError):  # Windows does not open folders, and the image is there
             _flush(destination.parent)
 
     def remove(self, path: Path) -> None:
@@ -146,12 +163,28 @@ class ImageFiles:
             return size, sha256_of(path, progress.update)
 
 
-def _copy_across(source: Path, destination: Path) -> None:
+def _access(destination: Path, mode: int | None) -> Access:
+    """Mode and owner of a new image: asked for, else those of the old one, else private."""
+    access = access_of(destination) or Access()
+    return access if mode is None else replace(access, mode=mode)
+
+
+def _move(source: Path, destination: Path, access: Access) -> None:
+    try:
+        source.replace(destination)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy_across(source, destination, access)
+
+
+def _copy_across(source: Path, destination: Path, access: Access) -> None:
     beside = destination.with_name(f".{destination.name}.part")
     beside.unlink(missing_ok=True)
     try:
         with room_for(destination):
             copy_file(source, beside)
+        give_access(beside, access)
         _flush(beside)
         beside.replace(destination)
     except BaseException:
@@ -162,7 +195,8 @@ def _copy_across(source: Path, destination: Path) -> None:
 
 def _flush(path: Path) -> None:
     """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    read_only = path.is_dir() or not os.access(path, os.W_OK)
+    handle = os.open(path, os.O_RDONLY if read_only else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

@@ -23,6 +23,7 @@ import pyzipper
 from winimagetools import log
 from winimagetools.errors import MediaError, RequestError
 from winimagetools.files import sparse
+from winimagetools.files.access import private_opener
 from winimagetools.files.space import room_for
 from winimagetools.output.deflate import ParallelDeflate
 from winimagetools.output.zip_writer import ZipLayer
@@ -239,9 +240,9 @@ def _only(members: list[_Member], source: Path) -> _Member:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """Make a file and remove it again when something fails."""
+    """Make a file only its owner can read, and remove it again when something fails."""
     try:
-        file = path.open("xb")
+        file = open(path, "xb", opener=private_opener)  # noqa: SIM115
     except FileExistsError as error:
         raise RequestError(
             f"{path} exists already and would be overwritten.", "Move it away or delete it."

@@ -1,14 +1,14 @@
 r"""Every option of the configuration file, declared once: :class:`WindowsImageConfig`.
 
-The names, sections, defaults and their order are those of the reference's
-``Get-AvailableConfigOptions``, so that files made for it are read without a change and a
-file made here looks familiar. The texts are our own.
+The names, sections, defaults and their order are those of the PowerShell tools'
+``Get-AvailableConfigOptions``, so that files made for them are read without a change and a
+file made here looks familiar. The texts are our own. One default differs: ``image_path`` was
+in the folder for temporary files, which on Linux belongs to everybody.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
@@ -16,10 +16,6 @@ from winimagetools.errors import Problem
 from winimagetools.model import GIB
 from winimagetools.paths import is_windows_path
 from winimagetools.settings.declaration import Origin, declarations, option
-
-
-def _default_image_path() -> str:
-    return str(Path(tempfile.gettempdir(), "win-image.vhdx"))
 
 
 @dataclass(frozen=True)
@@ -42,9 +38,9 @@ class WindowsImageConfig:
         "(wim-info) lists the names.",
     )
     image_path: str = option(
-        _default_image_path,
-        help="Where the finished image goes. An older file of this name stays until the new "
-        "image is complete.",
+        "win-image.vhdx",
+        help="Where the finished image goes, in the current folder unless it says another. An "
+        "older file of this name stays until the new image is complete.",
     )
     virtual_disk_format: str = option(
         "VHDX", help="The container of the disk: VHD, VHDX, QCOW2, VMDK or RAW."

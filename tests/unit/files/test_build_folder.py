@@ -72,6 +72,86 @@ def test_a_new_folder_gives_no_warning(tmp_path: Path, caplog: pytest.LogCapture
     assert caplog.text == ""
 
 
+@pytest.fixture
+def other_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything that exists belongs to somebody else."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("files have no such owner here")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+
+
+@pytest.mark.usefixtures("other_user")
+def test_the_folder_of_another_user_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Whoever made it could read the image, or have the files of the builder removed."""
+    left = tmp_path / ".image.raw.building"
+    left.mkdir(mode=0o700)
+    (left / "disk").write_bytes(b"theirs")
+    with (
+        pytest.raises(RequestError, match=r"\.image\.raw\.building belongs to another user"),
+        BuildFolder(tmp_path / "image.raw"),
+    ):
+        raise AssertionError("must not begin")
+    assert [item.name for item in left.iterdir()] == ["disk"]
+    assert (left / "disk").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("target", ["folder", "file", "nothing"])
+def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path: Path, target: str) -> None:
+    """Not even one to a folder of the builder, which would be emptied."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "precious").write_bytes(b"data")
+    (tmp_path / "folder" / "lock").write_bytes(b"data")
+    (tmp_path / "file").write_bytes(b"data")
+    left = tmp_path / ".image.raw.building"
+    left.symlink_to(tmp_path / target)
+    with (
+        pytest.raises(RequestError, match=r"\.building is not a folder this program made"),
+        BuildFolder(tmp_path / "image.raw"),
+    ):
+        raise AssertionError("must not begin")
+    assert left.is_symlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == {
+        "precious": b"data",
+        "lock": b"data",
+        "file": b"data",
+        **({".image.raw.building": b"data"} if target == "file" else {}),
+    }
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    """It is somebody's, so it stays."""
+    (tmp_path / ".image.raw.building").write_bytes(b"data")
+    with (
+        pytest.raises(RequestError, match=r"is not a folder this program made"),
+        BuildFolder(tmp_path / "image.raw"),
+    ):
+        raise AssertionError("must not begin")
+    assert (tmp_path / ".image.raw.building").read_bytes() == b"data"
+
+
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="folders have no mode here")
+def test_a_folder_others_could_enter_is_made_private(tmp_path: Path) -> None:
+    """A folder of this user that is too open is closed before anything is put into it."""
+    left = tmp_path / ".image.raw.building"
+    left.mkdir()
+    left.chmod(0o777)
+    with BuildFolder(tmp_path / "image.raw") as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (folder / "lock").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("make", ["symlink_to", "hardlink_to"])
+def test_a_lock_that_is_a_link_is_not_written_to(tmp_path: Path, make: str) -> None:
+    """The file it leads to keeps its content; the error is one sentence."""
+    left = tmp_path / ".image.raw.building"
+    left.mkdir()
+    (tmp_path / "precious").write_bytes(b"data")
+    getattr(left / "lock", make)(tmp_path / "precious")
+    with pytest.raises(RequestError), BuildFolder(tmp_path / "image.raw"):
+        raise AssertionError("must not begin")
+    assert (tmp_path / "precious").read_bytes() == b"data"
+
+
 def test_a_missing_target_folder_is_refused(tmp_path: Path) -> None:
     """It is not created: a typing error would go unnoticed."""
     with (

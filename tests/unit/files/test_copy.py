@@ -59,6 +59,18 @@ def test_copy_never_overwrites(tmp_path: Path) -> None:
     assert (tmp_path / "copy").read_bytes() == b"old"
 
 
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="files have no mode here")
+def test_a_copy_is_private(tmp_path: Path) -> None:
+    """A disk image holds the password of its administrator; a link is not followed."""
+    (tmp_path / "source").write_bytes(b"new")
+    copy_file(tmp_path / "source", tmp_path / "copy")
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link").symlink_to("victim")
+    with pytest.raises(FileExistsError):
+        copy_file(tmp_path / "source", tmp_path / "link")
+    assert not (tmp_path / "victim").exists()
+
+
 def test_copy_reports_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only "cannot share" makes it copy by hand; any other error is passed on."""
 

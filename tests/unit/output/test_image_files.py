@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from winimagetools import log
-from winimagetools.errors import CommandError, DiskFullError
+from winimagetools.errors import BuildError, CommandError, DiskFullError
 from winimagetools.files import sparse
+from winimagetools.files.access import Access
 from winimagetools.files.hash import sha256_of
 from winimagetools.model import DiskFormat
-from winimagetools.output import convert
+from winimagetools.output import convert, image_files
 from winimagetools.output.convert import convert_arguments, percent_of, writes_direct
 from winimagetools.output.image_files import ImageFiles
 
@@ -52,8 +53,10 @@ def test_what_cannot_be_written_past_the_page_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A refusal means no, and no probe is left behind."""
+    (tmp_path / ".direct").write_bytes(b"somebody's")
     writes_direct(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [item.name for item in tmp_path.iterdir()] == [".direct"]
+    assert (tmp_path / ".direct").read_bytes() == b"somebody's"
     assert not writes_direct(tmp_path / "nowhere")
     monkeypatch.delattr(os, "O_DIRECT", raising=False)
     assert not writes_direct(tmp_path)
@@ -225,9 +228,103 @@ def test_publish_that_fails_keeps_the_older_image(
     monkeypatch.setattr(Path, "replace", refuse)
     (tmp_path / "new").write_bytes(b"new")
     (tmp_path / "image").write_bytes(b"old")
-    with pytest.raises(PermissionError):
+    with pytest.raises(BuildError, match=r"cannot be put at .*image: Permission denied\."):
         ImageFiles().publish(tmp_path / "new", tmp_path / "image")
     assert (tmp_path / "image").read_bytes() == b"old"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no mode")
+@pytest.mark.parametrize(
+    ("asked", "old", "expected"),
+    [
+        (None, None, 0o600),
+        (None, 0o640, 0o640),
+        (None, 0o444, 0o444),
+        (0o644, None, 0o644),
+        (0o600, 0o644, 0o600),
+    ],
+)
+def test_the_mode_of_an_image(
+    tmp_path: Path, asked: int | None, old: int | None, expected: int
+) -> None:
+    """What was asked for, else that of the image it replaces, else private."""
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "new").chmod(0o666)
+    if old is not None:
+        (tmp_path / "image").write_bytes(b"old")
+        (tmp_path / "image").chmod(old)
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image", asked)
+    assert (tmp_path / "image").read_bytes() == b"new"
+    assert (tmp_path / "image").stat().st_mode & 0o777 == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no mode")
+def test_an_image_never_has_its_name_and_a_wider_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is private before it is visible, also when it is copied between file systems."""
+    seen: list[tuple[str, int]] = []
+    real = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        seen.append((self.name, self.stat().st_mode & 0o777))
+        if self.name == "new":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "new").chmod(0o666)
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert seen == [("new", 0o600), (".image.part", 0o600)]
+    assert (tmp_path / "image").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files have no owner")
+def test_the_owner_of_a_replaced_image_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system lets this user do that."""
+    asked: list[tuple[int, int]] = []
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "image").write_bytes(b"old")
+    monkeypatch.setattr(image_files, "access_of", lambda _: Access(0o640, 4711, 4712))
+    monkeypatch.setattr(os, "chown", lambda _, *ids: asked.append(ids))
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert asked == [(4711, -1), (-1, 4712)]
+
+
+def test_a_link_with_the_name_of_the_image_is_not_followed(tmp_path: Path) -> None:
+    """The link is replaced; what it leads to stays."""
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "victim").write_bytes(b"precious")
+    (tmp_path / "image").symlink_to("victim")
+    (tmp_path / ".image.part").symlink_to("victim")
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert not (tmp_path / "image").is_symlink()
+    assert (tmp_path / "image").read_bytes() == b"new"
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+def test_a_copy_beside_the_image_is_never_written_through_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A neighbour may have put one under its name, which can be guessed."""
+    real = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    (tmp_path / "new").write_bytes(b"new")
+    (tmp_path / "victim").write_bytes(b"precious")
+    (tmp_path / ".image.part").symlink_to("victim")
+    ImageFiles().publish(tmp_path / "new", tmp_path / "image")
+    assert (tmp_path / "image").read_bytes() == b"new"
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["image", "victim"]
 
 
 def test_remove_is_content_when_there_is_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
 import struct
 import tarfile
@@ -210,6 +211,14 @@ def test_existing_files_are_not_overwritten(image: Path, tmp_path: Path) -> None
         _pack(image, "gz")
     with pytest.raises(RequestError, match="exists already"):
         pack.unpack(path, tmp_path, "gz", "", _ignore)
+
+
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="files have no mode here")
+@pytest.mark.parametrize("formats", [["zip"], ["tar", "gz"]])
+def test_an_archive_is_private(image: Path, formats: list[str]) -> None:
+    """What is packed and what is unpacked holds a password; only the owner reads it."""
+    packed = pack.pack(image, formats, "", lambda _: None)
+    assert packed.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_failure_leaves_no_half_archive(image: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,7 @@ EMPTY = {
 OTHERS = {
     ("DEFAULT", "wim_file_path"): r"D:\Sources\install.wim",
     ("DEFAULT", "image_name"): "Windows Server 2012 R2 SERVERSTANDARD",
-    ("DEFAULT", "image_path"): str(Path(tempfile.gettempdir(), "win-image.vhdx")),
+    ("DEFAULT", "image_path"): "win-image.vhdx",
     ("DEFAULT", "virtual_disk_format"): "VHDX",
     ("DEFAULT", "image_type"): "HYPER-V",
     ("DEFAULT", "disk_layout"): "BIOS",
@@ -196,6 +195,16 @@ def test_relative_path_of_what_will_be_made(folders: tuple[Path, Path]) -> None:
     here, beside = folders
     (beside / "win.qcow2").touch()
     assert _config(beside).resolve_path("win.qcow2", to_be_made=True) == here / "win.qcow2"
+
+
+def test_the_default_image_is_not_made_in_a_shared_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes to the current folder, not to the one everybody's temporary files are in."""
+    monkeypatch.chdir(tmp_path)
+    config = WindowsImageConfig()
+    path = config.resolve_path(config.image_path, to_be_made=True)
+    assert path == tmp_path / "win-image.vhdx"
 
 
 def test_absolute_path_stays(folders: tuple[Path, Path], tmp_path: Path) -> None:
