@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from winimagetools.errors import ChecksumError, DownloadError, MediaError
-from winimagetools.net.download import extract_member
+from winimagetools.net.content import extract_member
 
 
 def _parts(path: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 ::
 
     <cache>/<key>/<file name>      complete
-    <cache>/<key>/meta.json        ETag and Last-Modified it came with
+    <cache>/<key>/meta.json        ETag and Last-Modified it came with, and its length
     <cache>/<key>/partial/         a download that was cut off: data and meta.json
 
 No two processes ever write to the same file: whoever goes on with a partial download first
@@ -21,7 +21,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -68,15 +68,19 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Validators:
-    """What a server said about the version of a file (RFC 9110, 8.8)."""
+    """What a server said about the version of a file (RFC 9110, 8.8), and its bytes in all.
+
+    ``length`` is 0 when the server did not say how long the file is.
+    """
 
     etag: str = ""
     last_modified: str = ""
+    length: int = 0
 
     @property
-    def for_range(self) -> str:
-        """Value for ``If-Range``; empty when the version cannot be told for sure (13.1.5)."""
-        return self.last_modified if self.etag.startswith("W/") else self.etag or self.last_modified
+    def strong(self) -> str:
+        """The ETag when it vouches for every byte (8.8.3); a date never does (8.8.2.2)."""
+        return self.etag if re.fullmatch(r'"[^"]+"', self.etag) else ""
 
 
 class Partial:
@@ -93,10 +97,12 @@ class Partial:
 
     @property
     def resumable(self) -> int:
-        """Bytes that are here and can be gone on from."""
-        if not self.validators.for_range or not self.data.is_file():
+        """Bytes that are here and can be gone on from: of a known version, and not all of it."""
+        validators = self.validators
+        if not validators.strong or not self.data.is_file():
             return 0
-        return self.data.stat().st_size
+        size = self.data.stat().st_size
+        return size if size < validators.length else 0
 
     def begin(self, validators: Validators) -> None:
         """Forget what is here and note which version of the file comes now."""
@@ -124,8 +130,10 @@ class Entry:
 
     @property
     def validators(self) -> Validators:
-        """The version of the complete file."""
-        return _read_meta(self.folder / "meta.json")
+        """The version of the complete file; none when the file has another length by now."""
+        validators = _read_meta(self.folder / "meta.json")
+        whole = self.file.is_file() and self.file.stat().st_size == validators.length
+        return validators if whole else Validators()
 
     @contextmanager
     def partial(self) -> Iterator[Partial]:
@@ -152,7 +160,8 @@ class Entry:
 
     def commit(self, partial: Partial) -> Path:
         """Make a partial download, now whole and checked, the complete file."""
-        validators = partial.validators
+        length = partial.data.stat().st_size
+        validators = replace(partial.validators, length=length)
         partial.data.replace(self.file)
         # After the file: the other way round, a crash between would leave an old file that
         # passes for the new version.
@@ -170,8 +179,8 @@ class Entry:
 def _read_meta(path: Path) -> Validators:
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
-        return Validators(str(meta["etag"]), str(meta["last_modified"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return Validators(str(meta["etag"]), str(meta["last_modified"]), int(meta["length"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return Validators()
 
 

@@ -2,59 +2,40 @@
 
 from __future__ import annotations
 
-import re
+import http.client
+import os
+import ssl
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from winimagetools import log
-from winimagetools.errors import ChecksumError, DiskFullError, DownloadError, RequestError
+from winimagetools.errors import ChecksumError, DiskFullError, DownloadError
 from winimagetools.files.space import is_disk_full
+from winimagetools.net.answer import (
+    Answer,
+    accept,
+    check_head,
+    check_size,
+    has_an_end,
+    redirect_target,
+)
 from winimagetools.net.cache import Entry, Partial, Validators, default_cache, sha256_of
+from winimagetools.net.content import ZIP_MAGIC, extract_member, is_whole
+from winimagetools.net.pace import Pace, within
+from winimagetools.net.request import CHECK_URL, TransientError, Wanted, check_request
 from winimagetools.retry import execute_retry
 from winimagetools.version import __version__
 
 USER_AGENT = f"winimagetools/{__version__}"
 """fedorapeople.org answers browser-like agents with an HTML page instead of the file."""
 
-ZIP_MAGIC = b"PK\x03\x04"
-"""Local file header of a ZIP archive."""
 _BLOCK = 64 * 1024
-_TRY_AGAIN = {408, 425, 429}
-_LONGEST_PAUSE = 60.0
-_HINTS = {
-    401: "Log in is not supported; download it yourself and give its path.",
-    403: "The server refuses; open the URL in a browser to see why.",
-    404: "Check the URL; the file may have been moved.",
-    407: "The proxy wants a user name and password; put them into HTTPS_PROXY.",
-    410: "Check the URL; the file was removed.",
-}
-
-
-class _TransientError(DownloadError):
-    """Something that may go better next time; ``wait``: seconds the server asked for."""
-
-    def __init__(self, message: str, wait: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait = wait
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """One request: what to show of the URL, and what the file must be."""
-
-    url: str
-    shown: str
-    sha256: str
-    magic: tuple[bytes, ...]
+_MOST_REDIRECTS = 20
 
 
 class Downloader:
@@ -65,7 +46,9 @@ class Downloader:
         attempts: how often a download is tried before it fails.
         pause: seconds before the second attempt; doubled before each further one.
         connect_timeout: seconds to wait for a connection.
-        read_timeout: seconds a server may send nothing.
+        read_timeout: seconds a server may send nothing, and may take for the answer as such.
+        slowest: bytes a second that must come at least.
+        slow_for: seconds after which a slower server is given up.
         sleep: waits a number of seconds.
 
     Proxies come from the environment (``HTTPS_PROXY`` and so on).
@@ -79,12 +62,16 @@ class Downloader:
         pause: float = 2.0,
         connect_timeout: float = 15.0,
         read_timeout: float = 60.0,
+        slowest: int = 4096,
+        slow_for: float = 60.0,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._cache = cache
         self._attempts = attempts
         self._pause = pause
         self._timeout = (connect_timeout, read_timeout)
+        self._slowest = slowest
+        self._slow_for = slow_for
         self._sleep = sleep
 
     def fetch(self, url: str, *, sha256: str = "", magic: Sequence[bytes] = ()) -> Path:
@@ -108,7 +95,7 @@ class Downloader:
             ChecksumError: it delivered something else.
             DiskFullError: no room in the cache folder.
         """
-        wanted = _check_request(url, sha256, magic)
+        wanted = check_request(url, sha256, magic)
         entry = Entry(self._cache or default_cache(), url, wanted.sha256)
         with _cache_errors(entry.folder):
             if wanted.sha256 and _is_cached(entry, wanted):
@@ -120,16 +107,16 @@ class Downloader:
         """Download a ZIP archive as :meth:`fetch` does and return one file in it."""
         return extract_member(self.fetch(url, magic=(ZIP_MAGIC,)), url, member)
 
-    def _fetch(self, entry: Entry, wanted: _Wanted) -> Path:
+    def _fetch(self, entry: Entry, wanted: Wanted) -> Path:
         try:
             return execute_retry(
                 lambda: self._attempt(entry, wanted),
-                retry_on=_TransientError,
+                retry_on=TransientError,
                 attempts=self._attempts,
                 interval=self._pause,
                 sleep=self._sleep,
             )
-        except _TransientError as error:
+        except TransientError as error:
             if not wanted.sha256 and _is_cached(entry, wanted):
                 log.warning(f"{error.message} The copy in the cache is used: {entry.file}")
                 return entry.file
@@ -138,7 +125,7 @@ class Downloader:
                 "Check the network and the proxy settings, or try again later.",
             ) from error
 
-    def _attempt(self, entry: Entry, wanted: _Wanted) -> Path:
+    def _attempt(self, entry: Entry, wanted: Wanted) -> Path:
         old = Validators()
         if not wanted.sha256 and _is_cached(entry, wanted):
             old = entry.validators
@@ -146,119 +133,148 @@ class Downloader:
             have = partial.resumable
             headers = _headers(have, partial.validators, old)
             with self._get(wanted, headers) as response:
-                if response.status_code == 304 and old != Validators():
+                if response.status_code == 304 and (old.etag or old.last_modified):
                     log.info(f"{wanted.shown} has not changed; the copy in the cache is used")
                     return entry.file
-                begin = _accept(response, partial, have, wanted)
+                answer = _answer(response)
+                begin = accept(answer, partial, have, wanted)
                 self._receive(response, partial, begin, wanted)
-            _verify(partial, wanted)
+                vouched = bool(wanted.sha256) or has_an_end(answer, wanted)
+            _verify(partial, wanted, vouched)
             return entry.commit(partial)
 
     @contextmanager
-    def _get(self, wanted: _Wanted, headers: dict[str, str]) -> Iterator[requests.Response]:
+    def _get(self, wanted: Wanted, headers: dict[str, str]) -> Iterator[requests.Response]:
+        """Ask, following redirects, and hand over the answer without its body."""
+        _check_certificates()
+        with _Session() as session:
+            url = wanted.url
+            for _ in range(_MOST_REDIRECTS):
+                with self._ask(session, url, headers, wanted) as response:
+                    if not response.is_redirect:
+                        yield response
+                        return
+                    url = redirect_target(_answer(response), url, wanted)
+        raise DownloadError(
+            f"{wanted.shown} could not be downloaded: the server redirects in circles.",
+            CHECK_URL,
+        )
+
+    def _ask(
+        self, session: requests.Session, url: str, headers: dict[str, str], wanted: Wanted
+    ) -> requests.Response:
+        def ask() -> requests.Response:
+            return session.get(url, headers=headers, timeout=self._timeout, stream=True)
+
+        # A name may have several addresses, each with its own time to connect.
+        limit = 3 * self._timeout[0] + self._timeout[1]
         with _network_errors(wanted, self._timeout):
-            response = requests.get(wanted.url, headers=headers, timeout=self._timeout, stream=True)
-        with response:
-            yield response
+            try:
+                return within(limit, ask, requests.Response.close)
+            except TimeoutError as error:
+                message = f"{wanted.shown} could not be downloaded: there was no whole answer"
+                raise TransientError(f"{message} within {limit:g} seconds.") from error
 
     def _receive(
-        self, response: requests.Response, partial: Partial, begin: int, wanted: _Wanted
+        self, response: requests.Response, partial: Partial, begin: int, wanted: Wanted
     ) -> None:
         """Append the body to the partial file, looking at its first bytes at once."""
-        length = response.headers.get("Content-Length", "")
-        total = begin + int(length) if length.isdecimal() else 0
+        total = partial.validators.length
         kind = response.headers.get("Content-Type", "")
         done = begin
         log.info(f"Downloading {wanted.shown}" + (f" from byte {begin}" if begin else ""))
         with partial.data.open("ab") as out, log.Progress("Downloading", total) as progress:
             for block in self._blocks(response, wanted):
                 if done == 0:
-                    _check_head(block, kind, partial, wanted)
+                    check_head(block, kind, partial, wanted)
                 out.write(block)
                 done += len(block)
+                check_size(done, wanted)
                 progress.update(done)
         # urllib3 2 raises for this itself, urllib3 1.26 does not.
         if total and done != total:
-            raise _TransientError(f"{wanted.shown} was cut off after {done} of {total} bytes.")
+            raise TransientError(f"{wanted.shown} was cut off after {done} of {total} bytes.")
 
-    def _blocks(self, response: requests.Response, wanted: _Wanted) -> Iterator[bytes]:
+    def _blocks(self, response: requests.Response, wanted: Wanted) -> Iterator[bytes]:
         # Not iter_content(): that would unpack a .gz file that a server labels as
         # "Content-Encoding: gzip".
         blocks = response.raw.stream(_BLOCK, decode_content=False)
-        while True:
-            with _network_errors(wanted, self._timeout):
-                block = next(blocks, None)
-            if block is None:
-                return
-            yield block
+        with Pace(lambda: _hang_up(response), self._slow_for, self._slowest) as pace:
+            while True:
+                try:
+                    with _network_errors(wanted, self._timeout):
+                        block = next(blocks, None)
+                finally:
+                    self._check_pace(pace, wanted)
+                if block is None:
+                    return
+                pace.done += len(block)
+                yield block
+
+    def _check_pace(self, pace: Pace, wanted: Wanted) -> None:
+        if pace.too_slow:
+            raise TransientError(
+                f"{wanted.shown} could not be downloaded: for {self._slow_for:g} seconds the "
+                f"server sent less than {log.size(self._slowest)} a second."
+            )
+
+
+def _answer(response: requests.Response) -> Answer:
+    return Answer(response.status_code, response.reason or "", response.headers)
+
+
+class _Session(requests.Session):
+    """Leaves redirects alone: where they lead has to be looked at first."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, so that requests follows nothing."""
+
+
+def _hang_up(response: requests.Response) -> None:
+    with suppress(OSError, ValueError, RuntimeError):  # it ended by itself meanwhile
+        response.raw.shutdown()
 
 
 # --- before the request -------------------------------------------------------------------
 
 
-def extract_member(archive: Path, url: str, member: str) -> bytes:
-    """Content of a file in a ZIP archive.
-
-    Args:
-        archive: the archive.
-        url: where it came from, for messages.
-        member: name of the file in lower case, in whatever folder it is.
-
-    Raises:
-        DownloadError: the archive is damaged or holds no such file.
-    """
-    try:
-        with zipfile.ZipFile(archive) as content:
-            for name in content.namelist():
-                if name.rpartition("/")[2].casefold() == member:
-                    return content.read(name)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise DownloadError(
-            f"The archive from {url} is damaged: {error}.", "Try again later."
-        ) from error
-    raise DownloadError(
-        f"The archive from {url} holds no {member}.",
-        "Its layout has changed; turn off the option that needs it.",
-    )
+def _check_certificates() -> None:
+    """Refuse a file of certificates that is none; requests would blame the server for it."""
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(variable)
+        if not path:
+            continue
+        try:
+            _load_certificates(path)
+        except OSError as error:
+            raise DownloadError(
+                f"{variable} names {path}, from which no certificates can be read: "
+                f"{error.strerror or type(error).__name__}.",
+                "Correct the variable or unset it.",
+            ) from error
+        return
 
 
-def _check_request(url: str, sha256: str, magic: Sequence[bytes]) -> _Wanted:
-    shown = show_url(url)
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise RequestError(
-            f"{shown} cannot be downloaded.", "Give a URL that begins with http:// or https://."
-        )
-    checksum = sha256.strip().lower()
-    if checksum and not re.fullmatch(r"[0-9a-f]{64}", checksum):
-        raise RequestError(
-            f"The checksum for {shown} is no SHA-256: {sha256}.",
-            "Give the 64 hexadecimal digits that sha256sum prints.",
-        )
-    return _Wanted(url, shown, checksum, tuple(magic))
+def _load_certificates(path: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if Path(path).is_dir():
+        context.load_verify_locations(capath=path)
+    else:
+        context.load_verify_locations(cafile=path)
 
 
-def show_url(url: str) -> str:
-    """A URL without what may be secret in it: user, password, query and fragment."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "This URL"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-
-
-def _is_cached(entry: Entry, wanted: _Wanted) -> bool:
+def _is_cached(entry: Entry, wanted: Wanted) -> bool:
     """Whether the complete file is there and is what is wanted; removes it otherwise."""
     if not entry.file.is_file():
         return False
     with entry.file.open("rb") as stream:
         head = stream.read(512)
     right_kind = not wanted.magic or head.startswith(wanted.magic)
-    if right_kind and (not wanted.sha256 or sha256_of(entry.file) == wanted.sha256):
+    if wanted.sha256:
+        right_content = sha256_of(entry.file) == wanted.sha256
+    else:
+        right_content = entry.validators != Validators()
+    if right_kind and right_content:
         return True
     entry.file.unlink()
     return False
@@ -268,7 +284,7 @@ def _headers(have: int, partial: Validators, old: Validators) -> dict[str, str]:
     # identity: lengths and ranges are those of the file itself.
     headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
     if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": partial.for_range}
+        headers |= {"Range": f"bytes={have}-", "If-Range": partial.strong}
     elif old.etag:
         headers["If-None-Match"] = old.etag
     elif old.last_modified:
@@ -279,64 +295,13 @@ def _headers(have: int, partial: Validators, old: Validators) -> dict[str, str]:
 # --- the answer -----------------------------------------------------------------------------
 
 
-def _accept(response: requests.Response, partial: Partial, have: int, wanted: _Wanted) -> int:
-    """Check the status; returns the byte the body begins at, having made room for it."""
-    status = response.status_code
-    if have and status == 206:
-        content_range = response.headers.get("Content-Range", "")
-        if re.match(rf"bytes {have}-\d+/", content_range):
-            return have
-    if have and status in (206, 416):
-        partial.discard()
-        raise _TransientError(f"{wanted.shown} could not be resumed.")
-    if status != 200:
-        raise _refusal(response, wanted)
-    headers = response.headers
-    partial.begin(Validators(headers.get("ETag", ""), headers.get("Last-Modified", "")))
-    return 0
-
-
-def _refusal(response: requests.Response, wanted: _Wanted) -> DownloadError:
-    status = response.status_code
-    message = (
-        f"{wanted.shown} could not be downloaded: the server answered "
-        f"{status} {response.reason or ''}".rstrip()
-        + "."
-    )
-    if status in _TRY_AGAIN or status >= 500:
-        after = response.headers.get("Retry-After", "")
-        return _TransientError(
-            message, min(float(after), _LONGEST_PAUSE) if after.isdecimal() else 0
-        )
-    return DownloadError(message, _HINTS.get(status, "Check the URL."))
-
-
-def _check_head(head: bytes, content_type: str, partial: Partial, wanted: _Wanted) -> None:
-    """Refuse at the first bytes what cannot be the file that is wanted."""
-    if wanted.magic and head.startswith(wanted.magic):
-        return
-    start = head[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    html = start.startswith((b"<!doctype html", b"<html"))
-    html = html or ("html" in content_type.lower() and start.startswith(b"<"))
-    if not html and not wanted.magic:
-        return
-    partial.discard()
-    if html:
-        raise DownloadError(
-            f"{wanted.shown} is a web page, not the file that was expected.",
-            "Open the URL in a browser: it may be a log-in, a proxy or a page with the real link.",
-        )
-    raise DownloadError(
-        f"{wanted.shown} is not a file of the kind that was expected: it begins with "
-        f"{head[:8].hex(' ') or 'nothing'}.",
-        "Check that the URL names the right file.",
-    )
-
-
-def _verify(partial: Partial, wanted: _Wanted) -> None:
+def _verify(partial: Partial, wanted: Wanted, vouched: bool) -> None:
+    """Refuse what is not the whole file; ``vouched``: something else said where it ends."""
     with partial.data.open("rb") as stream:
         head = stream.read(512)
-    _check_head(head, "", partial, wanted)
+    check_head(head, "", partial, wanted)
+    if not vouched:
+        _check_whole(partial, wanted)
     if not wanted.sha256:
         return
     found = sha256_of(partial.data)
@@ -349,18 +314,40 @@ def _verify(partial: Partial, wanted: _Wanted) -> None:
         )
 
 
+def _check_whole(partial: Partial, wanted: Wanted) -> None:
+    whole = is_whole(partial.data)
+    if whole is None:
+        log.warning(
+            f"The server does not say how long {wanted.shown} is, so nobody can tell whether it "
+            "is whole."
+        )
+    elif not whole:
+        size = partial.data.stat().st_size
+        partial.discard()
+        raise TransientError(f"{wanted.shown} was cut off after {size} bytes.")
+
+
 # --- what can go wrong ------------------------------------------------------------------------
 
 
 @contextmanager
-def _network_errors(wanted: _Wanted, timeout: tuple[float, float]) -> Iterator[None]:
+def _network_errors(wanted: Wanted, timeout: tuple[float, float]) -> Iterator[None]:
     try:
         yield
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+    except _NETWORK as error:
         message = f"{wanted.shown} could not be downloaded: {_reason(error, timeout)}."
         if isinstance(error, _HOPELESS):
             raise DownloadError(message, "Check the URL and the proxy settings.") from error
-        raise _TransientError(message) from error
+        raise TransientError(message) from error
+
+
+_NETWORK = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,  # of the codec for names of hosts, for one
+)
 
 
 _HOPELESS = (
@@ -369,8 +356,11 @@ _HOPELESS = (
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidHeader,
     requests.exceptions.MissingSchema,
-    requests.exceptions.TooManyRedirects,
+    requests.exceptions.InvalidProxyURL,
     urllib3.exceptions.SSLError,
+    urllib3.exceptions.LocationValueError,
+    urllib3.exceptions.InvalidHeader,
+    UnicodeError,
 )
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.SSLError, "the certificate of the server could not be verified"),
@@ -378,9 +368,13 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.ConnectTimeout, "there was no connection within {0:g} seconds"),
     (requests.exceptions.ReadTimeout, "the server sent nothing for {1:g} seconds"),
     (urllib3.exceptions.ReadTimeoutError, "the server sent nothing for {1:g} seconds"),
-    (requests.exceptions.TooManyRedirects, "the server redirects in circles"),
-    (requests.exceptions.InvalidSchema, "the server redirects to something that is not http"),
+    (requests.exceptions.InvalidProxyURL, "the URL of the proxy is not valid"),
+    (requests.exceptions.InvalidSchema, "the URL of the server or of the proxy is not valid"),
     (requests.exceptions.InvalidURL, "the URL is not valid"),
+    (urllib3.exceptions.LocationValueError, "the URL is not valid"),
+    (UnicodeError, "the URL is not valid"),
+    (requests.exceptions.InvalidHeader, "the server says two lengths"),
+    (urllib3.exceptions.InvalidHeader, "the server says two lengths"),
     (requests.exceptions.ConnectionError, "the connection to the server failed"),
     (urllib3.exceptions.ProtocolError, "the connection was cut off"),
 )

@@ -1,13 +1,15 @@
-"""Stand-in media every integration test can share."""
+"""What integration tests can share: stand-in media, and a web server with its client."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from fixtures import media
+from tests.integration.linux.web import Client, Server
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,22 @@ def install_media(tmp_path_factory: pytest.TempPathFactory) -> Callable[[media.M
 def install_wim(install_media: Callable[[media.MediaSpec], Path]) -> Path:
     """A small WIM with one image: Windows Server 2022 Standard (amd64)."""
     return install_media(media.MediaSpec(editions=("ServerStandard",)))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A running web server, reached without the proxies of this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    """A downloader with an empty cache."""
+    return Client(tmp_path / "cache")

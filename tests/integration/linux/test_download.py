@@ -2,93 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.integration.linux.web import (
+    BODY,
+    MSI,
+    SHA,
+    Answer,
+    Client,
+    Handler,
+    Server,
+    cut,
+    rest,
+    whole,
+)
 from winimagetools.errors import ChecksumError, DiskFullError, DownloadError
-from winimagetools.net.download import USER_AGENT, Downloader
-
-MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-BODY = MSI + os.urandom(400_000)
-SHA = hashlib.sha256(BODY).hexdigest()
-ETAG = {"ETag": '"v1"'}
-
-Answer = Callable[["Handler"], None]
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers each request with the next of the server's answers, the last one for ever."""
-
-    server: Server
-
-    def do_GET(self) -> None:
-        """Note the request and answer it."""
-        self.server.seen.append(dict(self.headers))
-        answers = self.server.answers
-        (answers.pop(0) if len(answers) > 1 else answers[0])(self)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
-        """One whole answer."""
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
-
-
-class Server(ThreadingHTTPServer):
-    """A web server that remembers the headers of what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.seen: list[dict[str, str]] = []
-        self.answers: list[Answer] = [whole()]
-
-    @property
-    def url(self) -> str:
-        """Where the file is."""
-        return f"http://127.0.0.1:{self.server_port}/files/agent.msi"
-
-
-def whole(body: bytes = BODY, status: int = 200, **headers: str) -> Answer:
-    """An answer that keeps its promises."""
-    return lambda handler: handler.reply(status, body, **{**ETAG, **headers})
-
-
-def cut(after: int, **headers: str) -> Answer:
-    """An answer that ends before its length."""
-
-    def answer(handler: Handler) -> None:
-        handler.send_response(200)
-        for name, value in {"Content-Length": str(len(BODY)), **ETAG, **headers}.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(BODY[:after])
-        handler.wfile.flush()
-        handler.connection.shutdown(socket.SHUT_RDWR)
-
-    return answer
-
-
-def rest(handler: Handler) -> None:
-    """The part of the file a Range header asks for."""
-    begin = int(handler.headers["Range"].removeprefix("bytes=").rstrip("-"))
-    where = f"bytes {begin}-{len(BODY) - 1}/{len(BODY)}"
-    handler.reply(206, BODY[begin:], Content_Range=where, **ETAG)
+from winimagetools.net.download import USER_AGENT
 
 
 def silence(handler: Handler) -> None:
@@ -98,7 +32,7 @@ def silence(handler: Handler) -> None:
     handler.end_headers()
     handler.wfile.write(BODY[:70_000])
     handler.wfile.flush()
-    time.sleep(3)
+    time.sleep(1.5)
 
 
 def slow(handler: Handler) -> None:
@@ -123,41 +57,6 @@ def chunked(handler: Handler) -> None:
         piece = BODY[at : at + 100_000]
         handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
     handler.wfile.write(b"0\r\n\r\n")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A running web server, reached without the proxies of this machine."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class Client:
-    """A downloader that notes its pauses instead of making them."""
-
-    def __init__(self, cache: Path) -> None:
-        self.pauses: list[float] = []
-        self.cache = cache
-        self.downloader = Downloader(
-            cache, attempts=3, pause=2, read_timeout=0.5, sleep=self.pauses.append
-        )
-        self.fetch = self.downloader.fetch
-
-    def left(self) -> list[str]:
-        """File names in the cache."""
-        return sorted(path.name for path in self.cache.rglob("*") if path.is_file())
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Client:
-    """A downloader with an empty cache."""
-    return Client(tmp_path / "cache")
 
 
 def test_download(server: Server, client: Client) -> None:
