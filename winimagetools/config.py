@@ -44,9 +44,9 @@ def get_windows_image_config(
 ) -> WindowsImageConfig:
     """Read a configuration file: command line over file over defaults.
 
-    What the file says is taken as the reference would take it; whatever that silently
-    ignores is warned about with its line, in the log and in ``config.origin.warnings``. Where
-    the reference goes on without the file or with a number it cannot read, this stops.
+    What the file says is taken as the PowerShell tools would take it; whatever they silently
+    ignore is warned about with its line, in the log and in ``config.origin.warnings``. Where
+    the PowerShell tools go on without the file or with a number they cannot read, this stops.
 
     Args:
         config_file_path: the file.
@@ -151,7 +151,7 @@ class _Reader:
         self.explicit.add(declared.name)
 
     def _check_source(self) -> None:
-        """To the reference every ``source`` it does not know means ``web``."""
+        """To the PowerShell tools every ``source`` they do not know means ``web``."""
         source = self.values.get("source", "web")
         if source.strip().lower() in GUEST_AGENT_SOURCES:
             self.values["source"] = source.strip().lower()
@@ -208,7 +208,7 @@ def new_windows_image_config(config_file_path: Path | str) -> None:
     """Write a file with every option, its description and its default.
 
     Port of ``New-WindowsImageConfig``. An existing file is replaced with a warning, in one
-    step; the reference deletes it first. Reading the new file gives exactly the defaults.
+    step; the PowerShell tools delete it first. Reading the new file gives exactly the defaults.
 
     Raises:
         RequestError: the file cannot be written.
@@ -235,7 +235,7 @@ def _file_lines() -> Iterator[str]:
 def comment_lines(description: str) -> list[str]:
     """A description as the lines to stand above a key, each starting with ``# ``.
 
-    Port of ``Set-IniComment``. The reference writes the file again for each comment and may
+    Port of ``Set-IniComment``. The PowerShell tools write the file again for each comment and may
     put it above another key that begins with the same letters; here it becomes text before
     the file is written.
     """

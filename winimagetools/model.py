@@ -89,7 +89,7 @@ class WindowsVersion:
 
 @dataclass(frozen=True)
 class WimImage:
-    """One edition inside a WIM file: the fields of the reference's ``WimImage`` class.
+    """One edition inside a WIM file: the fields of the PowerShell tools' ``WimImage`` class.
 
     Args:
         index: image index inside the WIM, starting at 1.
@@ -131,7 +131,7 @@ def is_server_type(installation_type: str) -> bool:
     """Whether an installation type is one of a server.
 
     Port of ``Is-ServerInstallationType``: ``Server`` and ``Server Core``. Server Core
-    App and Nano Server are servers too; the reference did not know them.
+    App and Nano Server are servers too; the PowerShell tools did not know them.
     """
     return installation_type.casefold().startswith(("server", "nano server"))
 

@@ -11,7 +11,7 @@ _DRIVE = re.compile(r"^[A-Za-z]:([\\/]|$)|^\\\\")
 def without_extension(path: Path, depth: int = 0) -> Path:
     """The path without its last ``depth`` + 1 extensions: ``a/win.raw.tgz`` → ``a/win``.
 
-    Port of ``Get-PathWithoutExtension``. Where the reference takes part of a name such as
+    Port of ``Get-PathWithoutExtension``. Where the PowerShell tools take part of a name such as
     ``win-10.0.1.qcow2`` for extensions, only what looks like one is removed here: letters
     and digits that do not begin with a digit (``7z`` aside).
     """

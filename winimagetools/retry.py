@@ -21,7 +21,7 @@ def execute_retry(
 ) -> Result:
     """Do something that may fail, several times if need be.
 
-    The reference waits the same time before each attempt; here it doubles, and a longer
+    The PowerShell tools wait the same time before each attempt; here it doubles, and a longer
     time the error asks for (its attribute ``wait``) is honoured.
 
     Args:

@@ -233,7 +233,7 @@ def test_last_override_wins(path: Path) -> None:
 
 
 def test_missing_file(path: Path) -> None:
-    """A missing file is an error, where the reference went on with the defaults."""
+    """A missing file is an error, where the PowerShell tools went on with the defaults."""
     with pytest.raises(
         ConfigurationError, match=r"config\.ini cannot be used: It does not exist\."
     ):
@@ -314,7 +314,7 @@ def test_source(path: Path, text: str, source: str) -> None:
 
 
 def test_unknown_source_means_web(path: Path) -> None:
-    """Any other word means web, as in the reference, with a warning."""
+    """Any other word means web, as in the PowerShell tools, with a warning."""
     config = read(path, "[virtio_qemu_guest_agent]\nsource=disk\n")
     assert config.source == "web"
     assert [str(warning) for warning in config.origin.warnings] == [

@@ -18,14 +18,14 @@ CLOUDBASE_INIT = (
     r"Program Files (x86)\Cloudbase Solutions\Cloudbase-Init",
     r"Program Files\Cloudbase Solutions\Cloudbase-Init (x86)",
 )
-"""Where Cloudbase-Init is; the last is a path that only the reference knows."""
+"""Where Cloudbase-Init is; the last is a path that only the PowerShell tools know."""
 
 
 VIRTIO_PROVIDERS = ("red hat", "qemu")
 
 
 VIRTIO_DRIVERS = 11
-"""How many drivers the reference expects of a virtio ISO, one of which may be missing."""
+"""How many drivers the PowerShell tools expect of a virtio ISO, one of which may be missing."""
 
 
 def expected_format(image_type: ImageType, path: Path) -> DiskFormat:

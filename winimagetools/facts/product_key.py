@@ -89,7 +89,7 @@ def _family(entry: Mapping[str, Any]) -> KeyFamily:
 def map_kms_product_key(image: WimImage) -> str | None:
     """The KMS client key for an edition, or None with a line in the log.
 
-    The reference knows Standard and Datacenter by image name. Here the edition identifier
+    The PowerShell tools know Standard and Datacenter by image name. Here the edition identifier
     of the medium decides, then its flags, then the name. Evaluation editions get none: they
     refuse volume keys until ``DISM /Set-Edition`` has made another edition of them.
     Port of ``Map-KMSProductKey``.

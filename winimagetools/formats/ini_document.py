@@ -13,7 +13,7 @@ byte for byte except for the edited lines. The rules:
 * Lines before the first section are never found.
 * UTF-16 with a byte order mark, UTF-8 with or without one, else Windows-1252.
 
-Unlike the reference, values are not cut at 1000 characters, and a value that reading
+Unlike the PowerShell tools, values are not cut at 1000 characters, and a value that reading
 would change (blanks at its ends, quotes around it) is quoted when it is written.
 
 Source of the rules: the documentation of GetPrivateProfileString and

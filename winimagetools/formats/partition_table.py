@@ -84,7 +84,7 @@ def minimum_size(layout: DiskLayout) -> int:
 def plan_partitions(
     size: int, layout: DiskLayout, *, random_bytes: RandomBytes = os.urandom
 ) -> PartitionPlan:
-    """Lay out a new disk the way the reference does, everything at whole MiB.
+    """Lay out a new disk the way the PowerShell tools do, everything at whole MiB.
 
     UEFI: 200 MiB EFI system partition at 1 MiB, 128 MiB Microsoft reserved partition,
     Windows up to the last MiB, which holds the backup GPT. BIOS: one active NTFS partition

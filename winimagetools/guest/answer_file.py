@@ -108,8 +108,8 @@ def transform(
 ) -> None:
     """Fill an answer file in. Port of ``Transform-Xml``.
 
-    The rules are those of the reference's style sheet, except where it is not what its
-    users mean: it takes three settings of the first-start dialogue away from Windows 10 and
+    The rules are those of the PowerShell tools' style sheet, except where it is not what
+    their users mean: it takes three settings of the first-start dialogue away from Windows 10 and
     later too, because it compares the minor version alone, and it would put a second
     product key beside one that is there.
     """

@@ -32,7 +32,7 @@ DEFAULT_URL = (
     "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/archive-qemu-ga"
     "/qemu-ga-win-100.0.0.0-3.el7ev/qemu-ga-{name}.msi"
 )
-"""The download the reference uses for ``install_qemu_ga=True``."""
+"""The download the PowerShell tools use for ``install_qemu_ga=True``."""
 SOURCES = ("web", "iso", "auto")
 _OTHER_DELIMITER = r"(?![a-z0-9]|[_-]64)"
 
@@ -93,7 +93,7 @@ def decide(
 ) -> Decision:
     """Choose where the installer comes from; the same arguments give the same decision.
 
-    The reference ignores a ``url`` without ``checksum`` (and the reverse) and takes an
+    The PowerShell tools ignore a ``url`` without ``checksum`` (and the reverse) and take an
     unknown ``source`` for ``web`` in silence; here both are said in the warnings.
 
     Args:

@@ -15,7 +15,7 @@ STAGE_DONE = "StatusFinal"
 
 
 STAGE_STOPPED = "StatusStopped"
-"""A hook script asked for the power off, which the reference takes for success too."""
+"""A hook script asked for the power off, which the PowerShell tools take for success too."""
 
 
 STAGE_FAILED = "ERROR"
@@ -36,7 +36,7 @@ def merge_reports(known: Mapping[str, str], news: Mapping[str, str]) -> dict[str
 def judge(reports: Mapping[str, str]) -> None:
     """Decide whether a machine that is off has done its work.
 
-    The reference takes every power-off for success. A guest that reported nothing at all is
+    The PowerShell tools take every power-off for success. A guest that reported nothing at all is
     let pass with a warning: the key-value exchange may be turned off.
 
     Raises:

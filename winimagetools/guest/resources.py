@@ -18,7 +18,7 @@ GUEST_CONFIG = rf"{RESOURCES}\config.ini"
 CURTIN = "curtin"
 """Folder in the root of the volume where curtin looks for hooks."""
 HOOKS_FOLDER = "windows-curtin-hooks"
-"""Name of the repository whose hooks the reference installs."""
+"""Name of the repository whose hooks the PowerShell tools install."""
 
 
 def copy_unattend_resources(
@@ -30,7 +30,7 @@ def copy_unattend_resources(
 ) -> None:
     """Put the guest scripts into the image, and what MAAS and VMware need.
 
-    The reference fails without the windows-curtin-hooks submodule; here hooks of this
+    The PowerShell tools fail without the windows-curtin-hooks submodule; here hooks of this
     project are used then. Port of ``Copy-UnattendResources``.
 
     Args:

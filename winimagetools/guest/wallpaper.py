@@ -27,7 +27,7 @@ _COLOUR = re.compile(r"(\d{1,3}) +(\d{1,3}) +(\d{1,3})")
 def check_wallpaper(wallpaper_path: Path | str | None, solid_color: str) -> None:
     """Refuse options that contradict each other or cannot be used.
 
-    The reference takes its own picture in silence when the given one is no .jpg.
+    The PowerShell tools take their own picture in silence when the given one is no .jpg.
 
     Raises:
         RequestError: saying which.
@@ -51,14 +51,14 @@ def set_windows_wallpaper(
 ) -> None:
     """Give the image a background; without options the picture of this project.
 
-    The reference reads the option of its caller instead of its own argument; here only the
+    The PowerShell tools read the option of the caller instead of their own argument; here only the
     arguments count. Port of ``Set-WindowsWallpaper``.
 
     Args:
         tree: the image.
         wallpaper_path: a JPEG file of this machine.
         solid_color: red, green and blue from 0 to 255, such as ``0 0 0``, instead of a
-            picture. The reference has black only.
+            picture. The PowerShell tools have black only.
 
     Raises:
         RequestError: the options cannot be used.

@@ -18,7 +18,7 @@ TYPE_FORMATS = {
     ImageType.VMWARE: DiskFormat.VMDK,
     ImageType.HYPER_V: DiskFormat.VHDX,
 }
-"""The container each platform wants, as in the reference's online and golden workflows."""
+"""The container each platform wants, as in the PowerShell tools' online and golden workflows."""
 
 _KVM = "Write image_type = KVM: that is what {} runs."
 _OPENSTACK = (
@@ -165,8 +165,8 @@ def choose_disk_format(
 
     A format that was asked for wins over the one the image type implies. In the online and
     golden workflows (``by_type``) the VHDX that ``New-WindowsImageConfig`` writes into every
-    file does not count as asked for: the reference ignored the option there, and its users'
-    files have that default beside ``image_type = KVM``.
+    file does not count as asked for: the PowerShell tools ignored the option there, and files
+    made for them have that default beside ``image_type = KVM``.
 
     Args:
         image_type: the platform.

@@ -13,7 +13,7 @@ NTDLL = r"Windows\System32\ntdll.dll"
 def get_image_information(tree: WindowsTree, image_name: str) -> ImageInfo:
     """What Windows is on a volume.
 
-    The version and the architecture come from ``ntdll.dll`` itself; the reference took the
+    The version and the architecture come from ``ntdll.dll`` itself; the PowerShell tools took the
     architecture from the name of a link target. Port of ``Get-ImageInformation``.
 
     Args:

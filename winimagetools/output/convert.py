@@ -23,7 +23,7 @@ _OPTIONS = {
     DiskFormat.VHD: ("-o", "subformat=dynamic,force_size=on"),
     DiskFormat.VHDX: ("-o", "subformat=dynamic,block_size=1M"),
 }
-"""VMDK is ``monolithicSparse``, qemu's default and what the reference makes."""
+"""VMDK is ``monolithicSparse``, qemu's default and what the PowerShell tools make."""
 
 
 _PERCENT = re.compile(r"\((\d+\.\d+)/100%\)")

@@ -1,6 +1,6 @@
 """Work on finished disk image files, the same on every host: convert, wrap, publish.
 
-The containers qemu-img makes are the ones the reference makes, with three differences: a VHD
+The containers qemu-img makes are the ones the PowerShell tools make, with three differences: a VHD
 keeps the exact size of the disk instead of being rounded up to a CHS geometry (Azure and
 Hyper-V want whole MiB); a VHDX grows by 1 MiB, as Microsoft advises for Linux file systems,
 because ntfs-3g begins files 16 MiB apart and blocks of that size, which qemu-img takes, would
@@ -52,7 +52,7 @@ class ImageFiles:
     ) -> None:
         """Convert between containers with qemu-img.
 
-        A source that another program still holds is tried again like in the reference;
+        A source that another program still holds is tried again like in the PowerShell tools;
         anything else fails at once, because it would fail again.
 
         Raises:
@@ -97,7 +97,7 @@ class ImageFiles:
     def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
         """Unwrap one layer of ``source`` into ``folder``; the archive stays.
 
-        Only the suffix is taken off the name; the reference took out any ``gz``, with the
+        Only the suffix is taken off the name; the PowerShell tools took out any ``gz``, with the
         character before it, wherever it was.
 
         Raises:

@@ -31,7 +31,7 @@ from winimagetools.output.zip_writer import ZipLayer
 _Member = TypeVar("_Member")
 
 GZIP_LEVEL = 3
-"""What the reference asks of pigz: much faster than the default and hardly larger."""
+"""What the PowerShell tools ask of pigz: much faster than the default and hardly larger."""
 _GZIP_FASTEST, _GZIP_UNIX, _GZIP_NAME = 4, 3, 8
 _DAMAGED = (EOFError, zlib.error, tarfile.TarError, pyzipper.BadZipFile, gzip.BadGzipFile)
 

@@ -2,7 +2,7 @@
 
 Layout: PKWARE APPNOTE.TXT 6.3.10, with the sizes in a descriptor after the data and ZIP64
 records always. With a password the file is encrypted with AES-256 the way WinZip defined it
-(AE-2): 7-Zip, WinRAR, WinZip and libarchive open it. The older ZipCrypto of the reference is
+(AE-2): 7-Zip, WinRAR, WinZip and libarchive open it. The older ZipCrypto of the PowerShell tools is
 not written: whoever knows a few bytes of the content finds the key, and everybody knows how a
 disk image begins (Biham and Kocher, 1994).
 """
@@ -18,7 +18,7 @@ from pyzipper.zipfile_aes import AESZipEncrypter
 from winimagetools.output.deflate import ParallelDeflate
 
 ZIP_LEVEL = 1
-"""The level the reference asks of 7-Zip."""
+"""The level the PowerShell tools ask of 7-Zip."""
 _VERSION = 45
 """The version that introduced ZIP64."""
 _VERSION_AES = 51

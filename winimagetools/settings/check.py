@@ -1,6 +1,6 @@
 """What looks wrong in a configuration file, as warnings with line numbers.
 
-The reference ignores all of this in silence: keys before the first section, unknown keys
+The PowerShell tools ignore all of this in silence: keys before the first section, unknown keys
 and sections, keys in a section where nobody looks for them, second copies. So does this
 port, but it says so, and names what was probably meant.
 """

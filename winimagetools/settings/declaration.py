@@ -198,7 +198,7 @@ def parse_size(text: str) -> int:
 def expand_temp(text: str) -> str:
     r"""The text with ``${ENV:TEMP}`` at its start replaced by the folder for temporary files.
 
-    The reference writes its default ``image_path`` with this expression, and people copy it
+    The PowerShell tools write their default ``image_path`` with this expression, and people copy it
     into their files: ``${ENV:TEMP}\win-image.vhdx``.
     """
     match = _TEMP.match(text)

@@ -41,7 +41,7 @@ def test_bios_disk(disks: WindowsDisks, shell: PowerShell, tmp_path: Path) -> No
 
 
 def test_uefi_disk(disks: WindowsDisks, shell: PowerShell, tmp_path: Path) -> None:
-    """System, reserved and Windows partition with the types and sizes of the reference."""
+    """System, reserved and Windows partition with the types and sizes of the PowerShell tools."""
     with disks.create(tmp_path / "disk.vhdx", 700 * MIB, DiskLayout.UEFI) as disk:
         assert isinstance(disk, WindowsDisk)
         assert disk.system != disk.windows

@@ -30,7 +30,7 @@ SERVERS = {
 @pytest.mark.parametrize("year", list(SERVERS))
 @pytest.mark.parametrize("suffix", ["", "CORE"])
 def test_servers_by_the_name_on_the_medium(year: str, suffix: str) -> None:
-    """What the reference maps is mapped, also without any other metadata."""
+    """What the PowerShell tools map is mapped, also without any other metadata."""
     version, datacenter, standard = SERVERS[year]
     name = f"Windows Server {year} SERVER"
     assert map_kms_product_key(image(f"{name}DATACENTER{suffix}", version)) == datacenter

@@ -100,7 +100,7 @@ def test_line_ends(end: str) -> None:
 
 
 def test_long_values_are_whole() -> None:
-    """Values are not cut at 1000 characters as in the reference."""
+    """Values are not cut at 1000 characters as in the PowerShell tools."""
     assert parsed(f"[s]\na={'x' * 5000}\n").get("s", "a") == "x" * 5000
 
 

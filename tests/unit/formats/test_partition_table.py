@@ -32,8 +32,8 @@ WINDOWS_GUID = uuid.UUID("03030303-0303-4303-8303-030303030303")
 DISK_GUID = uuid.UUID("04040404-0404-4404-8404-040404040404")
 
 
-def test_a_uefi_disk_has_the_three_partitions_of_the_reference() -> None:
-    """200 MiB EFI at 1 MiB, 128 MiB MSR, Windows up to the last MiB, the reference's types."""
+def test_a_uefi_disk_has_the_three_partitions_of_the_powershell_tools() -> None:
+    """200 MiB EFI at 1 MiB, 128 MiB MSR, Windows up to the last MiB, each of its type."""
     plan = plan_partitions(40 * GIB, DiskLayout.UEFI, random_bytes=_counting())
     assert plan == PartitionPlan(
         DiskLayout.UEFI,

@@ -90,7 +90,7 @@ def test_defaults_in_the_guest_are_those_of_the_options() -> None:
                 assert bool(true) == defaults[section, key], key
 
 
-def test_the_stages_are_in_the_order_of_the_reference() -> None:
+def test_the_stages_are_in_the_order_of_the_powershell_tools() -> None:
     """From licence to power-off."""
     stages = (
         "Set-WindowsLicense $productKey",

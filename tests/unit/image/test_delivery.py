@@ -22,7 +22,7 @@ from winimagetools.model import DiskFormat, ImageType
     ],
 )
 def test_image_type_in_any_case(text: str, expected: ImageType) -> None:
-    """The reference compared VMware by case in one workflow; here no type is."""
+    """The PowerShell tools compared VMware by case in one workflow; here no type is."""
     assert delivery.parse_image_type(text) is expected
 
 

@@ -180,7 +180,7 @@ def test_a_plain_image_needs_cloudbase_init_only(folder: str) -> None:
 
 
 def test_cloudbase_init_is_missing() -> None:
-    """The first thing the reference looks for."""
+    """The first thing the PowerShell tools look for."""
     with pytest.raises(BuildError, match="Cloudbase-Init is not installed"):
         check([NTDLL, r"Program Files\Cloudbase Solutions\Other\file"])
 

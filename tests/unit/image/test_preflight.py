@@ -310,7 +310,7 @@ def test_without_sysprep(host: Host, workflow: Workflow) -> None:
 def test_a_golden_image_has_to_stay_one(
     host: Host, options: dict[str, str], expected: list[str]
 ) -> None:
-    """What the reference's check means: type HYPER-V, container and name VHD or VHDX."""
+    """What the PowerShell tools' check means: type HYPER-V, container and name VHD or VHDX."""
     assert keys(host, Workflow.ONLINE, gold_image=True, **options) == expected
 
 

@@ -36,7 +36,7 @@ RAW, OUT = Path("work/disk.raw"), Path("work/image")
 def test_the_command_line_of_each_container(
     disk_format: DiskFormat, compress: bool, expected: list[str]
 ) -> None:
-    """Exact size for VHD; compression only for QCOW2, with the switches of the reference."""
+    """Exact size for VHD; compression only for QCOW2, with the switches of the PowerShell tools."""
     arguments = convert_arguments(RAW, OUT, disk_format, compress)
     assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
 
@@ -114,7 +114,7 @@ def test_a_busy_source_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_after_four_attempts_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As often as the reference."""
+    """As often as the PowerShell tools."""
     calls = _fail(monkeypatch, *["Failed to get shared lock"] * 9)
     (tmp_path / "a.raw").touch()
     with pytest.raises(CommandError, match="shared lock"):

@@ -274,7 +274,7 @@ def test_a_wrong_password_is_said_so(image: Path, tmp_path: Path, password: str)
 
 
 def _zip_crypto(content: bytes, password: bytes) -> bytes:
-    """A zip as the reference makes it: stored, ZipCrypto (APPNOTE.TXT, 6.1)."""
+    """A zip as the PowerShell tools make it: stored, ZipCrypto (APPNOTE.TXT, 6.1)."""
     keys = [0x12345678, 0x23456789, 0x34567890]
 
     def step(key: int, byte: int) -> int:

@@ -171,7 +171,7 @@ def test_url_and_checksum_together(url: str, checksum: str) -> None:
 
 @pytest.mark.parametrize(("given", "missing"), [("url", "checksum"), ("checksum", "url")])
 def test_url_or_checksum_alone(given: str, missing: str) -> None:
-    """One without the other is ignored, as in the reference, and said so."""
+    """One without the other is ignored, as in the PowerShell tools, and said so."""
     config = WindowsImageConfig(**{given: "x"})  # type: ignore[arg-type]
     assert value_warnings(config) == [
         Problem(

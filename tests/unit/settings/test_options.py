@@ -1,4 +1,4 @@
-"""The list of options: complete, with the reference's names, sections and defaults."""
+"""The list of options: complete, with the PowerShell tools' names, sections and defaults."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _expected() -> dict[tuple[str, str], object]:
     return {**flags, **empty, **OTHERS}
 
 
-def test_options_are_those_of_the_reference() -> None:
+def test_options_are_those_of_the_powershell_tools() -> None:
     """All options with their sections and defaults, and no other one."""
     declared = {(option.section, option.name): option.default for option in OPTIONS}
     assert declared == _expected()
@@ -76,7 +76,7 @@ def test_attributes_have_the_defaults() -> None:
 
 
 def test_sections_stand_together() -> None:
-    """The sections come in the order of the reference's file, each in one piece."""
+    """The sections come in the order of the PowerShell tools' file, each in one piece."""
     first = ("DEFAULT", "vm", "drivers", "custom", "virtio_qemu_guest_agent")
     assert SECTIONS[:5] == first
     assert SECTIONS[5:] == ("updates", "sysprep", "cloudbase_init")

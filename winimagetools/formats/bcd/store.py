@@ -46,7 +46,7 @@ def bcd_store(
     """All objects of a system store that starts the Windows partition of ``plan``.
 
     UEFI stores name partitions by their GUIDs, as bcdboot does. BIOS stores let the boot
-    manager and the loader search for their volume, as the reference sets them afterwards,
+    manager and the loader search for their volume, as the PowerShell tools set them afterwards,
     because clouds change disk signatures.
 
     Args:

@@ -201,7 +201,7 @@ def _open(path: Path) -> Iterator[WimBytes]:
 def locate_media(text: str, resolve: Callable[[str], Path]) -> Path:
     """Find the installation medium a configuration names.
 
-    A name without a folder is looked for in ``PATH`` too, as the reference does.
+    A name without a folder is looked for in ``PATH`` too, as the PowerShell tools do.
 
     Args:
         text: ``wim_file_path`` of the configuration.

@@ -39,8 +39,8 @@ class LinuxBoot:
     def create_boot_config(self, disk: Disk, image: WimImage) -> None:
         """Put boot files and a fresh store where firmware and boot manager look for them.
 
-        Does what the reference has bcdboot do, and on BIOS at once what it has bcdedit do
-        afterwards: boot manager and loader search for their volumes.
+        Does what the PowerShell tools have bcdboot do, and on BIOS at once what they have
+        bcdedit do afterwards: boot manager and loader search for their volumes.
 
         Args:
             disk: a disk that was made here and has its image attached.
@@ -68,9 +68,9 @@ class LinuxBoot:
     def reset_search_order(self, disk: Disk) -> None:
         r"""Let a BIOS disk start after its signature has changed.
 
-        What the reference has bcdedit do: boot manager, default entry and its Windows
+        What the PowerShell tools have bcdedit do: boot manager, default entry and its Windows
         search for their volumes. New disks have it from the beginning; a golden image is
-        changed here. As in the reference, a store that is missing (it may be on a system
+        changed here. As in the PowerShell tools, a store that is missing (it may be on a system
         partition of its own) or unusable is a warning. UEFI disks keep what bcdboot writes.
 
         Raises:

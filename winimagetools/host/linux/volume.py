@@ -21,7 +21,7 @@ from winimagetools.run import Tool, run
 MKNTFS = Tool("mkntfs", "ntfs-3g", "format the Windows volume")
 NTFSINFO = Tool("ntfsinfo", "ntfs-3g", "check the Windows volume")
 LABEL = "OS"
-"""The volume label the reference gives."""
+"""The volume label the PowerShell tools give."""
 _FLAGS = re.compile(r"^\s*Volume Flags:\s*0x([0-9A-Fa-f]+)", re.MULTILINE)
 _INSERT_RANGE = 0x20
 """FALLOC_FL_INSERT_RANGE of linux/falloc.h; Linux 4.1 and later."""

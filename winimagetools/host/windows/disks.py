@@ -33,7 +33,7 @@ from winimagetools.retry import execute_retry
 INCREASE = 100 * MIB
 INCREMENTAL_TRIES = 10
 BINARY_TRIES = 10
-"""How often the reference tries each way of shrinking."""
+"""How often the PowerShell tools try each way of shrinking."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ def sizes_to_try(minimum: int, free_space: int) -> list[int]:
     """Partition sizes in bytes for the first way of shrinking: whole GiB, then 100 MiB more.
 
     Rounding and adding one always leaves at least half a GiB above ``minimum`` and
-    ``free_space``, so the reference's question whether it does is not asked here.
+    ``free_space``, so the PowerShell tools' question whether it does is not asked here.
     """
     whole = (round((minimum + free_space) / GIB) + 1) * GIB
     return [whole + INCREASE * step for step in range(INCREMENTAL_TRIES)]
@@ -119,7 +119,7 @@ class WindowsDisks:
     def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[Disk]:
         """Make, partition, format and attach a disk. Port of ``Create-ImageVirtualDisk``.
 
-        It is detached on leaving, which the reference does in another function.
+        It is detached on leaving, which the PowerShell tools do in another function.
         """
         finished = False
         try:

@@ -17,7 +17,7 @@ from winimagetools.retry import execute_retry
 
 START_DELAY = 5.0
 POLL_INTERVAL = 1.0
-"""Seconds, as in the reference."""
+"""Seconds, as in the PowerShell tools."""
 STATUS_ATTEMPTS = 6
 """How often Hyper-V is asked about a machine before it is given up: for half a minute."""
 

@@ -63,9 +63,9 @@ class VirtioSelection:
 def select_virtio_drivers(index: DriverIndex, image: ImageInfo) -> VirtioSelection:
     """Choose for each driver the folder that is closest to an image and has an INF for it.
 
-    The reference looks for a list of eleven drivers; here every driver of the source counts,
-    so that those added since (viofs, viogpudo, fwcfg, viomem, viosock) are not forgotten. It
-    takes the drivers of 8.1 and 2012 R2 when it finds none at all; so does this, where their
+    The PowerShell tools look for a list of eleven drivers; here every driver of the source counts,
+    so that those added since (viofs, viogpudo, fwcfg, viomem, viosock) are not forgotten. They
+    take the drivers of 8.1 and 2012 R2 when they find none at all; so does this, where their
     INF files allow it. Port of ``Get-VirtIODrivers``.
 
     Raises:

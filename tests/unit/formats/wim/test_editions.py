@@ -67,7 +67,7 @@ class Listing:
 
 
 def test_every_field(tmp_path: Path) -> None:
-    """All fields of the reference come from their XML elements."""
+    """All fields of the PowerShell tools come from their XML elements."""
     xml = image_xml(
         4,
         STANDARD,

@@ -50,7 +50,7 @@ def test_uefi(tmp_path: Path) -> None:
 
 
 def test_bios(tmp_path: Path) -> None:
-    """A BIOS disk locates itself: bcdboot, then the three edits of the reference."""
+    """A BIOS disk locates itself: bcdboot, then the three edits of the PowerShell tools."""
     recorder = Recorder()
     WindowsBoot(recorder).create_boot_config(
         make_disk(tmp_path, DiskLayout.BIOS), image("10.0.20348")
@@ -117,7 +117,7 @@ def test_an_image_without_tools(tmp_path: Path, caplog: pytest.LogCaptureFixture
 
 
 def test_a_failed_edit_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """As in the reference, an edit that fails does not stop the build, and the others go on."""
+    """An edit that fails does not stop the build, and the others go on."""
     recorder = Recorder(fail=lambda line: "{bootmgr}" in line)
     WindowsBoot(recorder).reset_search_order(make_disk(tmp_path, DiskLayout.BIOS))
     assert recorder.calls == locate(IMAGE_BCDEDIT)

@@ -31,7 +31,7 @@ def disks(recorder: Recorder, library: VirtDisk) -> WindowsDisks:
 
 
 def test_create_uefi(tmp_path: Path) -> None:
-    """An expanding VHDX is made, attached, partitioned as the reference does, and detached."""
+    """An expanding VHDX is made, attached, partitioned as the PowerShell tools do, and detached."""
     recorder, library = Recorder({"PARTITION_UEFI": LETTERS}), VirtDisk()
     path = tmp_path / "disk.vhdx"
     with disks(recorder, library).create(path, 40 * GIB, DiskLayout.UEFI) as disk:

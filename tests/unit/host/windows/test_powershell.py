@@ -56,7 +56,7 @@ def test_scripts_hold_no_holes() -> None:
         assert not re.search(r"\{\d*\}|%s|\{[a-z_]+\}", body), name
 
 
-def test_formatting_is_done_as_in_the_reference() -> None:
+def test_formatting_is_done_as_in_the_powershell_tools() -> None:
     """Volumes by drive letter (by partition fails in the field), the EFI one by format.com."""
     for body in (scripts.PARTITION_UEFI, scripts.PARTITION_BIOS):
         assert re.findall(r"Format-Volume (-\S+ \S+)", body) == [

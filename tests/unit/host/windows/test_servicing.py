@@ -72,7 +72,7 @@ def test_apply_split_image(disk: WindowsDisk) -> None:
 
 
 def test_drivers_are_tried_four_times(disk: WindowsDisk) -> None:
-    """Each folder is one command; a failure is tried again as often as in the reference."""
+    """Each folder is one command; a failure is tried again as often as in the PowerShell tools."""
     recorder = Recorder(fail=lambda line: "NetKVM" in line[3])
     plan = DriverPlan(FolderSource({}), ("viostor\\2k22\\amd64", "NetKVM\\2k22\\amd64"))
     with pytest.raises(CommandError):

@@ -106,7 +106,7 @@ def test_success() -> None:
 
 
 def test_a_hook_may_power_off(caplog: pytest.LogCaptureFixture) -> None:
-    """Exit code 1006 of a hook ends the stage, as in the reference, with a warning."""
+    """Exit code 1006 of a hook ends the stage, as in the PowerShell tools, with a warning."""
     judge({"StatusInitial": "started", "StatusStopped": "RunBeforeSysprep.ps1 asked for it."})
     assert "may not be generalized: RunBeforeSysprep.ps1 asked for it." in caplog.text
 

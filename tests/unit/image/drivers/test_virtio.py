@@ -128,7 +128,7 @@ def chosen_folders(source: SourceTree, info: ImageInfo) -> tuple[str, ...]:
     return tuple(dict.fromkeys(item.folder for item in choices))
 
 
-def test_folders_of_the_reference() -> None:
+def test_folders_of_the_powershell_tools() -> None:
     """The folders alone, as Get-VirtIODrivers returns them."""
     assert chosen_folders(iso("0.1.102"), image("7", Architecture.X86)) == tuple(
         f"{name}/w7/x86"
