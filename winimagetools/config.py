@@ -20,7 +20,12 @@ from winimagetools import log
 from winimagetools.errors import ConfigurationError, IniValueError, Problem, RequestError
 from winimagetools.formats.ini_document import IniFile
 from winimagetools.ini import write_atomically
-from winimagetools.settings.check import own_entries, structure_warnings, value_warnings
+from winimagetools.settings.check import (
+    own_entries,
+    own_secrets,
+    structure_warnings,
+    value_warnings,
+)
 from winimagetools.settings.declaration import Kind, Option, Origin, Value, written
 from winimagetools.settings.options import OPTIONS, SECTION_OF, WindowsImageConfig
 
@@ -64,7 +69,7 @@ def get_windows_image_config(
     reader = _Reader(document, structure_warnings(document))
     reader.override(overrides)
     config = reader.read(path)
-    _keep_secret(config)
+    _keep_secret(config, own_secrets(document))
     warnings = config.origin.warnings
     if not strict:
         for problem in warnings:
@@ -147,6 +152,8 @@ class _Reader:
                 self.errors.append(problem)
 
     def _set(self, declared: Option, value: Value) -> None:
+        if str(value).strip().lower() == DEFAULT_KMS_KEY:
+            value = DEFAULT_KMS_KEY
         self.values[declared.name] = value
         self.explicit.add(declared.name)
 
@@ -197,7 +204,9 @@ def _written_out(name: str) -> str:
     return f"{SECTION_OF[name.lower()]}.{name.lower()}"
 
 
-def _keep_secret(config: WindowsImageConfig) -> None:
+def _keep_secret(config: WindowsImageConfig, own: Sequence[str]) -> None:
+    for text in own:
+        log.add_secret(text)
     for declared in OPTIONS:
         value = getattr(config, declared.name)
         if declared.secret and value != DEFAULT_KMS_KEY:

@@ -18,7 +18,6 @@ from winimagetools.config import (
 )
 from winimagetools.errors import ConfigurationError, Problem, RequestError
 from winimagetools.formats.ini_document import IniFile
-from winimagetools.guest.config import guest_config_text
 from winimagetools.ini import get_ini_file_value
 from winimagetools.settings.declaration import Kind, Option
 from winimagetools.settings.options import OPTIONS, SECTION_OF, SECTIONS, WindowsImageConfig
@@ -428,60 +427,9 @@ def test_available_options() -> None:
     assert get_available_config_options() is OPTIONS
 
 
-# The guest's copy
-
-
-def guest(config: WindowsImageConfig) -> IniFile:
-    """The guest's copy, parsed."""
-    return IniFile(guest_config_text(config).encode())
-
-
-def test_guest_file_has_what_the_guest_reads() -> None:
-    """Each option of the guest, and no other, with the value of the configuration."""
-    config = WindowsImageConfig(product_key="default_kms_key", time_zone="W. Europe Standard Time")
-    document = guest(config)
-    names = {(entry.section.name, entry.key) for entry in document.entries() if entry.section}
-    assert names == {(option.section, option.name) for option in OPTIONS if option.guest}
-    for option in OPTIONS:
-        if option.guest:
-            value = str(getattr(config, option.name))
-            assert document.get(option.section, option.name) == value
-
-
-def test_guest_file_ends_lines_as_windows_does() -> None:
-    """Every line ends in CR LF, and there are no comments."""
-    text = guest_config_text(WindowsImageConfig())
-    assert text.count("\n") == text.count("\r\n") == len(text.splitlines())
-    assert "#" not in text
-
-
-def test_guest_file_has_no_secrets() -> None:
-    """Passwords are never in it, a product key only when there is one."""
-    config = WindowsImageConfig(zip_password="zzz", administrator_password="hunter2")
-    text = guest_config_text(config)
-    assert not [word for word in ("zzz", "hunter2", "password", "product_key") if word in text]
-    with_key = guest(WindowsImageConfig(product_key="AAAAA-BBBBB"))
-    assert with_key.get("DEFAULT", "product_key") == "AAAAA-BBBBB"
-
-
-@pytest.mark.parametrize("path", [r"C:\secret\share\VMware-tools.exe", "/srv/x/VMware-tools.exe"])
-def test_guest_file_has_no_paths_of_the_host(path: str) -> None:
-    """Of the VMware tools the guest learns the file name."""
-    document = guest(WindowsImageConfig(vmware_tools_path=path))
-    assert document.get("DEFAULT", "vmware_tools_path") == "VMware-tools.exe"
-
-
-@pytest.mark.parametrize(
-    ("value", "wanted"),
-    [
-        ("False", "False"),
-        ("false", "False"),
-        ("", "False"),
-        ("True", "True"),
-        ("https://user:pw@example.com/a.msi", "True"),
-    ],
-)
-def test_guest_file_has_no_addresses(value: str, wanted: str) -> None:
-    """Of the guest agent the guest learns whether it is wanted."""
-    document = guest(WindowsImageConfig(install_qemu_ga=value))
-    assert document.get("custom", "install_qemu_ga") == wanted
+@pytest.mark.parametrize("text", ["default_kms_key", "Default_KMS_Key", " DEFAULT_KMS_KEY "])
+def test_default_kms_key_in_any_case(path: Path, text: str) -> None:
+    """As the PowerShell tools compare it; in the file and on the command line."""
+    assert read(path, f"[DEFAULT]\nproduct_key={text}\n").product_key == "default_kms_key"
+    config = get_windows_image_config(path, overrides=[f"product_key={text}"])
+    assert config.product_key == "default_kms_key"

@@ -111,12 +111,14 @@ class Entry:
         key: the text before the first ``=``, or the whole line when there is none.
         value: as the API would return it; None when the line has no ``=``.
         line: line number, starting at 1.
+        quoted: the whole value stands between quotes, which are not part of it.
     """
 
     section: Section | None
     key: str
     value: str | None
     line: int
+    quoted: bool = False
 
 
 @dataclass
@@ -175,6 +177,17 @@ class IniFile:
                 "It must be a text file that you may read.",
             ) from error
 
+    @property
+    def encoding(self) -> Encoding:
+        """How the file was read, and will be written."""
+        return self._encoding
+
+    def not_ascii(self) -> frozenset[int]:
+        """Numbers of the lines whose characters depend on the encoding."""
+        return frozenset(
+            number for number, line in enumerate(self._lines, 1) if not line.text.isascii()
+        )
+
     def serialize(self) -> bytes:
         """The bytes of the file, as they were except for what was edited.
 
@@ -213,10 +226,10 @@ class IniFile:
             if name is not None:
                 section = Section(name, number)
             elif stripped and not stripped.startswith(";"):
-                key, equals, value = stripped.partition("=")
-                yield Entry(
-                    section, key.rstrip(_BLANKS), _unquote(value) if equals else None, number
-                )
+                key, equals, text = stripped.partition("=")
+                value = _unquote(text) if equals else None
+                quoted = value is not None and value != text.strip(_BLANKS)
+                yield Entry(section, key.rstrip(_BLANKS), value, number, quoted)
 
     def find_section(self, section: str) -> Section | None:
         """The first section of this name."""

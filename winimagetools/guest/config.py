@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import PureWindowsPath
+from urllib.parse import urlsplit, urlunsplit
 
-from winimagetools.settings.declaration import Value, written
+from winimagetools.facts.time_zone import windows_time_zone
+from winimagetools.settings.declaration import Option, Value, written
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
 
 
 def guest_config_text(config: WindowsImageConfig) -> str:
-    """The config.ini to copy into the image: what its scripts read, and the user's own keys.
+    """The config.ini to copy into the image, for its scripts and those of the user.
 
-    Passwords are not in it, and a product key only when there is one. Of
-    ``vmware_tools_path`` it has the file name, of ``install_qemu_ga`` whether it is wanted:
-    the paths and addresses of this machine are not the guest's concern. Keys that are no
-    options are kept for hook scripts. Lines end in CR LF.
+    The rule of what is in it:
+
+    * Every option that is no secret, because hook scripts read options such as
+      ``image_type``. The passwords are not in it; of ``product_key`` only one that is set.
+    * Of ``vmware_tools_path`` the file name and of ``install_qemu_ga`` whether it is wanted,
+      as the scripts of the guest expect them; of an address nothing that may be a
+      credential (user, password, query); of a time zone the name Windows has for it.
+    * Every key that is no option, but what looks like a misspelled secret option; see
+      :func:`winimagetools.settings.check.own_entries`.
+
+    Lines end in CR LF.
+
+    Raises:
+        RequestError: Windows has no such time zone.
     """
     sections: dict[str, list[str]] = {}
     for declared in OPTIONS:
         value = _for_guest(declared.name, getattr(config, declared.name))
-        if declared.guest and (value or not declared.secret):
+        if _is_passed_on(declared, value):
             line = f"{declared.name}={written(value)}"
             sections.setdefault(declared.section, []).append(line)
     for name, key, text in config.origin.own:
@@ -29,9 +41,26 @@ def guest_config_text(config: WindowsImageConfig) -> str:
     return "".join(f"{line}\r\n" for line in lines)
 
 
+def _is_passed_on(declared: Option, value: Value) -> bool:
+    return not declared.secret or (declared.guest and bool(value))
+
+
 def _for_guest(name: str, value: Value) -> Value:
     if name == "vmware_tools_path":
         return PureWindowsPath(str(value)).name
     if name == "install_qemu_ga":
         return str(value).strip().lower() not in ("", "false")
-    return value
+    if name == "time_zone":
+        return windows_time_zone(str(value))
+    return _without_credentials(value) if isinstance(value, str) else value
+
+
+def _without_credentials(text: str) -> str:
+    """The text, or of an address its scheme, host, port and path."""
+    if "://" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

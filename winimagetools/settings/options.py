@@ -34,8 +34,8 @@ class WindowsImageConfig:
     )
     image_name: str = option(
         "Windows Server 2012 R2 SERVERSTANDARD",
-        help="The edition to install, named exactly as in the media. Get-WimFileImagesInfo "
-        "(wim-info) lists the names.",
+        help="The edition to install, named as in the media, or its index when several have one "
+        "name. Get-WimFileImagesInfo (wim-info) lists both.",
     )
     image_path: str = option(
         "win-image.vhdx",
@@ -47,8 +47,9 @@ class WindowsImageConfig:
     )
     image_type: str = option(
         "HYPER-V",
-        help="The platform that will run the image: HYPER-V, KVM, VMware or MAAS. KVM images "
-        "need the virtio drivers, MAAS images the curtin hooks, VMware images the VMware tools.",
+        help="The platform that will run the image: HYPER-V, KVM, VMware or MAAS. OpenStack, "
+        "KubeVirt and Proxmox run KVM in most cases. KVM images need the virtio drivers, MAAS "
+        "images the curtin hooks, VMware images the VMware tools.",
     )
     disk_layout: str = option(
         "BIOS", help="The firmware that will start the disk: BIOS (MBR) or UEFI (GPT)."
@@ -223,7 +224,8 @@ class WindowsImageConfig:
     time_zone: str = option(
         "",
         "custom",
-        help="The time zone by its Windows name, such as W. Europe Standard Time.",
+        help="The time zone by its Windows name, such as W. Europe Standard Time, or by its IANA "
+        "name, such as Europe/Berlin.",
         guest=True,
     )
     ntp_servers: str = option("", "custom", help="Time servers, separated by spaces.", guest=True)

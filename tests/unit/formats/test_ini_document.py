@@ -110,11 +110,19 @@ def test_entries_carry_their_lines() -> None:
     first, second = Section("s", 3), Section("s", 7)
     assert list(document.entries()) == [
         Entry(None, "x", "0", 1),
-        Entry(first, "a", "v", 5),
+        Entry(first, "a", "v", 5, quoted=True),
         Entry(first, "word", None, 6),
         Entry(second, "# n", "1", 8),
     ]
     assert list(document.sections()) == [first, second]
+
+
+def test_lines_that_depend_on_the_encoding() -> None:
+    """Those with a character beyond ASCII."""
+    document = IniFile("[s]\na=1\nb=\xe4\n; \xe4\n".encode("cp1252"))
+    assert document.encoding.codec == "cp1252"
+    assert document.not_ascii() == {3, 4}
+    assert parsed("[s]\na=1\n").not_ascii() == frozenset()
 
 
 ENCODINGS = {

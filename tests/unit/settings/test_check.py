@@ -6,9 +6,18 @@ import pytest
 
 from winimagetools.errors import Problem
 from winimagetools.formats.ini_document import IniFile
-from winimagetools.settings.check import structure_warnings, value_warnings
-from winimagetools.settings.options import WindowsImageConfig
+from winimagetools.settings.check import (
+    own_entries,
+    own_secrets,
+    structure_warnings,
+    value_warnings,
+)
+from winimagetools.settings.options import SECTION_OF, WindowsImageConfig
 
+_OWN_SECTION = (
+    "No option is read from a section of this name; its keys are put into the image for scripts "
+    "of your own."
+)
 _SEE_FILE = "Remove it, or see the file that New-WindowsImageConfig writes for every"
 
 
@@ -91,7 +100,7 @@ def test_unknown_section() -> None:
     """A misspelt section is told once, its known keys each, its unknown ones not."""
     assert warnings("[cloudbase-init]\nmsi_path=a\nmine=1\n[zzz]\nx=1\n") == [
         Problem(
-            "No option is read from a section of this name.",
+            _OWN_SECTION,
             "Did you mean [cloudbase_init]?",
             "cloudbase-init",
             "",
@@ -105,7 +114,7 @@ def test_unknown_section() -> None:
             2,
         ),
         Problem(
-            "No option is read from a section of this name.",
+            _OWN_SECTION,
             f"{_SEE_FILE} section.",
             "zzz",
             "",
@@ -161,6 +170,94 @@ def test_values_are_not_shown() -> None:
     text = "administrator_password=hunter2\n[DEFAULT]\nadministrator_password=hunter2\n"
     assert len(warnings(text)) == 2
     assert "hunter2" not in "".join(map(str, warnings(text)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "external_switch=external ; the switch",
+        "time_zone=UTC\t# note",
+        "image_name=# the name",
+        "image_name=; the name",
+        'image_name="a" # b',
+        "administrator_password=hunter2 # for the build",
+        "own_key=a ;b",
+    ],
+)
+def test_comment_behind_a_value(line: str) -> None:
+    """It is part of the value, which is not shown for it may be a password."""
+    key = line.partition("=")[0]
+    section = SECTION_OF.get(key, "DEFAULT")
+    found = [problem for problem in warnings(f"[{section}]\n{line}\n") if "comment" in str(problem)]
+    assert [(problem.section, problem.key, problem.line) for problem in found] == [
+        (section, key, 2)
+    ]
+    assert "hunter2" not in str(found[0])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'image_name="a # b"',
+        "administrator_password=##############",
+        "administrator_password=#1pw;x#y",
+        "image_path=C:\\a;b#c.vhdx",
+        "image_name=",
+    ],
+)
+def test_no_comment_behind_a_value(line: str) -> None:
+    """Quotes say that it is meant; without a blank before it, it is no comment to anybody."""
+    section = SECTION_OF[line.partition("=")[0]]
+    assert warnings(f"[{section}]\n{line}\n") == []
+
+
+def test_other_code_pages() -> None:
+    """Lines whose characters were guessed are told, comments are not."""
+    text = "# \u043f\n[vm]\ncpu_count=2\nadministrator_password=\u043f\u0430\u0440\n"
+    (found,) = structure_warnings(IniFile(text.encode("cp1251")))
+    assert (found.section, found.key, found.line) == ("vm", "administrator_password", 4)
+    assert "Windows-1252" in found.message
+    assert found.hint == "Save the file as UTF-8."
+    assert structure_warnings(IniFile(text.encode())) == []
+    assert structure_warnings(IniFile(text.encode("utf-16"))) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("administrator_pasword", "administrator_password"),
+        ("zip_pass_word", "zip_password"),
+        ("productkey", "product_key"),
+    ],
+)
+def test_misspelled_secrets(key: str, meant: str) -> None:
+    """They are left out of the image, which is said with what was meant."""
+    (found,) = warnings(f"[DEFAULT]\n{key}=hunter2\n")
+    assert f"looks like {meant} and is not put into the image" in found.message
+    assert f"Write {meant} in [{SECTION_OF[meant]}]" in found.hint
+    assert own_entries(IniFile(f"[DEFAULT]\n{key}=hunter2\n".encode())) == ()
+
+
+@pytest.mark.parametrize("section", ["DEFAULT", "hooks"])
+@pytest.mark.parametrize(
+    "key", ["domain_password", "JoinPwd", "wsus_token", "client_secret", "api-key", "db_pass"]
+)
+def test_secrets_of_the_users_own(section: str, key: str) -> None:
+    """They are passed on, which is said with what it means; their values are not logged."""
+    document = IniFile(f"[{section}]\n{key}=hunter2\n".encode())
+    found = [problem for problem in structure_warnings(document) if problem.key == key]
+    assert len(found) == 1
+    assert "it is put into the image, where everybody" in found[0].message
+    assert own_entries(document) == ((section, key, "hunter2"),)
+    assert own_secrets(document) == ("hunter2",)
+
+
+@pytest.mark.parametrize("key", ["site", "compass", "passthrough", "keyboard", "bypass_proxy"])
+def test_names_that_are_no_secrets(key: str) -> None:
+    """Words in which the letters stand by chance."""
+    document = IniFile(f"[hooks]\n{key}=x\n".encode())
+    assert own_secrets(document) == ()
+    assert [problem.key for problem in structure_warnings(document)] == [""]
 
 
 @pytest.mark.parametrize(("url", "checksum"), [("", ""), ("https://x/a.msi", "ab12")])
