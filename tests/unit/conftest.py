@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from fixtures import boot_managers
+from winimagetools import log
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +23,9 @@ def no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
     # What an earlier run has compiled would hide that a test needs a compiler.
     monkeypatch.setattr(boot_managers, "_build", refuse)
+
+
+@pytest.fixture(autouse=True)
+def own_secrets_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the secrets of a test after it: in another one they may be ordinary words."""
+    monkeypatch.setattr(log, "_secrets", set())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import pytest
 
 from tests import needs
-from winimagetools import log
 from winimagetools.config import get_windows_image_config
 from winimagetools.errors import ConfigurationError
 
@@ -33,12 +32,6 @@ NAMES = [
     *("01", "03", "05", "07", "08", "09", "10", "15"),
     *("17", "39", "47", "51", "57", "63", "64", "65"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the passwords of these files afterwards."""
-    monkeypatch.setattr(log, "_secrets", set())
 
 
 @pytest.mark.parametrize("name", NAMES)
