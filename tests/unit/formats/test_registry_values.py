@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from winimagetools.formats.registry_values import decode, encode, type_number
-from winimagetools.host.linux.hive_edit import in_control_sets
-from winimagetools.plan import RegistryEdit, RegistryValue
+from winimagetools.plan import RegistryValue
 
 
 @pytest.mark.parametrize(
@@ -100,20 +99,3 @@ def test_unknown_kind_is_refused() -> None:
     """A misspelled kind is a fault of the caller."""
     with pytest.raises(ValueError, match="REG_STRING is not a kind"):
         type_number("REG_STRING")
-
-
-def test_current_control_set_is_every_set_that_may_start() -> None:
-    """Only a first part of that name is replaced, in any letter case."""
-    value = (RegistryValue("Start", "REG_DWORD", 0),)
-    edits = [
-        RegistryEdit("SYSTEM", r"currentcontrolset\Services\x", value),
-        RegistryEdit("SYSTEM", r"Setup\CurrentControlSet", value),
-        RegistryEdit("SYSTEM", "CurrentControlSet"),
-    ]
-    assert list(in_control_sets(edits, ["ControlSet001", "ControlSet003"])) == [
-        RegistryEdit("SYSTEM", r"ControlSet001\Services\x", value),
-        RegistryEdit("SYSTEM", r"ControlSet003\Services\x", value),
-        RegistryEdit("SYSTEM", r"Setup\CurrentControlSet", value),
-        RegistryEdit("SYSTEM", "ControlSet001"),
-        RegistryEdit("SYSTEM", "ControlSet003"),
-    ]

@@ -11,80 +11,13 @@ import pytest
 
 from winimagetools import log
 from winimagetools.errors import BuildError, CommandError, DiskFullError
-from winimagetools.files import sparse
 from winimagetools.files.access import Access
-from winimagetools.files.hash import sha256_of
 from winimagetools.model import DiskFormat
 from winimagetools.output import convert, image_files
-from winimagetools.output.convert import convert_arguments, percent_of, writes_direct
+from winimagetools.output.convert import convert_arguments
 from winimagetools.output.image_files import ImageFiles
 
-RAW, OUT = Path("work/disk.raw"), Path("work/image")
-
-
-@pytest.mark.parametrize(
-    ("disk_format", "compress", "expected"),
-    [
-        (DiskFormat.RAW, False, ["-O", "raw"]),
-        (DiskFormat.QCOW2, False, ["-W", "-m", "16", "-O", "qcow2"]),
-        (DiskFormat.QCOW2, True, ["-c", "-W", "-m", "16", "-O", "qcow2"]),
-        (DiskFormat.VHD, False, ["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
-        (DiskFormat.VHDX, True, ["-O", "vhdx", "-o", "subformat=dynamic,block_size=1M"]),
-        (DiskFormat.VMDK, True, ["-O", "vmdk"]),
-    ],
-)
-def test_the_command_line_of_each_container(
-    disk_format: DiskFormat, compress: bool, expected: list[str]
-) -> None:
-    """Exact size for VHD; compression only for QCOW2, with the switches of the PowerShell tools."""
-    arguments = convert_arguments(RAW, OUT, disk_format, compress)
-    assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
-
-
-def test_qcow2_is_written_past_the_page_cache_where_that_works() -> None:
-    """Only a QCOW2, whose clusters are written many at a time, gains from it."""
-    arguments = convert_arguments(RAW, OUT, DiskFormat.QCOW2, False, direct=True)
-    expected = ["-W", "-m", "16", "-t", "none", "-O", "qcow2"]
-    assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
-    assert "-t" not in convert_arguments(RAW, OUT, DiskFormat.VHDX, False, direct=True)
-
-
-def test_what_cannot_be_written_past_the_page_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A refusal means no, and no probe is left behind."""
-    (tmp_path / ".direct").write_bytes(b"somebody's")
-    writes_direct(tmp_path)
-    assert [item.name for item in tmp_path.iterdir()] == [".direct"]
-    assert (tmp_path / ".direct").read_bytes() == b"somebody's"
-    assert not writes_direct(tmp_path / "nowhere")
-    monkeypatch.delattr(os, "O_DIRECT", raising=False)
-    assert not writes_direct(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("name", "source_format"),
-    [
-        ("disk.VHDX", ["-f", "vhdx"]),
-        ("disk.vhd", ["-f", "vpc"]),
-        ("disk.qcow2", ["-f", "qcow2"]),
-        ("disk.img", []),
-        ("disk", []),
-    ],
-)
-def test_a_source_is_not_probed_when_its_name_tells(name: str, source_format: list[str]) -> None:
-    """Probing a raw disk would trust what the guest wrote into it."""
-    arguments = convert_arguments(Path(name), OUT, DiskFormat.RAW, False)
-    assert arguments == ["convert", "-p", *source_format, "-O", "raw", Path(name), OUT]
-
-
-@pytest.mark.parametrize(
-    ("text", "percent"),
-    [("    (12.34/100%)\r", 12.34), ("(1.00/100%)\r    (2.50/100%)\r", 2.5), ("warning", None)],
-)
-def test_the_progress_of_qemu_img(text: str, percent: float | None) -> None:
-    """The last of several percentages counts."""
-    assert percent_of(text) == percent
+OUT = Path("work/image")
 
 
 def _fail(monkeypatch: pytest.MonkeyPatch, *outputs: str) -> list[Any]:
@@ -137,19 +70,12 @@ def test_other_failures_are_final(
     assert len(calls) == 1
 
 
-def test_the_hash_of_a_sparse_file_counts_zeros(tmp_path: Path) -> None:
-    """Holes are part of the content; progress ends at the size."""
-    path = tmp_path / "file"
-    with path.open("wb") as file:
-        file.write(b"begin")
-        file.seek(3 * sparse.CHUNK + 17)
-        file.write(b"end")
-        file.truncate(5 * sparse.CHUNK + 1)
-    reached: list[int] = []
-    assert sha256_of(path, reached.append) == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert reached[-1] == 5 * sparse.CHUNK + 1
-    assert ImageFiles().measure(path, True) == (5 * sparse.CHUNK + 1, sha256_of(path))
-    assert ImageFiles().measure(path, False) == (5 * sparse.CHUNK + 1, "")
+@pytest.mark.parametrize("checksum", [True, False])
+def test_size_and_checksum(tmp_path: Path, checksum: bool) -> None:
+    """The size always, the SHA-256 only when it is asked for: it takes as long as reading."""
+    (tmp_path / "file").write_bytes(b"abc")
+    expected = hashlib.sha256(b"abc").hexdigest() if checksum else ""
+    assert ImageFiles().measure(tmp_path / "file", checksum) == (3, expected)
 
 
 def test_compress_removes_what_it_read(tmp_path: Path) -> None:

@@ -229,14 +229,6 @@ def parts(folder: Path, *numbers: int, total: int = 3, guid: bytes = GUID) -> Pa
     return folder / "install.swm"
 
 
-def test_part_names() -> None:
-    """Parts are numbered from 2 on, before the extension."""
-    assert part_names("install.swm", 3) == ["install.swm", "install2.swm", "install3.swm"]
-    assert part_names("a.b.swm", 2) == ["a.b.swm", "a.b2.swm"]
-    assert part_names("install", 2) == ["install", "install2"]
-    assert part_names("install.wim", 1) == ["install.wim"]
-
-
 def test_complete_split_wim(tmp_path: Path) -> None:
     """The first part of a complete set is enough to read what it holds."""
     assert get_wim_file_images_info(parts(tmp_path, 1, 2, 3))[0].name == "x"

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.host.windows.recorder import Recorder
-from winimagetools.errors import BuildError, CommandError, Problem, ToolMissingError
-from winimagetools.guest.reports import judge, merge_reports
-from winimagetools.host.windows.checks import WindowsChecks
+from winimagetools.errors import BuildError, CommandError
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import (
     HyperV,
@@ -16,9 +14,8 @@ from winimagetools.host.windows.vm import (
     processor_problems,
     switch_problems,
 )
-from winimagetools.model import GIB, DiskFormat, DiskLayout
-from winimagetools.plan import Requirements, VmRequest
-from winimagetools.run import Tool
+from winimagetools.model import GIB
+from winimagetools.plan import VmRequest
 
 REQUEST = VmRequest(
     name="WindowsOnlineImage-Sysprep1",
@@ -94,39 +91,6 @@ def test_the_machine_is_removed_after_a_failure() -> None:
     assert recorder.scripts[-1] == "REMOVE_VM"
 
 
-def test_a_power_off_is_not_success() -> None:
-    """A guest that did not say it is done has not finished; the last report is named."""
-    with pytest.raises(BuildError, match="last report was Updates: 3 installed"):
-        judge({"StatusInitial": "started", "Updates": "3 installed"})
-
-
-def test_success() -> None:
-    """Only the last report of the guest is success."""
-    judge({"StatusInitial": "started", "StatusFinal": "done"})
-
-
-def test_a_hook_may_power_off(caplog: pytest.LogCaptureFixture) -> None:
-    """Exit code 1006 of a hook ends the stage, as in the PowerShell tools, with a warning."""
-    judge({"StatusInitial": "started", "StatusStopped": "RunBeforeSysprep.ps1 asked for it."})
-    assert "may not be generalized: RunBeforeSysprep.ps1 asked for it." in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("known", "news", "merged"),
-    [
-        ({"A": "1"}, {}, {"A": "1"}),
-        ({"A": "1"}, {"A": "2", "B": "3"}, {"A": "2", "B": "3"}),
-        ({"StatusFinal": "gold", "A": "1"}, {"A": "1"}, {"A": "1"}),
-        ({"A": "1", "StatusFinal": "done"}, {"StatusFinal": "done"}, {"StatusFinal": "done"}),
-    ],
-)
-def test_reports_of_an_earlier_run_do_not_count(
-    known: dict[str, str], news: dict[str, str], merged: dict[str, str]
-) -> None:
-    """A machine that is off shows none and takes none back; one that cleared them starts anew."""
-    assert merge_reports(known, news) == merged
-
-
 def test_a_golden_image_brings_old_reports_along() -> None:
     """What the run that made it said is no verdict on the run that uses it."""
     old = [item("ImageGenerationLog-StatusFinal", "gold"), item("ImageGenerationLog-Updates", "2")]
@@ -154,12 +118,6 @@ def test_one_missing_answer_is_no_failure() -> None:
         HyperV(PowerShell(silent), slept.append).run_sysprep(REQUEST)
     assert sum(slept[1:]) == 31.0
     assert silent.scripts[-1] == "REMOVE_VM"
-
-
-def test_silence_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
-    """Without any report nothing can be judged; the user is told."""
-    judge({})
-    assert "powered off without a report" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -211,24 +169,3 @@ def test_check_without_a_machine() -> None:
     """Without sysprep there is no machine whose switch could be wrong."""
     recorder = Recorder({"HYPERV_STATE": "Enabled"})
     assert HyperV(PowerShell(recorder)).check(None, force=True) == []
-
-
-def checks(administrator: bool, qemu: bool) -> list[Problem]:
-    """What a machine with these lacks."""
-
-    def find(tool: Tool) -> str:
-        if not qemu:
-            raise ToolMissingError(tool.name, tool.package, tool.reason)
-        return tool.name
-
-    recorder = Recorder({"IS_ADMINISTRATOR": administrator})
-    wanted = Requirements(DiskLayout.BIOS, formats=(DiskFormat.QCOW2,))
-    return list(WindowsChecks(PowerShell(recorder), find).check(wanted))
-
-
-def test_rights_and_programs() -> None:
-    """Missing rights and missing programs are told together, as faults of the machine."""
-    assert checks(administrator=True, qemu=True) == []
-    problems = checks(administrator=False, qemu=False)
-    assert [problem.message.split()[0] for problem in problems] == ["Images", "qemu-img"]
-    assert all(problem.host for problem in problems)

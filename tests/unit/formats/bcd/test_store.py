@@ -9,33 +9,15 @@ import pytest
 
 from tests import needs
 from tests.hive_reader import read_regipy
+from tests.unit.formats.bcd.plans import BIOS, DISK_GUID, LOADER, RESUME, UEFI
 from winimagetools.errors import BuildError
 from winimagetools.formats.bcd import elements as el
 from winimagetools.formats.bcd.devices import locate_device, partition_device
-from winimagetools.formats.bcd.elements import BcdElement, BcdObject, store_edits
+from winimagetools.formats.bcd.elements import BcdObject, store_edits
 from winimagetools.formats.bcd.store import bcd_store, locate_edits
-from winimagetools.formats.partition_table import Partition, PartitionPlan
-from winimagetools.formats.registry_values import encode
-from winimagetools.model import GIB, MIB, DiskLayout, WindowsVersion
-from winimagetools.plan import RegistryEdit, RegistryValue
+from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.model import GIB, DiskLayout, WindowsVersion
 
-LOADER = UUID("11111111-2222-3333-4444-555555555555")
-RESUME = UUID("66666666-7777-8888-9999-aaaaaaaaaaaa")
-ESP_GUID = UUID("1c6ab89c-bcbf-4abe-8593-618e4d2f5811")
-DISK_GUID = UUID("5541e87d-91a5-4f2b-ad43-a0345c199e9b")
-WINDOWS_GUID = UUID("9d4a7cb0-ab9d-4d71-961f-50f1d9c9252f")
-UEFI = PartitionPlan(
-    DiskLayout.UEFI,
-    20 * GIB,
-    (
-        Partition("EFI", MIB, 200 * MIB, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b", ESP_GUID),
-        Partition("Windows", 300 * MIB, 19 * GIB, "ebd0a0a2", WINDOWS_GUID),
-    ),
-    disk_guid=DISK_GUID,
-)
-BIOS = PartitionPlan(
-    DiskLayout.BIOS, 20 * GIB, (Partition("Windows", MIB, 19 * GIB, "07"),), signature=0xDDBA6BBB
-)
 WINDOWS_10 = WindowsVersion(10, 0, 19041)
 
 
@@ -59,89 +41,11 @@ def elements(objects: list[BcdObject], guid: UUID) -> dict[int, el.Value]:
     return {element.id: element.value for element in found.elements}
 
 
-def test_gpt_partition_device() -> None:
-    """Byte for byte what a real store has for its system partition."""
-    assert partition_device(UEFI, UEFI.partitions[0]).hex() == (
-        "00000000000000000000000000000000" + "06000000000000004800000000000000"
-        "9cb86a1cbfbcbe4a8593618e4d2f5811" + "0000000000000000"
-        "7de84155a5912b4fad43a0345c199e9b" + "00000000000000000000000000000000"
-    )
-
-
-@pytest.mark.parametrize(
-    ("start", "signature", "where", "disk"),
-    [
-        (0x400000, 0x5A04B705, "0000400000000000", "05b7045a"),
-        (0x100000, 0xDDBA6BBB, "0000100000000000", "bb6bbadd"),
-    ],
-)
-def test_mbr_partition_device(start: int, signature: int, where: str, disk: str) -> None:
-    """Byte for byte what real stores have: start in bytes and disk signature."""
-    windows = Partition("Windows", start, GIB, "07")
-    plan = PartitionPlan(DiskLayout.BIOS, 2 * GIB, (windows,), signature=signature)
-    assert partition_device(plan, windows).hex() == (
-        "00000000000000000000000000000000" + "06000000000000004800000000000000"
-        f"{where}0000000000000000" + "0000000001000000"
-        f"{disk}000000000000000000000000" + "00000000000000000000000000000000"
-    )
-
-
-def test_locate_devices() -> None:
-    """Byte for byte what a real store has for ``device`` and ``osdevice`` set to locate."""
-    head = "00000000000000000000000000000000" + "08000000000000001e00000000000000" + "00000000"
-    assert locate_device(el.PATH).hex() == head + "02000012" + "00000000" + "0000"
-    assert locate_device(el.SYSTEM_ROOT).hex() == head + "02000022" + "00000000" + "0000"
-
-
-def test_gpt_device_needs_guids() -> None:
-    """A plan without GUIDs cannot become a store that starts."""
-    plan = PartitionPlan(DiskLayout.UEFI, GIB, (Partition("Windows", MIB, GIB, "x"),))
-    with pytest.raises(BuildError, match="The Windows partition or its GPT disk has no GUID"):
-        partition_device(plan, plan.windows)
-
-
 def test_uefi_needs_a_system_partition() -> None:
     """Without an EFI partition there is no place for the boot manager."""
     plan = PartitionPlan(DiskLayout.UEFI, GIB, UEFI.partitions[1:], disk_guid=DISK_GUID)
     with pytest.raises(BuildError, match="no partition called EFI"):
         store(plan)
-
-
-@pytest.mark.parametrize(
-    ("element", "kind", "stored"),
-    [
-        (BcdElement(el.DEVICE, b"\1\2"), "REG_BINARY", "0102"),
-        (BcdElement(el.PATH, "a"), "REG_SZ", "61000000"),
-        (BcdElement(el.TIMEOUT, 30), "REG_BINARY", "1e00000000000000"),
-        (BcdElement(el.EMS, False), "REG_BINARY", "00"),
-        (BcdElement(el.ISOLATED_CONTEXT, True), "REG_BINARY", "01"),
-        (BcdElement(el.ALLOWED_IN_MEMORY, (0x15000075,)), "REG_BINARY", "7500001500000000"),
-    ],
-)
-def test_element_formats(element: BcdElement, kind: str, stored: str) -> None:
-    """Kind and bytes follow from the format in the element's number."""
-    assert element.registry_value.kind == kind
-    assert element.registry_value.name == "Element"
-    assert encode(element.registry_value).hex() == stored
-
-
-def test_references_to_objects() -> None:
-    """GUIDs are lower-case text in braces, alone or in a list of 80 bytes for one."""
-    one = BcdElement(el.RESUME_OBJECT, el.BOOTMGR).registry_value
-    many = BcdElement(el.INHERIT, (el.GLOBAL,)).registry_value
-    assert (one.kind, one.data) == ("REG_SZ", "{9dea862c-5cdd-4e70-acc1-f32b344d4795}")
-    assert (many.kind, many.data) == ("REG_MULTI_SZ", ("{7ea2e1ac-2e61-4728-aaa3-896d9d0a9f0e}",))
-    assert len(encode(many)) == 80
-
-
-@pytest.mark.parametrize(
-    "element",
-    [BcdElement(el.PATH, 1), BcdElement(el.TIMEOUT, True), BcdElement(el.DEVICE, "x")],
-)
-def test_value_of_another_format_is_refused(element: BcdElement) -> None:
-    """A text is no number and a boolean is no integer."""
-    with pytest.raises(ValueError, match="no value for a BCD element of format"):
-        _ = element.registry_value
 
 
 def test_uefi_store() -> None:
@@ -266,29 +170,6 @@ def test_fresh_guids_each_time() -> None:
         for _ in range(2)
     ]
     assert len(guids[0] - guids[1]) == 2
-
-
-def test_edits_of_a_store() -> None:
-    """The store says it is a system store; each object has a type and element keys."""
-    item = BcdObject(el.BOOTMGR, 0x10100002, (BcdElement(el.TIMEOUT, 5),))
-    key = r"Objects\{9dea862c-5cdd-4e70-acc1-f32b344d4795}"
-    five = RegistryValue("Element", "REG_BINARY", b"\5\0\0\0\0\0\0\0")
-    assert store_edits([item]) == [
-        RegistryEdit(
-            "BCD",
-            "Description",
-            (
-                RegistryValue("KeyName", "REG_SZ", "BCD00000000"),
-                RegistryValue("System", "REG_DWORD", 1),
-                RegistryValue("TreatAsSystem", "REG_DWORD", 1),
-            ),
-        ),
-        RegistryEdit(
-            "BCD", rf"{key}\Description", (RegistryValue("Type", "REG_DWORD", 0x10100002),)
-        ),
-        RegistryEdit("BCD", rf"{key}\Elements"),
-        RegistryEdit("BCD", rf"{key}\Elements\25000004", (five,)),
-    ]
 
 
 def test_new_bios_stores_already_have_the_locate_devices() -> None:
