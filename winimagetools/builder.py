@@ -20,7 +20,7 @@ docstring of the port names it::
         Generate-UnattendXml          guest.answer_file
         Detach-VirtualDisk            host.windows.virtdisk
         Check-DismVersionForImage     host.windows.servicing
-        Convert-VirtualDisk           output.image_files
+        Convert-VirtualDisk           output.convert
         Copy-CustomResources          guest.resources
         Copy-UnattendResources        guest.resources
         Validate-WindowsImageConfig   image.preflight

@@ -60,12 +60,6 @@ def file_name(url: str) -> str:
     return name
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 @dataclass(frozen=True)
 class Validators:
     """What a server said about the version of a file (RFC 9110, 8.8), and its bytes in all.

@@ -15,6 +15,7 @@ import urllib3
 
 from winimagetools import log
 from winimagetools.errors import ChecksumError, DiskFullError, DownloadError
+from winimagetools.files.hash import sha256_of
 from winimagetools.files.space import is_disk_full
 from winimagetools.net.answer import (
     Answer,
@@ -24,7 +25,7 @@ from winimagetools.net.answer import (
     has_an_end,
     redirect_target,
 )
-from winimagetools.net.cache import Entry, Partial, Validators, default_cache, sha256_of
+from winimagetools.net.cache import Entry, Partial, Validators, default_cache
 from winimagetools.net.content import ZIP_MAGIC, extract_member, is_whole
 from winimagetools.net.pace import Pace, within
 from winimagetools.net.request import CHECK_URL, TransientError, Wanted, check_request

@@ -1,31 +1,38 @@
-"""Converting disk images between containers with qemu-img."""
+"""Converting disk images between containers with qemu-img.
+
+The containers qemu-img makes are the ones the PowerShell tools make, with three differences: a VHD
+keeps the exact size of the disk instead of being rounded up to a CHS geometry (Azure and
+Hyper-V want whole MiB); a VHDX grows by 1 MiB, as Microsoft advises for Linux file systems,
+because ntfs-3g begins files 16 MiB apart and blocks of that size, which qemu-img takes, would
+all be touched; and a source whose name tells its container is not probed, so that what a
+guest wrote into a raw disk is never taken for another container.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import secrets
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.errors import CommandError
+from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
+from winimagetools.retry import execute_retry
 from winimagetools.run import Tool, follow
 
 QEMU_IMG = Tool("qemu-img", "qemu-utils", "convert disk images between containers")
-
-
 BUSY_TEXTS = ("being used by another process", "failed to get", "resource temporarily unavailable")
 """What qemu-img says while a virus scanner or the disk service still holds the file."""
-
-
 _OPTIONS = {
     DiskFormat.VHD: ("-o", "subformat=dynamic,force_size=on"),
     DiskFormat.VHDX: ("-o", "subformat=dynamic,block_size=1M"),
 }
 """VMDK is ``monolithicSparse``, qemu's default and what the PowerShell tools make."""
-
-
 _PERCENT = re.compile(r"\((\d+\.\d+)/100%\)")
 
 
@@ -86,8 +93,47 @@ def percent_of(text: str) -> float | None:
     return float(found[-1]) if found else None
 
 
-def convert_once(arguments: list[str | Path], source: Path) -> None:
-    """Run qemu-img with ``arguments`` once, with a bar of how much of ``source`` is done."""
+class _BusyError(CommandError):
+    """Another program still holds the source."""
+
+
+def convert(
+    source: Path,
+    destination: Path,
+    disk_format: DiskFormat,
+    compress: bool,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Convert between containers, with a bar of how much of ``source`` is done.
+
+    A source that another program still holds is tried again, as often as the PowerShell tools
+    do; anything else fails at once, because it would fail again.
+
+    Args:
+        source: disk image to read.
+        destination: disk image to make.
+        disk_format: container to make.
+        compress: compress the clusters of a QCOW2.
+        sleep: waits a number of seconds.
+
+    Raises:
+        DiskFullError: no room for the destination.
+        CommandError: qemu-img failed.
+
+    Port of ``Convert-VirtualDisk``.
+    """
+    direct = writes_direct(destination.parent)
+    arguments = convert_arguments(source, destination, disk_format, compress, direct=direct)
+
+    def attempt() -> None:
+        with room_for(destination):
+            _convert_once(arguments, source)
+
+    execute_retry(attempt, retry_on=_BusyError, sleep=sleep)
+
+
+def _convert_once(arguments: list[str | Path], source: Path) -> None:
     total = source.stat().st_size
     with log.Progress(f"Converting {source.name}", total) as progress:
 
@@ -96,4 +142,9 @@ def convert_once(arguments: list[str | Path], source: Path) -> None:
             if percent is not None:
                 progress.update(int(total * percent / 100))
 
-        follow(QEMU_IMG, arguments, show)
+        try:
+            follow(QEMU_IMG, arguments, show)
+        except CommandError as error:
+            if any(text in error.output.lower() for text in BUSY_TEXTS):
+                raise _BusyError(error.command, error.returncode, error.output) from error
+            raise

@@ -1,19 +1,10 @@
-"""Work on finished disk image files, the same on every host: convert, wrap, publish.
-
-The containers qemu-img makes are the ones the PowerShell tools make, with three differences: a VHD
-keeps the exact size of the disk instead of being rounded up to a CHS geometry (Azure and
-Hyper-V want whole MiB); a VHDX grows by 1 MiB, as Microsoft advises for Linux file systems,
-because ntfs-3g begins files 16 MiB apart and blocks of that size, which qemu-img takes, would
-all be touched; and a source whose name tells its container is not probed, so that what a
-guest wrote into a raw disk is never taken for another container.
-"""
+"""Work on finished disk image files, the same on every host: convert, wrap, publish."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -28,17 +19,8 @@ from winimagetools.files.hash import sha256_of
 from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
 from winimagetools.output import pack
-from winimagetools.output.convert import (
-    BUSY_TEXTS,
-    QEMU_IMG,
-    convert_arguments,
-    convert_once,
-    writes_direct,
-)
+from winimagetools.output.convert import QEMU_IMG, convert
 from winimagetools.run import run
-
-_ATTEMPTS = 4
-_RETRY_AFTER = 4.0
 
 
 class ImageFiles:
@@ -50,30 +32,7 @@ class ImageFiles:
     def convert(
         self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
     ) -> None:
-        """Convert between containers with qemu-img.
-
-        A source that another program still holds is tried again like in the PowerShell tools;
-        anything else fails at once, because it would fail again.
-
-        Raises:
-            DiskFullError: no room for the destination.
-            CommandError: qemu-img failed.
-
-        Port of ``Convert-VirtualDisk``.
-        """
-        direct = writes_direct(destination.parent)
-        arguments = convert_arguments(source, destination, disk_format, compress, direct=direct)
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with room_for(destination):
-                    convert_once(arguments, source)
-                return
-            except CommandError as error:
-                busy = any(text in error.output.lower() for text in BUSY_TEXTS)
-                if not busy or attempt == _ATTEMPTS:
-                    raise
-                log.warning(f"{source} is in use; trying again in {_RETRY_AFTER:.0f} s.")
-                time.sleep(_RETRY_AFTER)
+        convert(source, destination, disk_format, compress)
 
     def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
         """Wrap ``source`` in ``formats`` in turn, holes neither read nor compressed.

@@ -26,7 +26,7 @@ from winimagetools.files import sparse
 from winimagetools.files.access import private_opener
 from winimagetools.files.space import room_for
 from winimagetools.output.deflate import ParallelDeflate
-from winimagetools.output.zip_writer import ZipLayer
+from winimagetools.output.zip_writer import ZipWriter
 
 _Member = TypeVar("_Member")
 
@@ -43,7 +43,7 @@ class _Sink(Protocol):
     def write_zeros(self, count: int, /) -> object: ...
 
 
-class GzipLayer:
+class GzipWriter:
     """Gzip (RFC 1952) what is written to it, as one member.
 
     Args:
@@ -63,7 +63,7 @@ class GzipLayer:
         self.write = self._deflate.write
         self.write_zeros = self._deflate.write_zeros
 
-    def __enter__(self) -> GzipLayer:
+    def __enter__(self) -> GzipWriter:
         self._out.write(self._header)
         self._deflate.__enter__()
         return self
@@ -75,7 +75,7 @@ class GzipLayer:
             self._out.write(struct.pack("<II", self._deflate.crc, size))
 
 
-class TarLayer:
+class TarWriter:
     """Put what is written to it into a tar archive as its one file.
 
     Args:
@@ -94,7 +94,7 @@ class TarLayer:
         self.write = out.write
         self.write_zeros = out.write_zeros
 
-    def __enter__(self) -> TarLayer:
+    def __enter__(self) -> TarWriter:
         header = self._info.tobuf(tarfile.GNU_FORMAT)
         self._length = len(header) + self._info.size
         self._out.write(header)
@@ -164,11 +164,11 @@ def _stack_layers(
     sink = out
     for name, kind in reversed(list(zip(names, formats, strict=True))):
         if kind == "tar":
-            sink = stack.enter_context(TarLayer(sink, name, status.st_mtime, status.st_size))
+            sink = stack.enter_context(TarWriter(sink, name, status.st_mtime, status.st_size))
         elif kind == "gz":
-            sink = stack.enter_context(GzipLayer(sink, name, status.st_mtime))
+            sink = stack.enter_context(GzipWriter(sink, name, status.st_mtime))
         else:
-            sink = stack.enter_context(ZipLayer(sink, name, status.st_mtime, password))
+            sink = stack.enter_context(ZipWriter(sink, name, status.st_mtime, password))
     return sink
 
 

@@ -50,7 +50,7 @@ class _Plain:
         return b""
 
 
-class ZipLayer:
+class ZipWriter:
     """Zip what is written to it as the one file ``name``.
 
     Args:
@@ -73,7 +73,7 @@ class ZipLayer:
         self.write = self._deflate.write
         self.write_zeros = self._deflate.write_zeros
 
-    def __enter__(self) -> ZipLayer:
+    def __enter__(self) -> ZipWriter:
         sizes = struct.pack("<HHQQ", 1, 16, 0, 0)
         self._put(b"PK\3\4" + self._common(0, _SEE_ZIP64, _SEE_ZIP64, sizes))
         self._put(self._name + sizes + self._extra)

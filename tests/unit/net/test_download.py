@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from tests.compound import compound_file
 from winimagetools.errors import DownloadError, RequestError
+from winimagetools.files.hash import sha256_of
 from winimagetools.net.answer import LARGEST, Answer, accept, body_length, redirect_target
-from winimagetools.net.cache import Entry, Partial, Validators, default_cache, file_name, sha256_of
+from winimagetools.net.cache import Entry, Partial, Validators, default_cache, file_name
 from winimagetools.net.content import COMPOUND_MAGIC, LARGEST_MEMBER, extract_member, is_whole
 from winimagetools.net.download import Downloader
 from winimagetools.net.pace import within

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ def _fail(monkeypatch: pytest.MonkeyPatch, *outputs: str) -> list[Any]:
             raise CommandError("qemu-img convert", 1, waiting.pop(0))
 
     monkeypatch.setattr(convert, "follow", fake)
-    monkeypatch.setattr(time, "sleep", calls.append)
     return calls
 
 
@@ -41,18 +39,20 @@ def test_a_busy_source_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     calls = _fail(monkeypatch, busy, busy)
     source = tmp_path / "a.vhdx"
     source.touch()
-    ImageFiles().convert(source, tmp_path / "a.raw", DiskFormat.RAW, False)
+    convert.convert(source, tmp_path / "a.raw", DiskFormat.RAW, False, sleep=calls.append)
     arguments = convert_arguments(source, tmp_path / "a.raw", DiskFormat.RAW, False)
-    assert calls == [arguments, 4.0, arguments, 4.0, arguments]
+    assert calls == [arguments, 4.0, arguments, 8.0, arguments]
 
 
 def test_after_four_attempts_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As often as the PowerShell tools."""
     calls = _fail(monkeypatch, *["Failed to get shared lock"] * 9)
-    (tmp_path / "a.raw").touch()
+    source = tmp_path / "a.raw"
+    source.touch()
     with pytest.raises(CommandError, match="shared lock"):
-        ImageFiles().convert(tmp_path / "a.raw", OUT, DiskFormat.QCOW2, False)
-    assert len([call for call in calls if call != 4.0]) == 4
+        convert.convert(source, OUT, DiskFormat.QCOW2, False, sleep=calls.append)
+    assert [call for call in calls if isinstance(call, float)] == [4.0, 8.0, 16.0]
+    assert len(calls) == 4 + 3
 
 
 @pytest.mark.parametrize(

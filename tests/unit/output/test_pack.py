@@ -82,7 +82,7 @@ def test_gzip_agrees_with_pythons(pieces: list[bytes | int]) -> None:
         def write_zeros(self, count: int) -> None:
             out.write(bytes(count))
 
-    with pack.GzipLayer(Sink(), "café ☃.raw", 5) as layer:
+    with pack.GzipWriter(Sink(), "café ☃.raw", 5) as layer:
         for piece in pieces:
             if isinstance(piece, int):
                 layer.write_zeros(piece)

@@ -177,7 +177,7 @@ class ExtractProgress(Structure):
     )
 
 
-class WimInfo(Structure):
+class WimSummary(Structure):
     """``struct wimlib_wim_info``."""
 
     _fields_ = (
@@ -203,7 +203,7 @@ _SIGNATURES: dict[str, tuple[object, ...]] = {
     "wimlib_set_error_file_by_name": (c_char_p,),
     "wimlib_open_wim": (c_char_p, c_int, POINTER(c_void_p)),
     "wimlib_reference_resource_files": (c_void_p, POINTER(c_char_p), c_int, c_int, c_int),
-    "wimlib_get_wim_info": (c_void_p, POINTER(WimInfo)),
+    "wimlib_get_wim_info": (c_void_p, POINTER(WimSummary)),
     "wimlib_iterate_dir_tree": (c_void_p, c_int, c_char_p, c_int, IterateCallback, c_void_p),
     "wimlib_update_image": (c_void_p, c_int, POINTER(UpdateCommand), c_size_t, c_int),
     "wimlib_extract_image": (c_void_p, c_int, c_char_p, c_int),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 from winimagetools import log
 from winimagetools.errors import BuildError, DiskFullError, HostError, MediaError, WinImageError
 from winimagetools.files.space import free_bytes
+from winimagetools.formats.wim.container import find_beside, part_names
 from winimagetools.host.linux import libwim
 from winimagetools.host.linux.libwim import WimCode
 from winimagetools.host.staged_tree import LayerEntry
@@ -140,17 +140,6 @@ def write_error(text: str, target: Path, free: int, *, volume: bool) -> BuildErr
     return BuildError(f"Extracting to {target} failed: {text}.")
 
 
-def split_parts(path: Path) -> list[Path]:
-    """The further parts of a split WIM: ``install2.swm`` ... beside ``install.swm``."""
-    numbered = re.compile(re.escape(path.stem) + r"(\d+)" + re.escape(path.suffix), re.IGNORECASE)
-    found = {
-        int(match[1]): other
-        for other in path.parent.iterdir()
-        if (match := numbered.fullmatch(other.name)) is not None and int(match[1]) > 1
-    }
-    return [found[number] for number in sorted(found)]
-
-
 class Wim:
     """An open WIM file; a context manager.
 
@@ -199,9 +188,9 @@ class Wim:
             self._wim = ctypes.c_void_p()
 
     @property
-    def info(self) -> libwim.WimInfo:
+    def info(self) -> libwim.WimSummary:
         """What the header says: parts, images, compression."""
-        info = libwim.WimInfo()
+        info = libwim.WimSummary()
         self._check(self._lib.handle.wimlib_get_wim_info(self._wim, ctypes.byref(info)))
         return info
 
@@ -214,8 +203,9 @@ class Wim:
                 f"{self.path} is part {info.part_number} of a split WIM.",
                 "Give its first part, the one without a number.",
             )
-        parts = split_parts(self.path)
-        if len(parts) + 1 < info.total_parts:
+        expected = part_names(self.path.name, info.total_parts)[1:]
+        parts = [part for name in expected if (part := find_beside(self.path, name))]
+        if len(parts) < len(expected):
             raise MediaError(
                 f"{self.path} has {info.total_parts} parts, of which {len(parts) + 1} are here.",
                 "Put all parts into one folder.",

@@ -6,7 +6,7 @@ import pytest
 
 from winimagetools.errors import BuildError, DiskFullError, MediaError
 from winimagetools.host.linux.libwim import WimCode
-from winimagetools.host.linux.wimlib import WimEntry, media_error, split_parts, write_error
+from winimagetools.host.linux.wimlib import WimEntry, media_error, write_error
 
 PLENTY = 10 << 30
 FULL = os.strerror(errno.ENOSPC)
@@ -57,24 +57,6 @@ def test_failed_writing_is_told_apart(
     error = write_error(text, Path("/out/vol.ntfs"), free, volume=volume)
     assert type(error) is kind
     assert words in error.message
-
-
-def test_parts_of_a_split_wim_are_found_in_order(tmp_path: Path) -> None:
-    """By number, in any case, without other files; the folder may have odd letters."""
-    folder = tmp_path / "odd [x]"
-    folder.mkdir()
-    for name in (
-        "install.swm",
-        "Install10.SWM",
-        "install2.swm",
-        "install1.swm",
-        "install2.wim",
-        "installer3.swm",
-        "boot2.swm",
-    ):
-        (folder / name).touch()
-    found = [part.name for part in split_parts(folder / "install.swm")]
-    assert found == ["install2.swm", "Install10.SWM"]
 
 
 def test_entries_know_what_they_are() -> None:
