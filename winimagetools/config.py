@@ -211,6 +211,8 @@ def _keep_secret(config: WindowsImageConfig, own: Sequence[str]) -> None:
         value = getattr(config, declared.name)
         if declared.secret and value != DEFAULT_KMS_KEY:
             log.add_secret(value)
+        elif declared.kind is Kind.TEXT:
+            log.add_url(value)
 
 
 def new_windows_image_config(config_file_path: Path | str) -> None:

@@ -4,8 +4,8 @@ Lines go through the standard ``logging`` logger ``winimagetools``; :func:`setup
 it to standard error. On a terminal long steps draw one bar that redraws itself; in a log
 file they leave a plain line every :data:`LOG_INTERVAL` seconds.
 
-This module owns the list of secrets of the running process and the list of steps that
-were done, both for as long as the process lives.
+This module owns the list of steps that were done, for as long as the process lives; the list
+of secrets is that of :mod:`winimagetools.masking`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, TextIO
 
+from winimagetools.masking import add_secret as add_secret
+from winimagetools.masking import add_url as add_url
+from winimagetools.masking import mask as mask
+
 LOGGER = logging.getLogger("winimagetools")
 LOG_INTERVAL = 10.0
 """Seconds between progress lines when standard error is not a terminal."""
@@ -29,7 +33,6 @@ _USUAL_COLUMNS = 80
 _FORESEEABLE = 0.01
 """Share of the work before which the time left is anybody's guess."""
 
-_secrets: set[str] = set()
 _steps: list[StepRecord] = []
 _drawing: list[Progress] = []
 """Bars that may be on the terminal; a line that is logged goes in their place."""
@@ -43,19 +46,6 @@ class StepRecord:
     name: str
     depth: int
     seconds: float
-
-
-def add_secret(secret: str) -> None:
-    """Never show ``secret`` again: it is replaced by ``***`` in every line."""
-    if secret.strip():
-        _secrets.add(secret)
-
-
-def mask(text: str) -> str:
-    """``text`` with every known secret replaced by ``***``."""
-    for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
 
 
 class _Handler(logging.StreamHandler[TextIO]):

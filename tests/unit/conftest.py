@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 from fixtures import boot_managers
-from winimagetools import log
+from winimagetools import masking
 
 
 @pytest.fixture(autouse=True)
@@ -28,4 +28,4 @@ def no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def own_secrets_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the secrets of a test after it: in another one they may be ordinary words."""
-    monkeypatch.setattr(log, "_secrets", set())
+    monkeypatch.setattr(masking, "_secrets", set())

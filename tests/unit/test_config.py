@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from winimagetools import log
+from winimagetools import masking
 from winimagetools.config import (
     comment_lines,
     get_available_config_options,
@@ -43,7 +43,7 @@ def texts(option: Option) -> tuple[tuple[str, object], tuple[str, object]]:
 def secrets(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The secrets known to the log, empty at first."""
     known: set[str] = set()
-    monkeypatch.setattr(log, "_secrets", known)
+    monkeypatch.setattr(masking, "_secrets", known)
     return known
 
 
@@ -333,6 +333,12 @@ def test_secrets_are_registered(path: Path, secrets: set[str]) -> None:
         "vm.administrator_password=hunter2",
     )
     assert secrets == {"AAAAA-BBBBB", "zzz", "hunter2"}
+
+
+def test_the_secrets_in_urls_are_registered(path: Path, secrets: set[str]) -> None:
+    """They may turn up alone, in the message of a server."""
+    read(path, "[DEFAULT]\n[virtio_qemu_guest_agent]\nurl=https://joe:p%40ss@h/a?token=t0ken&x=1\n")
+    assert secrets == {"Pa$$w0rd", "p%40ss", "p@ss", "t0ken"}
 
 
 def test_words_are_no_secrets(path: Path, secrets: set[str]) -> None:

@@ -25,6 +25,7 @@ WORKING = {
 """The dataclasses that change while they are used; all others are records."""
 
 FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"masking"}),
     frozenset({"model", "errors", "log", "paths", "version", "data"}),
     frozenset({"run", "retry"}),
     frozenset({"plan", "facts", "files"}),

@@ -154,7 +154,8 @@ def ini_get(arguments: argparse.Namespace) -> int:
         arguments.default,
         as_boolean=arguments.as_boolean,
     )
-    _write(str(value))
+    # Not masked: a script asked for this very value, and has the file.
+    sys.stdout.write(f"{value}\n")
     return 0
 
 

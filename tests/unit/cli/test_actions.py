@@ -107,6 +107,25 @@ def test_show_config_json(config_file: Path, capsys: pytest.CaptureFixture[str])
     assert output.isascii()
 
 
+def test_show_config_hides_the_secrets_in_urls(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """User, password and token; and a password of one letter leaves the rest readable."""
+    path = tmp_path / "config.ini"
+    path.write_text(
+        "[vm]\nadministrator_password=e\n"
+        "[custom]\ninstall_qemu_ga=https://h/a.msi?token=abc-def\n"
+        "[virtio_qemu_guest_agent]\nurl=https://joe:pw-pw@h/a.msi\n"
+    )
+    assert main.main(["show-config", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "administrator_password = ***" in lines
+    assert "install_qemu_ga = https://h/a.msi?token=***" in lines
+    assert "url = https://***@h/a.msi" in lines
+    assert "image_type = HYPER-V" in lines
+    assert "disable_secure_boot = False" in lines
+
+
 def test_show_config_for_people(config_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Lines by section; passwords and keys are hidden, empty ones are shown empty."""
     assert main.main(["show-config", str(config_file)]) == 0

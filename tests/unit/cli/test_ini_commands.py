@@ -47,6 +47,13 @@ def test_get(
     assert path.read_text() == TEXT
 
 
+def test_get_prints_a_url_as_it_is(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script asked for it, and has the file."""
+    path.write_text("[DEFAULT]\nurl=https://joe:pw@h/a?token=t\n")
+    assert main.main(["ini", "get", str(path), "url"]) == 0
+    assert capsys.readouterr().out == "https://joe:pw@h/a?token=t\n"
+
+
 def test_get_what_is_no_boolean(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2 and a sentence that names section and key."""
     assert main.main(["ini", "get", str(path), "a", "--as-boolean"]) == 2
