@@ -18,8 +18,10 @@ from typing import Any
 
 from winimagetools import log
 from winimagetools.errors import ConfigurationError, IniValueError, Problem, RequestError
+from winimagetools.facts.product_key import DEFAULT_KMS_KEY
 from winimagetools.formats.ini_document import IniFile
 from winimagetools.ini import write_atomically
+from winimagetools.model import AgentSource
 from winimagetools.settings.check import (
     own_entries,
     own_secrets,
@@ -29,9 +31,6 @@ from winimagetools.settings.check import (
 from winimagetools.settings.declaration import Kind, Option, Origin, Value, written
 from winimagetools.settings.options import OPTIONS, SECTION_OF, WindowsImageConfig
 
-DEFAULT_KMS_KEY = "default_kms_key"
-"""The word in ``product_key`` that stands for a public key, so it is not a secret."""
-GUEST_AGENT_SOURCES = ("web", "iso", "auto")
 _COMMENT_WIDTH = 90
 _NO_FILE = Problem(
     "It does not exist.",
@@ -159,11 +158,11 @@ class _Reader:
 
     def _check_source(self) -> None:
         """To the PowerShell tools every ``source`` they do not know means ``web``."""
-        source = self.values.get("source", "web")
-        if source.strip().lower() in GUEST_AGENT_SOURCES:
+        source = self.values.get("source", AgentSource.WEB)
+        if source.strip().lower() in set(AgentSource):
             self.values["source"] = source.strip().lower()
             return
-        self.values["source"] = "web"
+        self.values["source"] = AgentSource.WEB.value
         if source:
             message = f"{source!r} is no source of the QEMU guest agent, so web is used."
             hint = "Write web, iso or auto."

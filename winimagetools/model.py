@@ -27,6 +27,14 @@ class ImageType(StrEnum):
     HYPER_V = "HYPER-V"
 
 
+class AgentSource(StrEnum):
+    """Where the QEMU guest agent comes from: ``source`` of the configuration."""
+
+    WEB = "web"
+    ISO = "iso"
+    AUTO = "auto"
+
+
 class DiskFormat(StrEnum):
     """Disk image containers: ``virtual_disk_format`` of the configuration."""
 

@@ -18,6 +18,9 @@ from winimagetools import log
 from winimagetools.data import data_path
 from winimagetools.model import WimImage, WindowsVersion
 
+DEFAULT_KMS_KEY = "default_kms_key"
+"""The word in ``product_key`` that stands for a public key, so it is not a secret."""
+_KEY = re.compile(r"\S{5}(-\S{5}){4}")
 _PRODUCT = re.compile(
     r"^windows (server, version \S+|(web )?server( \d{4}( r2)?)?|vista|iot|\d+(\.\d)?)\s*"
 )
@@ -40,6 +43,11 @@ _NAMES = {
     "web": "serverweb",
 }
 """Edition names as media or people write them, where they differ from ``EditionID``."""
+
+
+def is_product_key(text: str) -> bool:
+    """Whether a text has the form of a key: five groups of five characters."""
+    return _KEY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +9,14 @@ from pathlib import Path
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
-from winimagetools.data import data_path
+from winimagetools.data import UNATTEND_TEMPLATE, data_path
 from winimagetools.errors import RequestError
 from winimagetools.facts.architecture import NAMES
+from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
 from winimagetools.facts.releases import FIRST_START_SCREENS
 from winimagetools.model import WimImage
 
-TEMPLATE_NAME = "UnattendTemplate.xml"
+TEMPLATE_NAME = UNATTEND_TEMPLATE
 NAMESPACE = "urn:schemas-microsoft-com:unattend"
 WCM = "http://schemas.microsoft.com/WMIConfig/2002/State"
 LONGEST_COMMAND = 259
@@ -30,7 +30,6 @@ _RESTART_WITHOUT_POWERSHELL = (
     rf"%SystemRoot%\System32\cmd.exe /c if not exist {_POWERSHELL} "
     r"%SystemRoot%\System32\shutdown.exe /r /f /t 0"
 )
-_PRODUCT_KEY = re.compile(r"\S{5}(-\S{5}){4}")
 _SHELL_SETUP = "Microsoft-Windows-Shell-Setup"
 _DEPLOYMENT = "Microsoft-Windows-Deployment"
 _SETTINGS_FROM_WINDOWS_8 = (
@@ -84,10 +83,11 @@ def generate_unattend_xml(
     Raises:
         RequestError: the template cannot be read, or the key has another form.
     """
-    if product_key and not _PRODUCT_KEY.fullmatch(product_key):
+    if product_key and not is_product_key(product_key):
         raise RequestError(
             "The product key is not five groups of five characters.",
-            "It looks like XXXXX-XXXXX-XXXXX-XXXXX-XXXXX; default_kms_key stands for a public one.",
+            "It looks like XXXXX-XXXXX-XXXXX-XXXXX-XXXXX; "
+            f"{DEFAULT_KMS_KEY} stands for a public one.",
         )
     root = _parse(template, name)
     transform(root, image, product_key, administrator_password)

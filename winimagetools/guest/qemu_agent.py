@@ -24,7 +24,7 @@ from winimagetools.contract import Fetcher, WindowsTree
 from winimagetools.errors import BuildError, ChecksumError, MediaError, RequestError
 from winimagetools.facts.architecture import NAMES
 from winimagetools.guest.layout import MSI_MAGIC, RESOURCES
-from winimagetools.model import Architecture
+from winimagetools.model import AgentSource, Architecture
 from winimagetools.plan import SourceTree
 
 INSTALLER = rf"{RESOURCES}\qemu-ga.msi"
@@ -33,7 +33,6 @@ DEFAULT_URL = (
     "/qemu-ga-win-100.0.0.0-3.el7ev/qemu-ga-{name}.msi"
 )
 """The download the PowerShell tools use for ``install_qemu_ga=True``."""
-SOURCES = ("web", "iso", "auto")
 _OTHER_DELIMITER = r"(?![a-z0-9]|[_-]64)"
 
 
@@ -115,9 +114,9 @@ def decide(
         return Decision((FromWeb(url.strip(), _sha256(checksum)),))
     warnings = _warnings(source, url, checksum)
     kind = source.strip().casefold()
-    if kind == "iso":
+    if kind == AgentSource.ISO:
         return Decision((_from_iso(iso, iso_path, architecture),), warnings)
-    if kind == "auto" and iso is IsoState.PRESENT:
+    if kind == AgentSource.AUTO and iso is IsoState.PRESENT:
         first = FromIso(architecture)
         if wanted.casefold() == "true" and not NAMES[architecture].guest_agent_url:
             return Decision((first,), warnings)
@@ -133,10 +132,10 @@ def _warnings(source: str, url: str, checksum: str) -> tuple[str, ...]:
             f"[virtio_qemu_guest_agent] {given} is ignored because {missing} is not set: "
             "both belong together."
         )
-    if source.strip() and source.strip().casefold() not in SOURCES:
+    if source.strip() and source.strip().casefold() not in set(AgentSource):
         warnings.append(
             f"[virtio_qemu_guest_agent] source = {source} is unknown and means web; "
-            f"it should be one of {', '.join(SOURCES)}."
+            f"it should be one of {', '.join(AgentSource)}."
         )
     return tuple(warnings)
 

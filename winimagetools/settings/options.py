@@ -12,8 +12,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
+from winimagetools.data import UNATTEND_TEMPLATE
 from winimagetools.errors import Problem
-from winimagetools.model import GIB
+from winimagetools.model import GIB, AgentSource
 from winimagetools.paths import is_windows_path
 from winimagetools.settings.declaration import Origin, declarations, option
 
@@ -231,7 +232,7 @@ class WindowsImageConfig:
     ntp_servers: str = option("", "custom", help="Time servers, separated by spaces.", guest=True)
 
     source: str = option(
-        "web",
+        AgentSource.WEB.value,
         "virtio_qemu_guest_agent",
         help="Where the QEMU guest agent comes from: web downloads it, iso takes it from "
         "virtio_iso_path, auto tries the ISO image first and then the web.",
@@ -276,7 +277,7 @@ class WindowsImageConfig:
         "generalize it. New-WindowsCloudImage (cloud-image) leaves that to its first start.",
     )
     unattend_xml_path: str = option(
-        "UnattendTemplate.xml",
+        UNATTEND_TEMPLATE,
         "sysprep",
         help="Your own template of the answer file. UnattendTemplate.xml is the one that comes "
         "with these tools, unless a file of this name exists.",

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from winimagetools.facts.product_key import key_families, map_kms_product_key
+from winimagetools.facts.product_key import is_product_key, key_families, map_kms_product_key
 from winimagetools.model import Architecture, WimImage, WindowsVersion
 
 
@@ -149,3 +149,19 @@ def test_keys_belong_to_one_edition_each() -> None:
     """A key that appears twice would be a slip of the pen."""
     keys = [key for family in key_families() for key in family.editions.values()]
     assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("ABCDE-12345-fghij-67890-KLMNO", True),
+        ("ABCDE-12345-FGHIJ-67890-KLMNO ", False),
+        ("ABCDE-12345-FGHIJ-67890", False),
+        ("ABCDE-12345-FGHIJ-67890-KLM O", False),
+        ("default_kms_key", False),
+        ("", False),
+    ],
+)
+def test_the_form_of_a_key(text: str, fits: bool) -> None:
+    """Five groups of five characters and nothing else."""
+    assert is_product_key(text) is fits
