@@ -34,6 +34,9 @@ class SourceTree(Protocol):
     def find(self, path: str) -> str | None:
         """The path as the medium spells it, or None when there is no such file."""
 
+    def size(self, path: str) -> int:
+        """Size of a file in bytes. Raises MediaError when there is none."""
+
     def read_bytes(self, path: str) -> bytes:
         """Content of a file. Raises MediaError when it cannot be read."""
 
@@ -94,6 +97,7 @@ class DriverPackage:
         version: ``DriverVer`` version text, may be empty.
         files: paths in the source, the INF and catalog included.
         boot_critical: whether Windows needs it to reach its own disk.
+        devices: hardware and compatible ids of the devices it is for, as the INF has them.
     """
 
     inf: str
@@ -101,6 +105,7 @@ class DriverPackage:
     version: str
     files: tuple[str, ...]
     boot_critical: bool = False
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,9 @@ class DriverPlan:
         packages: the same drivers one by one.
         boot_files: binaries of boot-critical drivers for ``System32\drivers``.
         registry: edits that make Windows load those at boot.
-        notes: what was left out and why, and what may surprise, one sentence each.
+        notes: what was left out and why, one sentence each.
+        warnings: what may keep the image from working, one sentence each.
+        uefi_warnings: the same, but only where the disk starts with UEFI firmware.
     """
 
     source: SourceTree
@@ -122,6 +129,8 @@ class DriverPlan:
     boot_files: tuple[DriverFile, ...] = ()
     registry: tuple[RegistryEdit, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    uefi_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

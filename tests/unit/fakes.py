@@ -102,6 +102,9 @@ class MemorySource:
         spelled = {_key(known): known for known in self._content}
         return spelled.get(_key(path))
 
+    def size(self, path: str) -> int:
+        return len(self.read_bytes(path))
+
     def read_bytes(self, path: str) -> bytes:
         found = self.find(path)
         if found is None:

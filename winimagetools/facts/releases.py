@@ -141,8 +141,9 @@ RESET_BASE = Ability(WINDOWS_8_1)
 SIGNED_BY_MICROSOFT = Ability(WINDOWS_10)
 """Drivers that Microsoft signs for this Windows alone (attestation signing)."""
 ONLY_SIGNED_BY_MICROSOFT = Ability(WINDOWS_10_1607)
-"""Under Secure Boot only drivers that Microsoft itself has signed are accepted ("Driver
-signing changes in Windows 10, version 1607")."""
+"""Under Secure Boot only drivers that Microsoft itself has signed are permitted, or whose
+maker's certificate is from before 29 July 2015; boot drivers are not blocked but removed
+("Kernel-mode code signing policy", Microsoft)."""
 INF_BUILD_NUMBERS = Ability(WindowsVersion(10, 0, 14310))
 """A build number in the decoration of an INF; older ones ignore the whole decoration ("INF
 Manufacturer Section", Microsoft)."""

@@ -1,8 +1,8 @@
 """Who signed a driver binary: the PKCS #7 messages of a PE file, read without verifying.
 
 Windows refuses to start with a boot driver that is unsigned or signed with a certificate
-nobody issued (0xc0000428). That much can be told offline from the names in the embedded
-signature (RFC 5652, ``SignedData``). Digests and dates are left to Windows.
+nobody issued (0xc0000428). That much can be told offline from the names, the key usages and
+the dates in the embedded signature (RFC 5652, ``SignedData``). Digests are left to Windows.
 
 The few fields needed are taken out with a short DER reader: asn1crypto has had no release
 since 2022, and cryptography does not tell which certificate of a PKCS #7 message signed.
@@ -10,6 +10,7 @@ since 2022, and cryptography does not tell which certificate of a PKCS #7 messag
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,6 +20,13 @@ _NESTED_SIGNATURE = bytes.fromhex("2b060104018237020401")
 """1.3.6.1.4.1.311.2.4.1: further signatures, such as the one Microsoft adds."""
 _ORGANIZATION = bytes.fromhex("55040a")
 _COMMON_NAME = bytes.fromhex("550403")
+_KEY_USAGES = bytes.fromhex("551d25")
+"""2.5.29.37, extended key usage."""
+_VERIFIED = bytes.fromhex("2b0601040182370a0305")
+"""1.3.6.1.4.1.311.10.3.5, Windows Hardware Driver Verification: what passed the HLK."""
+_ATTESTED = bytes.fromhex("2b0601040182370a030501")
+"""1.3.6.1.4.1.311.10.3.5.1, Windows Hardware Driver Attested Verification."""
+_EXTENSIONS = 0xA3
 _MAX_NESTING = 4
 
 
@@ -38,10 +46,19 @@ class Trust(IntEnum):
 
 @dataclass(frozen=True)
 class Signature:
-    """The best signature of a file and whose name it carries; empty when unsigned."""
+    """The best signature of a file.
+
+    Args:
+        trust: what it is worth.
+        signer: whose name it carries; empty when unsigned.
+        attested: Microsoft signed on the maker's word, without tests of the HLK.
+        issued: when the certificate that signed was issued; None when that cannot be read.
+    """
 
     trust: Trust
     signer: str = ""
+    attested: bool = False
+    issued: datetime.date | None = None
 
 
 def best_signature(messages: Iterable[bytes]) -> Signature:
@@ -50,8 +67,10 @@ def best_signature(messages: Iterable[bytes]) -> Signature:
     return max((_signature(item) for item in messages), key=_worth, default=unsigned)
 
 
-def _worth(signature: Signature) -> Trust:
-    return signature.trust
+def _worth(signature: Signature) -> tuple[Trust, bool, int]:
+    """Trust first; then HLK before attestation, and the older certificate."""
+    issued = signature.issued or datetime.date.max
+    return signature.trust, not signature.attested, -issued.toordinal()
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,8 @@ class _Certificate:
     serial: bytes
     issuer: _Node
     subject: _Node
+    issued: datetime.date | None
+    usages: frozenset[bytes]
 
 
 def _signature(message: bytes, depth: int = 0) -> Signature:
@@ -124,7 +145,38 @@ def _certificates_of(signed_data: list[_Node]) -> Iterator[_Certificate]:
         if fields and fields[0].tag == 0xA0:  # explicit version; absent in version 1
             fields = fields[1:]
         if len(fields) >= 5:
-            yield _Certificate(fields[0].content, fields[2], fields[4])
+            yield _Certificate(
+                fields[0].content, fields[2], fields[4], _issued(fields[3]), _usages(fields)
+            )
+
+
+def _issued(validity: _Node) -> datetime.date | None:
+    """``notBefore``: a UTCTime (two digits of the year, from 1950) or a GeneralizedTime."""
+    for node in validity.children()[:1]:
+        text = node.content.decode("ascii", "replace")
+        if node.tag == 0x17:
+            text = ("19" if text >= "50" else "20") + text
+        try:
+            return datetime.datetime.strptime(text[:8], "%Y%m%d").date()
+        except ValueError:
+            return None
+    return None
+
+
+def _usages(fields: list[_Node]) -> frozenset[bytes]:
+    """The identifiers of the extended key usage of a certificate."""
+    found: set[bytes] = set()
+    for extension in (
+        item
+        for node in fields
+        if node.tag == _EXTENSIONS
+        for items in node.children()
+        for item in items.children()
+    ):
+        parts = extension.children()
+        if len(parts) >= 2 and parts[0].content == _KEY_USAGES:
+            found |= {usage.content for list_ in parts[-1].children() for usage in list_.children()}
+    return frozenset(found)
 
 
 def _signer_infos(signed_data: list[_Node]) -> list[_Node]:
@@ -147,14 +199,20 @@ def _judge(info: _Node, certificates: list[_Certificate]) -> Signature:
     if not signers:
         return Signature(Trust.UNSIGNED)
     signer = signers[0]
-    name = _display(signer.subject)
+    attested = _ATTESTED in signer.usages and _VERIFIED not in signer.usages
+    return Signature(
+        _trust(signer, certificates), _display(signer.subject), attested, signer.issued
+    )
+
+
+def _trust(signer: _Certificate, certificates: list[_Certificate]) -> Trust:
     if signer.issuer.whole == signer.subject.whole:
-        return Signature(Trust.SELF_SIGNED, name)
+        return Trust.SELF_SIGNED
     if _is_microsoft(signer.subject) and _is_microsoft(signer.issuer):
-        return Signature(Trust.MICROSOFT, name)
+        return Trust.MICROSOFT
     if any(_is_microsoft(item.issuer) for item in _chain(signer, certificates)):
-        return Signature(Trust.CROSS_SIGNED, name)
-    return Signature(Trust.AUTHORITY, name)
+        return Trust.CROSS_SIGNED
+    return Trust.AUTHORITY
 
 
 def _chain(signer: _Certificate, certificates: list[_Certificate]) -> list[_Certificate]:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from winimagetools.errors import MediaError
 from winimagetools.formats.inf.driver import DriverInf
+from winimagetools.formats.inf.syntax import MAX_SIZE, decode
 from winimagetools.formats.inf.target import Target
 from winimagetools.plan import DriverPackage, SourceTree
 
 _NO_DRIVER = "autorun.inf"
 _SYMBOLS = ".pdb"
 """Debugging symbols are the larger half of a virtio ISO and never needed."""
+_STORAGE_WORDS = re.compile(
+    r"SCSIAdapter|Class\s*=\s*\"?hdc|4d36e97b-e325|4d36e96a-e325|SCSI miniport|viostor|vioscsi",
+    re.IGNORECASE,
+)
+"""What the INF of a storage driver has somewhere, however damaged the rest of it is."""
 
 
 def folder_of(path: str) -> str:
@@ -26,11 +34,19 @@ def file_name(path: str) -> str:
 
 @dataclass(frozen=True)
 class FoundPackage:
-    """An INF that fits, with what was read of it."""
+    """An INF that fits, with what was read of it.
+
+    Args:
+        inf: what it says.
+        package: its files that are there.
+        missing: files it names that are not there, and without which Windows refuses it.
+        absent: further files it names that are not there.
+    """
 
     inf: DriverInf
     package: DriverPackage
     missing: tuple[str, ...]
+    absent: tuple[str, ...] = ()
 
 
 @dataclass
@@ -45,6 +61,8 @@ class DriverIndex:
     infs: tuple[str, ...] = ()
     _folders: dict[str, list[str]] = field(default_factory=dict)
     _read: dict[str, DriverInf] = field(default_factory=dict)
+    _failed: dict[str, MediaError] = field(default_factory=dict)
+    _suspects: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """List the source."""
@@ -62,10 +80,33 @@ class DriverIndex:
 
     def read(self, path: str) -> DriverInf:
         """An INF; each is read once. Raises MediaError when it cannot be used."""
+        if path in self._failed:
+            raise self._failed[path]
         if path not in self._read:
-            name = f"{path} in {self.source.name}"
-            self._read[path] = DriverInf.read(self.source.read_bytes(path), name)
+            try:
+                self._read[path] = self._parse(path)
+            except MediaError as error:
+                self._failed[path] = error
+                raise
         return self._read[path]
+
+    def _parse(self, path: str) -> DriverInf:
+        name = f"{path} in {self.source.name}"
+        data = b""
+        try:
+            size = self.source.size(path)
+            if size > MAX_SIZE:
+                raise MediaError(f"{name} has {size} bytes; that is too large for an INF file.")
+            data = self.source.read_bytes(path)
+            return DriverInf.read(data, name)
+        except MediaError:
+            if not data or _STORAGE_WORDS.search(f"{path}\n{decode(data)}"):
+                self._suspects.add(path)
+            raise
+
+    def may_be_storage(self, path: str) -> bool:
+        """Whether an INF that could not be read may be that of a driver for disks."""
+        return path in self._suspects
 
     def find_beside(self, inf: str, relative: str) -> str | None:
         """A file of a package as the source spells it.
@@ -97,14 +138,29 @@ class DriverIndex:
         beside = self._folders[folder_of(path).casefold()]
         if sum(_is_driver_inf(item) for item in beside) == 1:
             files.update(dict.fromkeys(item for item in beside if not _is_symbols(item)))
-        missing = tuple(name for name, found in named.items() if found is None)
+        required = set(inf.required_files(target))
+        missing = [name for name, found in named.items() if found is None]
         package = DriverPackage(
             inf=path,
             name=file_name(path)[: -len(".inf")].casefold(),
             version=inf.version,
             files=tuple(sorted(files)),
+            devices=_devices(inf, target),
         )
-        return FoundPackage(inf, package, missing)
+        return FoundPackage(
+            inf,
+            package,
+            missing=tuple(name for name in missing if name in required),
+            absent=tuple(name for name in missing if name not in required),
+        )
+
+
+def _devices(inf: DriverInf, target: Target) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for model in inf.models(target):
+        if model.install_section and model.hardware_id:
+            found.update(dict.fromkeys((model.hardware_id, *model.compatible_ids)))
+    return tuple(found)
 
 
 def _is_driver_inf(path: str) -> bool:

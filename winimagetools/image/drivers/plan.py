@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from winimagetools import log
 from winimagetools.contract import Disk, Host
@@ -25,7 +26,8 @@ from winimagetools.image.drivers.index import (
     folder_of,
     join_names,
 )
-from winimagetools.image.drivers.signing import check_boot_file, refuse, secure_boot_note
+from winimagetools.image.drivers.signing import Verdict, check_boot_file, doubt_notes, refuse
+from winimagetools.model import MIB
 from winimagetools.plan import (
     DriverFile,
     DriverPackage,
@@ -39,6 +41,7 @@ from winimagetools.plan import (
 INSTALL_COMMAND = r"cmd.exe /c %SystemRoot%\Drivers\winimagetools\install.cmd"
 """Runs what a host that stages drivers has put into the image."""
 _SYSTEM_DRIVERS = r"Windows\System32\drivers"
+_LARGEST_BINARY = 256 * MIB
 _RUN_ONCE = r"Microsoft\Windows\CurrentVersion\RunOnce"
 
 
@@ -68,75 +71,131 @@ def plan_drivers(
         folders: look only into these; everywhere by default.
 
     Raises:
-        MediaError: no package fits, or Windows could not start with one of them.
+        MediaError: no package fits, Windows could not start with one of them, or one lacks
+            files.
     """
     index = DriverIndex(source)
     plan = plan_infs(index, index.infs_below(folders), image)
     return dataclasses.replace(plan, folders=tuple(folders) if folders is not None else ("",))
 
 
-def plan_infs(index: DriverIndex, infs: Sequence[str], image: ImageInfo) -> DriverPlan:
+@dataclass(frozen=True)
+class LeftOut:
+    """INF files that cannot be used, told apart by what that means.
+
+    Args:
+        problems: they may be needed to boot.
+        warnings: they cannot be needed to boot.
+        notes: they are for something else.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def plan_infs(
+    index: DriverIndex, infs: Sequence[str], image: ImageInfo, left_out: LeftOut | None = None
+) -> DriverPlan:
     """Make the plan for certain INF files of an index.
 
-    INF files that are damaged or for another Windows are left out with a note.
+    INF files for another Windows are left out with a note, damaged ones with a warning.
+    What is needed to boot is never left out.
+
+    Args:
+        index: where the INF files are.
+        infs: the ones to plan.
+        image: the Windows they are for.
+        left_out: what was found of others; it goes into the plan, or into the error.
 
     Raises:
-        MediaError: none fits, or Windows could not start with one of them.
+        MediaError: none fits, Windows could not start with one of them, or a package lacks
+            files.
     """
+    before = left_out or LeftOut()
     target = Target.of(image)
-    found, notes = _usable(index, infs, target)
-    if not found:
+    found, more = _usable(index, infs, target)
+    problems = [*before.problems, *more.problems]
+    if not found and not problems:
         raise MediaError(
             f"None of the {len(infs)} driver packages in {index.source.name} is for Windows "
             f"{image.version} {image.architecture}: {join_names(infs)}.",
             "Give drivers for this version and architecture.",
         )
-    boot = _boot_choice(found, target)
-    critical = {id(item) for item, _ in boot}
-    files, edits, more = _boot_parts(index, boot, target)
-    packages = [
-        dataclasses.replace(item.package, boot_critical=id(item) in critical) for item in found
-    ]
+    boot = _boot_choice(found, target, problems)
+    verdicts = _boot_files(index, boot, target, problems)
+    refuse(problems, [_incomplete(item) for item in found if item.missing], index.source.name)
+    doubts = {file.source: verdict for file, verdict in verdicts.items()}
     return DriverPlan(
         source=index.source,
-        folders=tuple(dict.fromkeys(folder_of(item.inf) for item in packages)),
-        packages=_with_own_names(packages),
-        boot_files=files,
-        registry=edits,
-        notes=(*notes, *more),
+        folders=tuple(dict.fromkeys(folder_of(item.package.inf) for item in found)),
+        packages=_packages(found, [item for item, _ in boot]),
+        boot_files=tuple(verdicts),
+        registry=tuple(edit for item, it in boot for edit in boot_edits(item.inf, it, target)),
+        notes=before.notes + more.notes,
+        warnings=before.warnings + more.warnings + doubt_notes(doubts, target, uefi=False),
+        uefi_warnings=doubt_notes(doubts, target, uefi=True),
     )
 
 
 def _usable(
     index: DriverIndex, infs: Sequence[str], target: Target
-) -> tuple[list[FoundPackage], list[str]]:
+) -> tuple[list[FoundPackage], LeftOut]:
     found: list[FoundPackage] = []
+    problems: list[Problem] = []
+    warnings: list[str] = []
     notes: list[str] = []
     others = 0
     for path in infs:
         try:
             package = index.package(path, target)
         except MediaError as error:
-            notes.append(f"{path} was left out. {error.message}")
+            if index.may_be_storage(path):
+                problems.append(unreadable(path, error))
+            else:
+                warnings.append(f"{path} was left out. {error.message}")
             continue
         if package is None:
             others += 1
             continue
         found.append(package)
-        if package.missing:
-            notes.append(f"{path} names files that are not there: {join_names(package.missing)}.")
+        if package.absent:
+            notes.append(f"{path} names files that are not there: {join_names(package.absent)}.")
     if others:
         notes.append(f"{others} INF files are for other versions or architectures of Windows.")
-    return found, notes
+    return found, LeftOut(tuple(problems), tuple(warnings), tuple(notes))
+
+
+def unreadable(path: str, error: MediaError) -> Problem:
+    """The problem of an INF that cannot be used and may be needed to boot."""
+    return Problem(
+        f"{path} may be needed to boot and cannot be used. {error.message}",
+        error.hint or "Get the driver again, or remove it when the image does not need it.",
+    )
+
+
+def _incomplete(item: FoundPackage) -> Problem:
+    return Problem(
+        f"{item.package.inf} names files that are not there: {join_names(item.missing)}. "
+        "Windows does not take such a package.",
+        "Copy the whole folder of a driver from its medium, or remove its .inf.",
+    )
 
 
 def _boot_choice(
-    found: Iterable[FoundPackage], target: Target
+    found: Iterable[FoundPackage], target: Target, problems: list[Problem]
 ) -> list[tuple[FoundPackage, Service]]:
     """For each boot service the package Windows would prefer: the newest."""
     best: dict[str, tuple[FoundPackage, Service]] = {}
     for item in found:
-        for service in boot_services(item.inf, target):
+        try:
+            services = boot_services(item.inf, target)
+            for service in services:
+                item.inf.models_of(service.name, target)
+        except MediaError as error:
+            problems.append(unreadable(item.package.inf, error))
+            continue
+        for service in services:
             known = best.get(service.name.casefold())
             if known is None or _age(item) > _age(known[0]):
                 best[service.name.casefold()] = (item, service)
@@ -148,30 +207,31 @@ def _age(item: FoundPackage) -> tuple[int, tuple[int, ...], str]:
     return (date.toordinal() if date else 0, item.inf.version_key, item.package.inf)
 
 
-def _boot_parts(
-    index: DriverIndex, boot: Iterable[tuple[FoundPackage, Service]], target: Target
-) -> tuple[tuple[DriverFile, ...], tuple[RegistryEdit, ...], list[str]]:
-    """Binaries, registry edits and notes for the boot drivers; refuses those that cannot be."""
-    files: list[DriverFile] = []
-    edits: list[RegistryEdit] = []
-    problems: list[Problem] = []
-    foreign: dict[str, str] = {}
+def _boot_files(
+    index: DriverIndex,
+    boot: Iterable[tuple[FoundPackage, Service]],
+    target: Target,
+    problems: list[Problem],
+) -> dict[DriverFile, Verdict]:
+    """The binaries of the boot drivers, and what was found of each that Windows may load."""
+    files: dict[DriverFile, Verdict] = {}
     for item, service in boot:
         path = _binary(index, item, service, target)
         if path is None:
-            problems.append(
-                Problem(f"{item.package.inf} needs {service.file_name}, which is not there.")
-            )
+            message = f"{item.package.inf} needs {service.file_name}, which is not there."
+            problems.append(Problem(message))
             continue
-        verdict = check_boot_file(index.source.read_bytes(path), path, target)
+        verdict = _check_binary(index.source, path, target)
         problems += [verdict.problem] if verdict.problem else []
-        if verdict.foreign_signer:
-            foreign[path] = verdict.foreign_signer
-        files.append(DriverFile(path, f"{_SYSTEM_DRIVERS}\\{service.file_name}"))
-        edits += boot_edits(item.inf, service, target)
-    refuse(problems, index.source.name)
-    notes = [secure_boot_note(foreign, target.version)] if foreign else []
-    return tuple(files), tuple(edits), notes
+        files[DriverFile(path, f"{_SYSTEM_DRIVERS}\\{service.file_name}")] = verdict
+    return files
+
+
+def _check_binary(source: SourceTree, path: str, target: Target) -> Verdict:
+    size = source.size(path)
+    if size > _LARGEST_BINARY:
+        return Verdict(Problem(f"{path} has {size} bytes; that is too large for a driver."))
+    return check_boot_file(source.read_bytes(path), path, target)
 
 
 def _binary(index: DriverIndex, item: FoundPackage, service: Service, target: Target) -> str | None:
@@ -184,19 +244,28 @@ def _binary(index: DriverIndex, item: FoundPackage, service: Service, target: Ta
     return None
 
 
-def _with_own_names(packages: Iterable[DriverPackage]) -> tuple[DriverPackage, ...]:
-    """Packages with names that differ: ``viostor``, ``viostor-2``."""
+def _packages(
+    found: Iterable[FoundPackage], boot: Sequence[FoundPackage]
+) -> tuple[DriverPackage, ...]:
+    """The packages, with names that differ: ``viostor``, ``viostor-2``."""
+    critical = {id(item) for item in boot}
     used: dict[str, int] = {}
     named: list[DriverPackage] = []
-    for package in packages:
-        count = used[package.name] = used.get(package.name, 0) + 1
-        name = package.name if count == 1 else f"{package.name}-{count}"
-        named.append(dataclasses.replace(package, name=name))
+    for item in found:
+        name = item.package.name
+        count = used[name] = used.get(name, 0) + 1
+        named.append(
+            dataclasses.replace(
+                item.package,
+                name=name if count == 1 else f"{name}-{count}",
+                boot_critical=id(item) in critical,
+            )
+        )
     return tuple(named)
 
 
 def describe_plan(plan: DriverPlan) -> list[str]:
-    """The plan for people: a line for each driver, then the notes."""
+    """The plan for people: a line for each driver, then the notes; warnings are not in it."""
     return [*_describe(plan.packages), *plan.notes]
 
 

@@ -13,10 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools.contract import Disk, Host
-from winimagetools.errors import MediaError
+from winimagetools.errors import MediaError, Problem
 from winimagetools.formats.inf.target import Target
-from winimagetools.image.drivers.index import DriverIndex, file_name, folder_of, join_names
-from winimagetools.image.drivers.plan import add_drivers, plan_infs
+from winimagetools.image.drivers.index import (
+    DriverIndex,
+    describe_folder,
+    file_name,
+    folder_of,
+    join_names,
+)
+from winimagetools.image.drivers.plan import LeftOut, add_drivers, plan_infs, unreadable
 from winimagetools.image.drivers.virtio_layout import (
     VirtioFolder,
     find_folders,
@@ -28,6 +34,7 @@ from winimagetools.plan import DriverPlan, ImageInfo, SourceTree
 
 _SKIPPED = {"vioprot.inf": "sriov"}
 """The SR-IOV protocol driver takes network adapters away from netkvm (RHEL-56383)."""
+_STORAGE = ("vioscsi", "viostor")
 _FWCFG = "fwcfg.inf"
 _FWCFG_STUB = "qemufwcfg.inf"
 """Both are for ACPI\\\\QEMU0002; the stub has no driver behind it (RHBZ 2151752)."""
@@ -54,76 +61,96 @@ class VirtioChoice:
 
 @dataclass(frozen=True)
 class VirtioSelection:
-    """The drivers for an image, by name, and sentences about what was not taken."""
+    """The drivers for an image, by name, and what was found of the others."""
 
     choices: tuple[VirtioChoice, ...]
-    notes: tuple[str, ...] = ()
+    left_out: LeftOut
 
 
 def select_virtio_drivers(index: DriverIndex, image: ImageInfo) -> VirtioSelection:
     """Choose for each driver the folder that is closest to an image and has an INF for it.
 
-    The PowerShell tools look for a list of eleven drivers; here every driver of the source counts,
-    so that those added since (viofs, viogpudo, fwcfg, viomem, viosock) are not forgotten. They
-    take the drivers of 8.1 and 2012 R2 when they find none at all; so does this, where their
-    INF files allow it. Port of ``Get-VirtIODrivers``.
+    The PowerShell tools look for a list of eleven drivers; here every driver of the source
+    counts, so that those added since (viofs, viogpudo, fwcfg, viomem, viosock) are not
+    forgotten. They take the drivers of 8.1 and 2012 R2 when they find none at all; so does
+    this, where their INF files allow it. Port of ``Get-VirtIODrivers``.
 
     Raises:
         MediaError: nothing fits; the message lists what there is.
     """
     folders = find_folders(index.infs)
-    target = Target.of(image)
-    server = image.is_server
     mine = [item for item in folders if item.architecture is image.architecture]
-    notes: list[str] = []
-    choices = _choose(index, mine, folder_chain(image.version, server=server), target, notes)
-    if not choices:
-        choices = _choose(index, mine, last_resort(server=server), target, notes)
+    server = image.is_server
+    search = _Search(index, Target.of(image))
+    choices = search.choose(mine, folder_chain(image.version, server=server))
+    if not choices and not search.problems:
+        choices = search.choose(mine, last_resort(server=server))
         if choices:
-            notes.append("Nothing is there for this Windows: drivers of an older one are used.")
-    if not choices:
+            search.warnings.append(
+                "Nothing is there for this Windows: drivers of an older one are used."
+            )
+    if not choices and not search.problems:
         raise _nothing_fits(index, folders, image)
-    return VirtioSelection(tuple(_without_stub(choices)), tuple(notes))
+    return VirtioSelection(tuple(_without_stub(choices)), search.left_out())
 
 
-def _choose(
-    index: DriverIndex,
-    folders: Iterable[VirtioFolder],
-    chain: Sequence[str],
-    target: Target,
-    notes: list[str],
-) -> list[VirtioChoice]:
-    by_driver: dict[str, list[VirtioFolder]] = {}
-    for item in folders:
-        if item.windows in chain:
-            by_driver.setdefault(item.driver.casefold(), []).append(item)
-    found: list[VirtioChoice] = []
-    for _, candidates in sorted(by_driver.items()):
-        candidates.sort(key=lambda item: (chain.index(item.windows), item.path))
-        choices = (_try_folder(index, item, target, notes) for item in candidates)
-        choice = next((item for item in choices if item is not None), None)
-        found += [choice] if choice else []
-    return found
+class _Search:
+    """A search for the best folder of each driver, and what it meets on the way."""
 
+    def __init__(self, index: DriverIndex, target: Target) -> None:
+        self._index = index
+        self._target = target
+        self.problems: list[Problem] = []
+        self.warnings: list[str] = []
+        self.notes: list[str] = []
 
-def _try_folder(
-    index: DriverIndex, folder: VirtioFolder, target: Target, notes: list[str]
-) -> VirtioChoice | None:
-    infs: list[str] = []
-    for path in folder.infs:
+    def left_out(self) -> LeftOut:
+        """What was met."""
+        return LeftOut(tuple(self.problems), tuple(self.warnings), tuple(self.notes))
+
+    def choose(self, folders: Iterable[VirtioFolder], chain: Sequence[str]) -> list[VirtioChoice]:
+        """For each driver the first folder of ``chain`` that has an INF for the target."""
+        by_driver: dict[str, list[VirtioFolder]] = {}
+        for item in folders:
+            if item.windows in chain:
+                by_driver.setdefault(item.driver.casefold(), []).append(item)
+        found: list[VirtioChoice] = []
+        for name, candidates in sorted(by_driver.items()):
+            candidates.sort(key=lambda item: (chain.index(item.windows), item.path))
+            choice = next(filter(None, map(self._try_folder, candidates)), None)
+            if choice is not None:
+                found.append(choice)
+            elif name in _STORAGE:
+                self.warnings.append(
+                    f"Nothing of {name} is used: where the disk is a device of that driver, "
+                    "Windows does not start."
+                )
+        return found
+
+    def _try_folder(self, folder: VirtioFolder) -> VirtioChoice | None:
+        infs = tuple(path for path in folder.infs if self._fits(path))
+        if not infs:
+            return None
+        version = self._index.read(infs[0]).version
+        return VirtioChoice(folder.driver, folder.windows, folder.path, version, infs)
+
+    def _fits(self, path: str) -> bool:
         if file_name(path).casefold() in _SKIPPED:
-            continue
+            return False
         try:
-            if index.read(path).supports(target):
-                infs.append(path)
-            else:
-                notes.append(f"{path} was left out: by its own word it is for another Windows.")
+            fits = self._index.read(path).supports(self._target)
         except MediaError as error:
-            notes.append(f"{path} was left out. {error.message}")
-    if not infs:
-        return None
-    version = index.read(infs[0]).version
-    return VirtioChoice(folder.driver, folder.windows, folder.path, version, tuple(infs))
+            self._cannot_read(path, error)
+            return False
+        if not fits:
+            self.notes.append(f"{path} was left out: by its own word it is for another Windows.")
+        return fits
+
+    def _cannot_read(self, path: str, error: MediaError) -> None:
+        if self._index.may_be_storage(path):
+            self.problems.append(unreadable(path, error))
+        else:
+            self.warnings.append(f"{path} was left out. {error.message}")
 
 
 def _without_stub(choices: list[VirtioChoice]) -> list[VirtioChoice]:
@@ -148,9 +175,14 @@ def _nothing_fits(
     )
     if not folders:
         hint = "There is no folder such as viostor/w10/amd64 in it"
-        found = join_names(list(dict.fromkeys(folder_of(path) for path in index.infs)))
+        places = dict.fromkeys(describe_folder(folder_of(path)) for path in index.infs)
+        found = join_names(list(places))
         hint += f"; INF files are in: {found}." if found else ", and no INF file at all."
-        return MediaError(message, f"{hint} Use drivers_path for drivers in other folders.")
+        return MediaError(
+            message,
+            f"{hint} Give the ISO itself, or a folder with its content as it is; for any other "
+            "folder of drivers use drivers_path.",
+        )
     by_architecture: dict[str, dict[str, None]] = {}
     for item in folders:
         by_architecture.setdefault(item.architecture, {})[item.windows] = None
@@ -162,13 +194,13 @@ def plan_virtio_drivers(source: SourceTree, image: ImageInfo) -> DriverPlan:
     """Choose the virtio drivers for an image and plan what is done with them.
 
     Raises:
-        MediaError: nothing fits, or Windows could not start with one of them.
+        MediaError: nothing fits, Windows could not start with one of them, or one lacks
+            files.
     """
     index = DriverIndex(source)
     selection = select_virtio_drivers(index, image)
     infs = [path for choice in selection.choices for path in choice.infs]
-    plan = plan_infs(index, infs, image)
-    return dataclasses.replace(plan, notes=(*selection.notes, *plan.notes))
+    return plan_infs(index, infs, image, selection.left_out)
 
 
 def add_virtio_drivers(host: Host, disk: Disk, image: ImageInfo, source: SourceTree) -> None:

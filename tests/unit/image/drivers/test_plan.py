@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -33,6 +34,8 @@ from winimagetools.plan import (
 
 S2022 = ImageInfo(WindowsVersion(10, 0, 20348), Architecture.AMD64, "Server")
 S2012R2 = ImageInfo(WindowsVersion(6, 3, 9600), Architecture.AMD64, "Server Core")
+W10 = ImageInfo(WindowsVersion(10, 0, 19045), Architecture.AMD64, "Client")
+W10_1511 = ImageInfo(WindowsVersion(10, 0, 10586), Architecture.AMD64, "Client")
 W10X86 = ImageInfo(WindowsVersion(10, 0, 19045), Architecture.X86, "Client")
 W7 = ImageInfo(WindowsVersion(6, 1, 7601), Architecture.AMD64, "Client")
 
@@ -68,6 +71,12 @@ def test_plan() -> None:
                 "Balloon/balloon.sys",
                 "Balloon/blnsvr.exe",
             ),
+            devices=(
+                r"PCI\VEN_1AF4&DEV_1002&SUBSYS_00051AF4&REV_00",
+                r"PCI\VEN_1AF4&DEV_1002",
+                r"PCI\VEN_1AF4&DEV_1045&SUBSYS_11001AF4&REV_01",
+                r"PCI\VEN_1AF4&DEV_1045",
+            ),
         ),
         DriverPackage(
             "viostor/viostor.inf",
@@ -75,6 +84,12 @@ def test_plan() -> None:
             "100.101.104.28500",
             ("viostor/viostor.cat", "viostor/viostor.inf", "viostor/viostor.sys"),
             boot_critical=True,
+            devices=(
+                r"PCI\VEN_1AF4&DEV_1001&SUBSYS_00021AF4&REV_00",
+                r"PCI\VEN_1AF4&DEV_1001",
+                r"PCI\VEN_1AF4&DEV_1042&SUBSYS_11001AF4&REV_01",
+                r"PCI\VEN_1AF4&DEV_1042",
+            ),
         ),
     )
     assert found.boot_files == (
@@ -111,21 +126,67 @@ def test_other_windows_are_left_out() -> None:
 
 
 def test_damaged_optional_driver_is_reported() -> None:
-    """A damaged INF is left out with a sentence; the rest goes on."""
+    """A damaged INF is left out with a warning; the rest goes on."""
     found = plan_drivers(source(package("viostor", "2k22"), {"x/bad.inf": b"\0\1\2"}), S2022)
     assert [item.name for item in found.packages] == ["viostor"]
-    (note,) = found.notes
-    assert note.startswith("x/bad.inf was left out. x/bad.inf in /drivers is not a usable INF")
-
-
-def test_missing_files_are_reported() -> None:
-    """A package without a file it names is taken with a warning."""
-    files = package("NetKVM", "2k22")
-    del files["NetKVM/netkvmco.dll"], files["NetKVM/netkvm.cat"]
-    found = plan_drivers(source(files), S2022)
-    assert found.notes == (
-        "NetKVM/netkvm.inf names files that are not there: netkvmco.dll, netkvm.cat.",
+    assert found.notes == ()
+    assert found.warnings[0].startswith(
+        "x/bad.inf was left out. x/bad.inf in /drivers is not a usable INF"
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ((b"$Windows NT$", b""), "is not a usable INF file"),
+        ((b"= %BOOT%", b"= soon"), "StartType of [Service_viostor] is wrong: 'soon'"),
+        ((b"0x00000002", b"two"), "AddService of [install.nt] is wrong: 'two'"),
+        ((b"%DWORD%, 0x00000001", b"0x10001, one"), "'one' is not a number"),
+    ],
+)
+def test_damaged_boot_driver_is_refused(change: tuple[bytes, bytes], reason: str) -> None:
+    """What may be needed to boot is never left out."""
+    files = package("viostor", "2k22") | package("Balloon", "2k22")
+    old = files["viostor/viostor.inf"]
+    files["viostor/viostor.inf"] = old.replace(*change)
+    assert files["viostor/viostor.inf"] != old
+    with pytest.raises(MediaError) as caught:
+        plan_drivers(source(files), S2022)
+    assert "viostor/viostor.inf may be needed to boot and cannot be used." in caught.value.message
+    assert reason in caught.value.message
+
+
+def test_odd_number_of_another_driver() -> None:
+    """A driver that is not needed to boot is not left out for a number nobody here needs."""
+    files = package("NetKVM", "2k22")
+    text = files["NetKVM/netkvm.inf"].replace(b"ErrorControl = 1", b"ErrorControl = maybe")
+    found = plan_drivers(source(files | {"NetKVM/netkvm.inf": text}), S2022)
+    assert ([item.name for item in found.packages], found.warnings) == (["netkvm"], ())
+
+
+def test_incomplete_packages_are_refused() -> None:
+    """All packages without a file they copy, or without their catalog, are named at once."""
+    files = package("NetKVM", "2k22") | package("viostor", "2k22") | package("Balloon", "2k22")
+    for gone in ("NetKVM/netkvmco.dll", "NetKVM/netkvm.cat", "viostor/viostor.cat"):
+        del files[gone]
+    with pytest.raises(MediaError) as caught:
+        plan_drivers(source(files), S2022)
+    assert caught.value.message.splitlines() == [
+        "These driver packages from /drivers are not complete:",
+        "  - NetKVM/netkvm.inf names files that are not there: netkvmco.dll, netkvm.cat. "
+        "Windows does not take such a package.",
+        "  - viostor/viostor.inf names files that are not there: viostor.cat. "
+        "Windows does not take such a package.",
+    ]
+    assert caught.value.hint.startswith("Copy the whole folder of a driver from its medium")
+
+
+def test_files_that_nothing_copies_may_lack() -> None:
+    """A file that is only listed as being on the medium is a note."""
+    files = package("NetKVM", "2k22")
+    text = files["NetKVM/netkvm.inf"].replace(b"netkvm.sys = 1,,", b"netkvm.sys = 1\r\nx.txt = 1")
+    found = plan_drivers(source(files | {"NetKVM/netkvm.inf": text}), S2022)
+    assert found.notes == ("NetKVM/netkvm.inf names files that are not there: x.txt.",)
 
 
 def test_letter_case_and_compressed_files() -> None:
@@ -239,7 +300,16 @@ def test_x86_takes_unsigned_drivers() -> None:
     """Windows for x86 starts with whatever it is given."""
     files = package("viostor", "w10", "x86")
     files["viostor/viostor.sys"] = driver_binary("x86")
-    assert plan_drivers(source(files), W10X86).notes == ()
+    found = plan_drivers(source(files), W10X86)
+    assert (found.notes, found.warnings) == ((), ())
+    (warning,) = found.uefi_warnings
+    assert warning.startswith(
+        "These drivers have no signature that leads to Microsoft: viostor/viostor.sys. A 32-bit "
+        "Windows starts with them from BIOS; whether it does with UEFI and Secure Boot"
+    )
+    seven = package("viostor", "w7", "x86") | {"viostor/viostor.sys": driver_binary("x86")}
+    old = dataclasses.replace(W7, architecture=Architecture.X86)
+    assert plan_drivers(source(seven), old).uefi_warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -262,18 +332,84 @@ def test_boot_binary_has_to_be_there(content: bytes | None, message: str) -> Non
     assert caught.value.message.splitlines()[1] == f"  - {message}"
 
 
-def test_secure_boot_note() -> None:
-    """Drivers not signed by Microsoft itself are taken, with a warning about Secure Boot."""
-    files = source(
-        package("viostor", "2k19", release="0.1.189"), package("vioscsi", "2k19", release="0.1.189")
+def signed(image: ImageInfo, windows: str, *signers: str) -> MemorySource:
+    """Packages of viostor for an image, each signed by somebody else."""
+    content: dict[str, bytes] = {}
+    for number, signer in enumerate(signers):
+        name = ("viostor", "vioscsi")[number]
+        content |= package(name, windows, image.architecture.value)
+        content[f"{name}/{name}.sys"] = driver_binary(image.architecture.value, signer)
+    return source(content)
+
+
+def test_secure_boot_warning() -> None:
+    """Drivers not signed by Microsoft are taken, with one warning for UEFI."""
+    found = plan_drivers(signed(S2022, "2k22", "cross", "cross"), S2022)
+    assert (found.notes, found.warnings) == ((), ())
+    (warning,) = found.uefi_warnings
+    assert warning.startswith(
+        "Under Secure Boot these drivers are not permitted, since Red Hat, Inc. signed them and "
+        "not Microsoft, with a certificate from after 28 July 2015: vioscsi/vioscsi.sys, "
+        "viostor/viostor.sys. Microsoft says that Windows still starts with drivers it needs to "
+        "boot, but that the Program Compatibility Assistant removes them. Use virtio-win 0.1.208"
     )
-    (note,) = plan_drivers(files, S2022).notes
-    assert note.startswith(
-        "Under Secure Boot the image does not start with these drivers, signed by Red Hat, Inc. "
-        "and not by Microsoft: vioscsi/vioscsi.sys, viostor/viostor.sys. Use virtio-win 0.1.208"
+
+
+@pytest.mark.parametrize(
+    ("image", "windows", "signer"),
+    [
+        (S2022, "2k22", "old"),
+        (S2022, "2k22", "microsoft"),
+        (W10, "w10", "attested"),
+        (W10_1511, "w10", "cross"),
+        (S2012R2, "2k12R2", "cross"),
+        (S2012R2, "2k12R2", "microsoft"),
+        (W7, "w7", "cross"),
+        (W10X86, "w10", "cross"),
+    ],
+)
+def test_good_signatures(image: ImageInfo, windows: str, signer: str) -> None:
+    """Nothing is said of a signature that the Windows in question permits."""
+    found = plan_drivers(signed(image, windows, signer), image)
+    assert (found.warnings, found.uefi_warnings) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("image", "windows", "signer", "reason"),
+    [
+        (W10_1511, "w10", "authority", "that does not lead to Microsoft (Red Hat, Inc.; its sig"),
+        (W7, "w7", "authority", "that does not lead to Microsoft (Red Hat, Inc.; its signature"),
+        (S2012R2, "2k12R2", "attested", "is signed by Microsoft by attestation only"),
+        (W7, "w7", "attested", "which is valid from Windows 10 and Server 2016 on"),
+    ],
+)
+def test_signatures_that_do_not_load(
+    image: ImageInfo, windows: str, signer: str, reason: str
+) -> None:
+    """Without a cross-certificate below 1607, and attested below 10.0, a boot driver is refused."""
+    with pytest.raises(MediaError) as caught:
+        plan_drivers(signed(image, windows, signer), image)
+    assert reason in caught.value.message
+
+
+def test_attested_driver_on_a_server() -> None:
+    """Attestation is warned about on servers, whatever the firmware."""
+    found = plan_drivers(signed(S2022, "2k22", "attested"), S2022)
+    (warning,) = found.warnings
+    assert warning.startswith(
+        "Microsoft signed these drivers by attestation, without tests, and lists such drivers as "
+        "not valid for Windows Server 2016 and later: viostor/viostor.sys."
     )
-    old = source(package("viostor", "2k12R2", release="0.1.189"))
-    assert plan_drivers(old, S2012R2).notes == ()
+    assert found.uefi_warnings == ()
+
+
+def test_no_cross_certificate_from_1607_on() -> None:
+    """From 1607 on nothing says for sure that such a driver is not loaded: a warning."""
+    (warning,) = plan_drivers(signed(W10, "w10", "authority"), W10).warnings
+    assert warning.startswith(
+        "The certificate of Red Hat, Inc. does not lead to Microsoft, so Windows may not start "
+        "with these drivers: viostor/viostor.sys. Use virtio-win 0.1.208"
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,11 @@ from fixtures import virtio
 from tests.unit.fakes import MemorySource, MemoryTree
 from winimagetools.contract import Disk, Host
 from winimagetools.errors import MediaError
+from winimagetools.formats.inf.driver import DriverInf
+from winimagetools.formats.inf.syntax import MAX_SIZE
 from winimagetools.formats.iso import open_source
 from winimagetools.image.drivers.index import DriverIndex
-from winimagetools.image.drivers.plan import plan_infs
+from winimagetools.image.drivers.plan import LeftOut, plan_infs
 from winimagetools.image.drivers.virtio import (
     VirtioChoice,
     add_virtio_drivers,
@@ -119,7 +122,7 @@ def test_choice_names_folder_and_version() -> None:
             infs=("NetKVM/2k22/amd64/netkvm.inf",),
         ),
     )
-    assert selection.notes == ()
+    assert selection.left_out == LeftOut()
 
 
 def chosen_folders(source: SourceTree, info: ImageInfo) -> tuple[str, ...]:
@@ -141,7 +144,7 @@ def test_fallback_to_2012r2_is_told() -> None:
     info = image("2019", Architecture.AMD64)
     selection = select_virtio_drivers(DriverIndex(iso("0.1.102")), info)
     assert {item.windows for item in selection.choices} == {"2k12r2"}
-    assert selection.notes == (
+    assert selection.left_out.warnings == (
         "Nothing is there for this Windows: drivers of an older one are used.",
     )
 
@@ -164,6 +167,12 @@ def test_nothing_fits_lists_what_there_is() -> None:
     ("content", "hint"),
     [
         ({"my/driver.inf": b""}, "There is no folder such as viostor/w10/amd64 in it; INF files"),
+        (
+            {"viostor.inf": b"", "viostor.sys": b""},
+            "There is no folder such as viostor/w10/amd64 in it; INF files are in: the root "
+            "folder. Give the ISO itself, or a folder with its content as it is; for any other "
+            "folder of drivers use drivers_path.",
+        ),
         ({"setup.exe": b""}, "There is no folder such as viostor/w10/amd64 in it, and no INF"),
     ],
 )
@@ -184,7 +193,9 @@ def test_inf_has_the_last_word() -> None:
     info = image("2016", Architecture.AMD64)
     selection = select_virtio_drivers(DriverIndex(MemorySource(files)), info)
     assert [item.folder for item in selection.choices] == ["viostor/w10/amd64"]
-    assert selection.notes == (f"{path} was left out: by its own word it is for another Windows.",)
+    assert selection.left_out == LeftOut(
+        notes=(f"{path} was left out: by its own word it is for another Windows.",)
+    )
 
 
 def test_damaged_inf_is_passed_over() -> None:
@@ -194,7 +205,75 @@ def test_damaged_inf_is_passed_over() -> None:
     files["viorng/2k22/amd64/viorng.inf"] = b"\xff\xfe\0"
     plan = plan_virtio_drivers(MemorySource(files), image("2022", Architecture.AMD64))
     assert [item.name for item in plan.packages] == ["balloon"]
-    assert plan.notes[0].startswith("viorng/2k22/amd64/viorng.inf was left out. ")
+    assert plan.warnings[0].startswith("viorng/2k22/amd64/viorng.inf was left out. ")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff\xfe\0",
+        b"[Version]\nClass=SCSIAdapter\n",
+        b"[Version]\nSignature=x\n" + b"; " + b"x" * MAX_SIZE,
+    ],
+)
+def test_damaged_storage_driver_is_refused(damage: bytes) -> None:
+    """A driver needed to boot is never left out, also not for the copy of an older Windows."""
+    files = dict(iso("0.1.285", "viostor/2k22/amd64/")._content)
+    files |= iso("0.1.285", "viostor/2k19/amd64/")._content
+    files |= iso("0.1.285", "Balloon/2k22/amd64/")._content
+    files["viostor/2k22/amd64/viostor.inf"] = damage
+    with pytest.raises(MediaError) as caught:
+        plan_virtio_drivers(MemorySource(files), image("2022", Architecture.AMD64))
+    assert caught.value.message.splitlines()[1].startswith(
+        "  - viostor/2k22/amd64/viostor.inf may be needed to boot and cannot be used. "
+    )
+
+
+def test_storage_driver_for_another_windows_only() -> None:
+    """When all of a storage driver is for another Windows, that is a warning, not a note."""
+    files = dict(iso("0.1.285", "viostor/2k22/amd64/")._content)
+    files |= iso("0.1.285", "vioscsi/2k22/amd64/")._content
+    path = "viostor/2k22/amd64/viostor.inf"
+    files[path] = files[path].replace(b"NTamd64.10.0", b"NTamd64.10.0...99999")
+    plan = plan_virtio_drivers(MemorySource(files), image("2022", Architecture.AMD64))
+    assert [item.name for item in plan.packages] == ["vioscsi"]
+    assert plan.warnings[0] == (
+        "Nothing of viostor is used: where the disk is a device of that driver, Windows does not "
+        "start."
+    )
+
+
+class Counting(MemorySource):
+    """A source that counts how often each INF is read."""
+
+    def __init__(self, content: Mapping[str, bytes]) -> None:
+        super().__init__(content)
+        self.reads: Counter[str] = Counter()
+
+    def read_bytes(self, path: str) -> bytes:
+        """Count and read."""
+        self.reads[path] += path.endswith(".inf")
+        return super().read_bytes(path)
+
+    def size(self, path: str) -> int:
+        """Look it up, which is no reading."""
+        return len(self._content[path])
+
+
+def test_each_inf_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Choosing and planning read an INF once, and only those that may be for the image."""
+    parsed: Counter[str] = Counter()
+    read = DriverInf.read
+
+    def counted(data: bytes, name: str) -> DriverInf:
+        parsed[name] += 1
+        return read(data, name)
+
+    monkeypatch.setattr(DriverInf, "read", counted)
+    source = Counting(virtio.virtio_files("0.1.285"))
+    plan = plan_virtio_drivers(source, image("2022", Architecture.AMD64))
+    assert max(parsed.values()) == max(source.reads.values()) == 1
+    assert len(plan.packages) <= len(parsed) <= len(plan.packages) + 2
 
 
 def test_what_is_skipped() -> None:
