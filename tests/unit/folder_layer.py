@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from winimagetools.host.staged_tree import LayerEntry
+from winimagetools.host.staged_tree import LayerItem
 
 
 class FolderLayer:
@@ -18,13 +18,13 @@ class FolderLayer:
         self.extracted: list[str] = []
         self.closed = False
 
-    def children(self, folder: str) -> Sequence[LayerEntry]:
+    def children(self, folder: str) -> Sequence[LayerItem]:
         """What is in a folder, spelled as the layer spells it and not otherwise."""
         path = self.folder / folder
         if not path.is_dir():
             return ()
         return [
-            LayerEntry(item.name, item.is_dir(), f"{folder}/{item.name}".lstrip("/") in self.links)
+            LayerItem(item.name, item.is_dir(), f"{folder}/{item.name}".lstrip("/") in self.links)
             for item in path.iterdir()
         ]
 

@@ -28,7 +28,7 @@ _Parts = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class LayerEntry:
+class LayerItem:
     """One name in a folder of the image below; ``is_link`` for reparse points."""
 
     name: str
@@ -39,7 +39,7 @@ class LayerEntry:
 class Layer(Protocol):
     """An image below the overlay. Paths use ``/``; the root is the empty string."""
 
-    def children(self, folder: str) -> Sequence[LayerEntry]:
+    def children(self, folder: str) -> Sequence[LayerItem]:
         """What is in a folder; nothing when there is no such folder."""
 
     def extract(self, path: str, destination: Path) -> None:
@@ -78,7 +78,7 @@ class StagedTree:
         self.local = local
         self.private = tuple(private)
         self._layer: Layer | None = None
-        self._listings: dict[_Parts, dict[str, LayerEntry]] = {}
+        self._listings: dict[_Parts, dict[str, LayerItem]] = {}
         self._removed: dict[_Parts, str] = {}
         local.mkdir(parents=True, exist_ok=True)
 
@@ -225,7 +225,7 @@ class StagedTree:
         }
         return names_in(self._local(folder)) | below
 
-    def _listing(self, folder: _Parts) -> dict[str, LayerEntry]:
+    def _listing(self, folder: _Parts) -> dict[str, LayerItem]:
         """What the image has in ``folder``, by folded name; nothing when it was removed."""
         key = _key(folder)
         if self._layer is None or any(key[: len(mark)] == mark for mark in self._removed):
@@ -235,9 +235,9 @@ class StagedTree:
             self._listings[key] = {fold(entry.name): entry for entry in found}
         return self._listings[key]
 
-    def _below(self, parts: _Parts) -> LayerEntry | None:
+    def _below(self, parts: _Parts) -> LayerItem | None:
         if not parts:
-            return LayerEntry("", is_dir=True) if self._layer is not None else None
+            return LayerItem("", is_dir=True) if self._layer is not None else None
         if _key(parts) in self._removed:
             return None
         return self._listing(parts[:-1]).get(fold(parts[-1]))

@@ -108,7 +108,7 @@ class Partial:
         self.data.unlink(missing_ok=True)
 
 
-class Entry:
+class CachedFile:
     """The place of one download.
 
     Args:

@@ -25,7 +25,7 @@ from winimagetools.net.answer import (
     has_an_end,
     redirect_target,
 )
-from winimagetools.net.cache import Entry, Partial, Validators, default_cache
+from winimagetools.net.cache import CachedFile, Partial, Validators, default_cache
 from winimagetools.net.content import ZIP_MAGIC, extract_member, is_whole
 from winimagetools.net.pace import Pace, within
 from winimagetools.net.request import CHECK_URL, TransientError, Wanted, check_request
@@ -97,7 +97,7 @@ class Downloader:
             DiskFullError: no room in the cache folder.
         """
         wanted = check_request(url, sha256, magic)
-        entry = Entry(self._cache or default_cache(), url, wanted.sha256)
+        entry = CachedFile(self._cache or default_cache(), url, wanted.sha256)
         with _cache_errors(entry.folder):
             if wanted.sha256 and _is_cached(entry, wanted):
                 log.info(f"{wanted.shown} is already in the cache")
@@ -108,7 +108,7 @@ class Downloader:
         """Download a ZIP archive as :meth:`fetch` does and return one file in it."""
         return extract_member(self.fetch(url, magic=(ZIP_MAGIC,)), url, member)
 
-    def _fetch(self, entry: Entry, wanted: Wanted) -> Path:
+    def _fetch(self, entry: CachedFile, wanted: Wanted) -> Path:
         try:
             return execute_retry(
                 lambda: self._attempt(entry, wanted),
@@ -126,7 +126,7 @@ class Downloader:
                 "Check the network and the proxy settings, or try again later.",
             ) from error
 
-    def _attempt(self, entry: Entry, wanted: Wanted) -> Path:
+    def _attempt(self, entry: CachedFile, wanted: Wanted) -> Path:
         old = Validators()
         if not wanted.sha256 and _is_cached(entry, wanted):
             old = entry.validators
@@ -264,7 +264,7 @@ def _load_certificates(path: str) -> None:
         context.load_verify_locations(cafile=path)
 
 
-def _is_cached(entry: Entry, wanted: Wanted) -> bool:
+def _is_cached(entry: CachedFile, wanted: Wanted) -> bool:
     """Whether the complete file is there and is what is wanted; removes it otherwise."""
     if not entry.file.is_file():
         return False

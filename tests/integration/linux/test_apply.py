@@ -25,7 +25,7 @@ from winimagetools.formats.security_descriptor import inherited_descriptor, priv
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.ntfs import NtfsVolume
-from winimagetools.host.linux.wimlib import Wim, WimEntry, WimLayer
+from winimagetools.host.linux.wimlib import Wim, WimItem, WimLayer
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import MIB, DiskLayout
 
@@ -60,7 +60,7 @@ def capture(volume: Path, wim: Path) -> Path:
     return wim
 
 
-def entries(wim: Path) -> dict[str, WimEntry]:
+def entries(wim: Path) -> dict[str, WimItem]:
     """All entries of the first image by path."""
     with Wim(wim) as opened:
         return {entry.path: entry for entry in opened.iterate(1, recursive=True)}

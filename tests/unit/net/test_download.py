@@ -17,7 +17,7 @@ from tests.compound import compound_file
 from winimagetools.errors import DownloadError, RequestError
 from winimagetools.files.hash import sha256_of
 from winimagetools.net.answer import LARGEST, Answer, accept, body_length, redirect_target
-from winimagetools.net.cache import Entry, Partial, Validators, default_cache, file_name
+from winimagetools.net.cache import CachedFile, Partial, Validators, default_cache, file_name
 from winimagetools.net.content import COMPOUND_MAGIC, LARGEST_MEMBER, extract_member, is_whole
 from winimagetools.net.download import Downloader
 from winimagetools.net.pace import within
@@ -59,7 +59,7 @@ def test_cached_file_with_the_checksum_needs_no_network(tmp_path: Path) -> None:
     """A cached file whose content has the checksum is used as it is."""
     (tmp_path / "x").write_bytes(b"content")
     checksum = sha256_of(tmp_path / "x")
-    entry = Entry(tmp_path, URL, checksum)
+    entry = CachedFile(tmp_path, URL, checksum)
     entry.folder.mkdir()
     entry.file.write_bytes(b"content")
     assert Downloader(tmp_path).fetch(URL, sha256=f" {checksum.upper()} ") == entry.file
@@ -136,14 +136,18 @@ def test_an_account_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_entries_differ_by_url_and_checksum(tmp_path: Path) -> None:
     """Neither another URL nor another checksum shares a place."""
-    entries = [Entry(tmp_path, URL, ""), Entry(tmp_path, URL, SHA), Entry(tmp_path, URL + "x", "")]
+    entries = [
+        CachedFile(tmp_path, URL, ""),
+        CachedFile(tmp_path, URL, SHA),
+        CachedFile(tmp_path, URL + "x", ""),
+    ]
     assert len({entry.folder for entry in entries}) == 3
-    assert Entry(tmp_path, URL, SHA).file == entries[1].file
+    assert CachedFile(tmp_path, URL, SHA).file == entries[1].file
 
 
 def test_nothing_received_leaves_nothing(tmp_path: Path) -> None:
     """A server that cannot be reached leaves no empty folders; what is complete stays."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     with pytest.raises(DownloadError), entry.partial():
         raise DownloadError("The name of the server could not be found.")
     assert list(tmp_path.iterdir()) == []
@@ -157,13 +161,13 @@ def test_nothing_received_leaves_nothing(tmp_path: Path) -> None:
 
 def test_partial_is_kept(tmp_path: Path) -> None:
     """A download that is interrupted can be gone on from."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     with pytest.raises(KeyboardInterrupt), entry.partial() as partial:
         assert partial.resumable == 0
         partial.begin(NEW)
         partial.data.write_bytes(b"12345")
         raise KeyboardInterrupt
-    with Entry(tmp_path, URL, "").partial() as partial:
+    with CachedFile(tmp_path, URL, "").partial() as partial:
         assert (partial.resumable, partial.validators) == (5, NEW)
         partial.discard()
     with entry.partial() as partial:
@@ -172,7 +176,7 @@ def test_partial_is_kept(tmp_path: Path) -> None:
 
 def test_partial_of_an_unknown_version_is_not_kept(tmp_path: Path) -> None:
     """Without ETag or date nobody knows whether the rest would belong to it."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     with entry.partial() as partial:
         partial.begin(Validators())
         partial.data.write_bytes(b"12345")
@@ -181,8 +185,8 @@ def test_partial_of_an_unknown_version_is_not_kept(tmp_path: Path) -> None:
 
 def test_two_downloads_at_once(tmp_path: Path) -> None:
     """Two processes never write to the same partial file; the first to end keeps its own."""
-    entry = Entry(tmp_path, URL, "")
-    with entry.partial() as first, Entry(tmp_path, URL, "").partial() as second:
+    entry = CachedFile(tmp_path, URL, "")
+    with entry.partial() as first, CachedFile(tmp_path, URL, "").partial() as second:
         assert first.data != second.data
         for partial, data in ((first, b"11"), (second, b"222")):
             partial.begin(NEW)
@@ -194,7 +198,7 @@ def test_two_downloads_at_once(tmp_path: Path) -> None:
 
 def test_commit(tmp_path: Path) -> None:
     """A complete download gets its name together with the version it is."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     with entry.partial() as partial:
         partial.begin(NEW)
         partial.data.write_bytes(b"whole")
@@ -206,7 +210,7 @@ def test_commit(tmp_path: Path) -> None:
 
 def test_abandoned_partials_are_removed(tmp_path: Path) -> None:
     """What a killed process left a day ago is removed, what is fresh is not."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     for name, age in (("partial-old", 90_000), ("partial-new", 60)):
         folder = entry.folder / name
         folder.mkdir(parents=True)
@@ -229,7 +233,7 @@ def test_strong_validators() -> None:
 @pytest.mark.parametrize("length", [0, 4, 5])
 def test_partial_of_unknown_length_is_not_kept(tmp_path: Path, length: int) -> None:
     """What may already be the whole file, or more, is not gone on from."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     with entry.partial() as partial:
         partial.begin(Validators('"1"', "", length))
         partial.data.write_bytes(b"12345")
@@ -239,7 +243,7 @@ def test_partial_of_unknown_length_is_not_kept(tmp_path: Path, length: int) -> N
 
 def test_a_complete_file_that_was_cut(tmp_path: Path) -> None:
     """A file of the cache that has another length than it came with has no version."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     with entry.partial() as partial:
         partial.begin(NEW)
         partial.data.write_bytes(b"whole")
@@ -250,7 +254,7 @@ def test_a_complete_file_that_was_cut(tmp_path: Path) -> None:
 
 def test_damaged_meta(tmp_path: Path) -> None:
     """A damaged meta file means that the version is not known."""
-    entry = Entry(tmp_path, URL, "")
+    entry = CachedFile(tmp_path, URL, "")
     entry.folder.mkdir()
     for text in (
         "",

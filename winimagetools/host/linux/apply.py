@@ -16,7 +16,7 @@ from winimagetools.files.names import fold
 from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.ntfs import NtfsVolume
-from winimagetools.host.linux.wimlib import Wim, WimEntry
+from winimagetools.host.linux.wimlib import Wim, WimItem
 from winimagetools.host.staged_tree import Changes, StagedTree
 
 _READ_ONLY, _HIDDEN, _SYSTEM = 0x01, 0x02, 0x04
@@ -61,7 +61,7 @@ def extract_volume(disk: LinuxDisk, volume: Path) -> None:
 
 
 def secure(
-    volume: Path, tree: StagedTree, changes: Changes, originals: Mapping[str, WimEntry]
+    volume: Path, tree: StagedTree, changes: Changes, originals: Mapping[str, WimItem]
 ) -> None:
     """Give everything that came from the overlay its security descriptor and attributes.
 
@@ -111,7 +111,7 @@ class _Inheritance:
         return self._found[parent, is_dir]
 
 
-def _set_attributes(ntfs: NtfsVolume, changes: Changes, originals: Mapping[str, WimEntry]) -> None:
+def _set_attributes(ntfs: NtfsVolume, changes: Changes, originals: Mapping[str, WimItem]) -> None:
     wanted = {path: entry.attributes & _KEPT_ATTRIBUTES for path, entry in originals.items()}
     for path in (*changes.folders, *changes.added, *changes.replaced):
         if fold(path) in _BOOT_ATTRIBUTES:

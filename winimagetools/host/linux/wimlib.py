@@ -24,7 +24,7 @@ from winimagetools.files.space import free_bytes
 from winimagetools.formats.wim.container import find_beside, part_names
 from winimagetools.host.linux import libwim
 from winimagetools.host.linux.libwim import WimCode
-from winimagetools.host.staged_tree import LayerEntry
+from winimagetools.host.staged_tree import LayerItem
 
 FILE_ATTRIBUTE_DIRECTORY = 0x10
 FILE_ATTRIBUTE_REPARSE_POINT = 0x400
@@ -60,7 +60,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class WimEntry:
+class WimItem:
     """A file or folder of an image.
 
     Args:
@@ -217,14 +217,14 @@ class Wim:
 
     def iterate(
         self, index: int, path: str = "/", *, recursive: bool = False, children: bool = False
-    ) -> list[WimEntry]:
+    ) -> list[WimItem]:
         """The entry at ``path``; with ``children`` those in it; with ``recursive`` all below too.
 
         Raises:
             FileNotFoundError: the image has no such path.
             MediaError: the image cannot be read.
         """
-        entries: list[WimEntry] = []
+        entries: list[WimItem] = []
 
         def collect(entry: Any, _context: object) -> int:
             try:
@@ -393,13 +393,13 @@ class WimLayer:
         """Free the WIM."""
         self.wim.close()
 
-    def children(self, folder: str) -> Sequence[LayerEntry]:
+    def children(self, folder: str) -> Sequence[LayerItem]:
         """What is in a folder; nothing when there is no such folder."""
         try:
             found = self.wim.iterate(self.index, f"/{folder}", children=True)
         except FileNotFoundError:
             return ()
-        return [LayerEntry(item.name, item.is_dir, item.is_link) for item in found]
+        return [LayerItem(item.name, item.is_dir, item.is_link) for item in found]
 
     def extract(self, path: str, destination: Path) -> None:
         """Extract a file to exactly ``destination``, or a folder as ``destination``."""
@@ -416,11 +416,11 @@ def _folder_beside(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _entry(pointer: Any) -> WimEntry:
+def _entry(pointer: Any) -> WimItem:
     entry = pointer.contents
     after = ctypes.addressof(entry) + ctypes.sizeof(libwim.DirEntry)
     length = entry.security_descriptor_size
-    return WimEntry(
+    return WimItem(
         name=(entry.filename or b"").decode(errors="surrogateescape"),
         path=(entry.full_path or b"").decode(errors="surrogateescape"),
         attributes=entry.attributes,

@@ -6,7 +6,7 @@ import pytest
 
 from winimagetools.errors import BuildError, DiskFullError, MediaError
 from winimagetools.host.linux.libwim import WimCode
-from winimagetools.host.linux.wimlib import WimEntry, media_error, write_error
+from winimagetools.host.linux.wimlib import WimItem, media_error, write_error
 
 PLENTY = 10 << 30
 FULL = os.strerror(errno.ENOSPC)
@@ -61,7 +61,7 @@ def test_failed_writing_is_told_apart(
 
 def test_entries_know_what_they_are() -> None:
     """A junction is a folder and a link."""
-    junction = WimEntry("Documents and Settings", "/Documents and Settings", 0x410, 0)
-    file = WimEntry("a", "/a", 0x20, 1)
+    junction = WimItem("Documents and Settings", "/Documents and Settings", 0x410, 0)
+    file = WimItem("a", "/a", 0x20, 1)
     assert (junction.is_dir, junction.is_link) == (True, True)
     assert (file.is_dir, file.is_link) == (False, False)
