@@ -98,6 +98,10 @@ class Program:
         except subprocess.TimeoutExpired as error:
             raise TimeoutError(f"{self.shown} still runs after {timeout} seconds.") from error
 
+    def terminate(self) -> None:
+        """Ask it to end itself in an orderly way; nothing happens when it has ended."""
+        self._process.terminate()
+
     def end(self) -> None:
         """End it and every process of its group at once."""
         if hasattr(os, "killpg"):

@@ -157,7 +157,7 @@ def _walk_iso9660(folder: Any, path: str, name_of: Any) -> Iterator[tuple[str, t
             extent = Extent(record.extent_location() * SECTOR, record.data_length)
             files.setdefault(name, []).append(extent)
     for name, extents in files.items():
-        yield name, tuple(extent for extent in extents if extent.length)
+        yield name, _cut(extents, sum(extent.length for extent in extents))
 
 
 # --- UDF (ECMA-167 part 4) ------------------------------------------------------------

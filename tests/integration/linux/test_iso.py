@@ -77,6 +77,7 @@ def test_larger_than_4_gib(tmp_path: Path, command: tuple[str, ...]) -> None:
     _master_sparse([*command, "-quiet", os.fspath(content)], iso)
     with IsoTree(iso) as tree:
         assert tree.size("big") == BIG
+        assert len(tree.extents("big")) == 1
         assert {at: tree.read_range("big", at, len(mark)) for at, mark in MARKS.items()} == MARKS
 
 

@@ -225,6 +225,17 @@ def test_spawn_hands_over_both_streams(program: Path) -> None:
         assert started.shown == "fake-tool 'a b'"
 
 
+def test_a_program_that_is_asked_to_end_can_tidy_up(program: Path, tmp_path: Path) -> None:
+    """It gets the signal for that, and its own exit code counts."""
+    program.write_text("#!/bin/sh\ntrap 'touch tidy; exit 3' TERM\necho on\nsleep 30 & wait\n")
+    with spawn(FAKE, []) as running:
+        assert running.output.read(3) == b"on\n"
+        running.terminate()
+        assert running.wait(5) == 3
+        running.terminate()
+    assert (tmp_path / "tidy").exists()
+
+
 def test_spawn_ends_the_whole_group(program: Path) -> None:
     """On leaving, however that happens, the program and what it started are ended."""
     program.write_text(

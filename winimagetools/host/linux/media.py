@@ -1,9 +1,10 @@
 """Installation media on Linux: no mount, no root.
 
-libwim works on files, so a WIM inside an ISO is copied out before it is applied: once, into
-the work folder of the build, at the speed of the disk (a copy of 4 to 6 GB for current
-Windows). On XFS and Btrfs it shares its blocks with the ISO when it happens to begin at a
-multiple of their block size. Choosing an edition needs no copy.
+libwim works on files. A WIM inside an ISO is shown to it as a file that is a range of the ISO,
+see :mod:`winimagetools.host.linux.slices`; where this machine cannot do that, the WIM is copied
+out, once, into the work folder of the build: 4 to 6 GB for current Windows. On XFS and Btrfs
+the copy shares its blocks with the ISO when it happens to begin at a multiple of their block
+size. Choosing an edition needs neither.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
 from winimagetools import log
-from winimagetools.errors import DiskFullError, MediaError
+from winimagetools.errors import DiskFullError, HostError, MediaError
 from winimagetools.files.space import free_bytes
 from winimagetools.formats.iso import IsoTree, is_iso_file, open_source
 from winimagetools.formats.wim.container import part_names
@@ -26,13 +27,21 @@ from winimagetools.formats.wim.editions import (
     read_wim,
     read_wim_in,
 )
+from winimagetools.host.linux.slices import FuseSlices, Slice, Slices
 from winimagetools.model import OtherImage, WimImage
 from winimagetools.paths import is_iso
 from winimagetools.plan import SourceTree
 
 
 class LinuxMedia:
-    """Opens ISOs, folders, WIMs, ESDs and split WIMs; implements ``contract.Media``."""
+    """Opens ISOs, folders, WIMs, ESDs and split WIMs; implements ``contract.Media``.
+
+    Args:
+        slices: shows ranges of an ISO as files.
+    """
+
+    def __init__(self, slices: Slices | None = None) -> None:
+        self._slices = slices or FuseSlices()
 
     def locate(self, text: str, resolve: Callable[[str], Path]) -> Path:
         """Find the installation medium a configuration names. Raises MediaError."""
@@ -46,7 +55,7 @@ class LinuxMedia:
             MediaError: it cannot be used.
         """
         with ExitStack() as stack:
-            media = LinuxInstallMedia(path, stack)
+            media = LinuxInstallMedia(path, stack, self._slices)
             try:
                 yield media
             except MediaError as error:
@@ -71,14 +80,16 @@ class LinuxInstallMedia:
     Args:
         medium: a WIM, ESD, first SWM part or ISO.
         stack: gets what has to be undone when the medium is closed.
+        slices: shows ranges of an ISO as files.
 
     Raises:
         MediaError: it cannot be used.
     """
 
-    def __init__(self, medium: Path, stack: ExitStack) -> None:
+    def __init__(self, medium: Path, stack: ExitStack, slices: Slices) -> None:
         self._medium = medium
         self._stack = stack
+        self._slices = slices
         self._iso: IsoTree | None = None
         self.taken_out: Path | None = None
         """The file that stands for the WIM inside an ISO, once it was asked for."""
@@ -102,7 +113,10 @@ class LinuxInstallMedia:
         """How much :meth:`wim_file` would copy; 0 where the WIM is used as it lies."""
         if self._iso is None:
             return 0
-        return sum(self._iso.size(name) for name in _part_paths(self._iso, self.info))
+        names = _part_paths(self._iso, self.info)
+        if not _obstacle(self._slices, self._iso, names):
+            return 0
+        return sum(self._iso.size(name) for name in names)
 
     def wim_file(self, work: Path) -> Path:
         """The WIM as a file, until the medium is closed.
@@ -120,9 +134,20 @@ class LinuxInstallMedia:
             folder = Path(tempfile.mkdtemp(prefix="media-", dir=work))
             self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
             names = _part_paths(self._iso, self.info)
-            _copy_out(self._iso, names, folder)
+            self._take_out(self._iso, names, folder)
             self.taken_out = folder / PurePosixPath(names[0]).name
         return self.taken_out
+
+    def _take_out(self, iso: IsoTree, names: Sequence[str], folder: Path) -> None:
+        obstacle = _obstacle(self._slices, iso, names)
+        if not obstacle:
+            pieces = [_slice(iso, name, folder) for name in names]
+            try:
+                self._stack.enter_context(self._slices.show(self._medium, pieces))
+                return
+            except HostError as error:
+                obstacle = str(error)
+        _copy_out(iso, names, folder, obstacle)
 
 
 def _part_paths(iso: IsoTree, info: WimInfo) -> list[str]:
@@ -132,10 +157,25 @@ def _part_paths(iso: IsoTree, info: WimInfo) -> list[str]:
     return [str(PurePosixPath(first).with_name(name)) for name in names]
 
 
-def _copy_out(iso: IsoTree, names: Sequence[str], folder: Path) -> None:
+def _obstacle(slices: Slices, iso: IsoTree, names: Sequence[str]) -> str:
+    """Why a WIM has to be copied out of an ISO, as a sentence; empty when it has not."""
+    for name in names:
+        extents = iso.extents(name)
+        if len(extents) != 1 or extents[0].offset is None:
+            return f"{name} lies in {len(extents)} pieces."
+    return slices.obstacle()
+
+
+def _slice(iso: IsoTree, name: str, folder: Path) -> Slice:
+    (extent,) = iso.extents(name)
+    return Slice(extent.offset or 0, extent.length, folder / PurePosixPath(name).name)
+
+
+def _copy_out(iso: IsoTree, names: Sequence[str], folder: Path, reason: str) -> None:
     first = PurePosixPath(names[0]).name
     total = sum(iso.size(name) for name in names)
     free = free_bytes(folder)
+    log.info(f"{first} is copied out of the ISO ({log.size(total)}): {reason}")
     if free < total:
         raise DiskFullError(
             f"{first} has to be copied out of {iso.name}, which needs {log.size(total)}, but "

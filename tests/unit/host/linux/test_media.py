@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,59 @@ from tests.unit.iso_bytes import make_iso
 from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools import log
 from winimagetools.contract import Media
-from winimagetools.errors import DiskFullError, MediaError
+from winimagetools.errors import DiskFullError, HostError, MediaError
+from winimagetools.files.sparse import Extent
+from winimagetools.formats.iso import IsoTree
 from winimagetools.host.linux.media import LinuxMedia
+from winimagetools.host.linux.slices import Slice, shown_size
 
 WIM = wim_bytes(image_xml(1, "Windows 11 Pro"))
-MEDIA: Media = LinuxMedia()
+
+
+class NoSlices:
+    """A machine on which a WIM has to be copied out of an ISO."""
+
+    def obstacle(self) -> str:
+        """Why."""
+        return "There is no FUSE here."
+
+    def show(self, source: Path, slices: Sequence[Slice]) -> AbstractContextManager[None]:
+        """Never asked for."""
+        raise AssertionError
+
+
+class CopiedSlices:
+    """Shows slices as copies, with the bytes that come after them up to a whole sector."""
+
+    def obstacle(self) -> str:
+        """None."""
+        return ""
+
+    @contextmanager
+    def show(self, source: Path, slices: Sequence[Slice]) -> Iterator[None]:
+        """Copy them for a while."""
+        data = source.read_bytes()
+        for each in slices:
+            each.path.write_bytes(data[each.offset :][: shown_size(each)])
+        yield
+        for each in slices:
+            each.path.unlink()
+
+
+class BrokenSlices(NoSlices):
+    """Looks all right and is not."""
+
+    def obstacle(self) -> str:
+        """None is seen."""
+        return ""
+
+    def show(self, source: Path, slices: Sequence[Slice]) -> AbstractContextManager[None]:
+        """Fails."""
+        raise HostError("FUSE is broken.")
+
+
+MEDIA: Media = LinuxMedia(NoSlices())
+IN_PLACE: Media = LinuxMedia(CopiedSlices())
 
 
 @pytest.fixture
@@ -96,6 +146,57 @@ def test_split_wim_in_an_iso(tmp_path: Path) -> None:
         assert found.read_bytes() == one
         assert found.with_name("install2.swm").read_bytes() == two
         assert len(list(found.parent.iterdir())) == 2
+
+
+def test_wim_in_an_iso_is_used_where_it_lies(tmp_path: Path) -> None:
+    """Nothing is copied where the range of the ISO can be shown as a file."""
+    work = tmp_path / "work"
+    work.mkdir()
+    iso = make_iso(tmp_path / "x.iso", {"sources/other": b"o", "SOURCES/Install.Wim": WIM})
+    log.take_steps()
+    with IN_PLACE.open_install(iso) as media:
+        assert media.copied_bytes() == 0
+        found = media.wim_file(work)
+        assert found.name == "Install.Wim"
+        assert found.read_bytes()[: len(WIM)] == WIM
+        assert found.stat().st_size == len(WIM) + -len(WIM) % 512
+        assert media.wim_file(work) == found
+    assert log.take_steps() == []
+    assert list(work.iterdir()) == []
+
+
+def test_split_wim_is_used_where_it_lies(tmp_path: Path) -> None:
+    """Each part is a file of one folder, named as libwim looks for it."""
+    one, two = (wim_bytes(image_xml(1, "x"), part=n, parts=2) for n in (1, 2))
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.swm": one, "sources/INSTALL2.swm": two})
+    with IN_PLACE.open_install(iso) as media:
+        found = media.wim_file(tmp_path)
+        assert found.read_bytes().startswith(one)
+        assert found.with_name("install2.swm").read_bytes().startswith(two)
+
+
+def test_a_wim_in_several_pieces_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a range that is in one piece can be shown as a file."""
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
+    with IN_PLACE.open_install(iso) as media:
+        monkeypatch.setattr(IsoTree, "extents", lambda *_: (Extent(0, 2048), Extent(6144, 100)))
+        assert media.copied_bytes() == 2148
+        assert media.wim_file(tmp_path).read_bytes() == (
+            iso.read_bytes()[:2048] + iso.read_bytes()[6144:6244]
+        )
+
+
+def test_what_does_not_work_after_all_is_copied(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one line that says why, and how much."""
+    monkeypatch.setattr(log.LOGGER, "propagate", True)
+    caplog.set_level("INFO")
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
+    with LinuxMedia(BrokenSlices()).open_install(iso) as media:
+        assert media.wim_file(tmp_path).read_bytes() == WIM
+    line = f"install.wim is copied out of the ISO ({log.size(len(WIM))}): FUSE is broken."
+    assert line in caplog.messages
 
 
 def test_copy_is_removed_after_an_error(tmp_path: Path) -> None:
