@@ -29,6 +29,7 @@ from winimagetools.settings.check import (
     value_warnings,
 )
 from winimagetools.settings.declaration import Kind, Option, Origin, Value, written
+from winimagetools.settings.findings import Findings
 from winimagetools.settings.options import OPTIONS, SECTION_OF, WindowsImageConfig
 
 _COMMENT_WIDTH = 90
@@ -48,9 +49,9 @@ def get_windows_image_config(
 ) -> WindowsImageConfig:
     """Read a configuration file: command line over file over defaults.
 
-    What the file says is taken as the PowerShell tools would take it; whatever they silently
+    What the file says is taken as the PowerShell tools would take it; whatever those silently
     ignore is warned about with its line, in the log and in ``config.origin.warnings``. Where
-    the PowerShell tools go on without the file or with a number they cannot read, this stops.
+    they go on without the file or with a number they cannot read, this stops.
 
     Args:
         config_file_path: the file.
@@ -63,20 +64,29 @@ def get_windows_image_config(
 
     Port of ``Get-WindowsImageConfig``.
     """
+    found = read_config(config_file_path, overrides=overrides, strict=strict)
+    found.settle()
+    return found.config
+
+
+def read_config(
+    config_file_path: Path | str, *, overrides: Sequence[str] = (), strict: bool = False
+) -> Findings:
+    """Read a configuration file as :func:`get_windows_image_config` does, and go on.
+
+    Options that cannot be read have their defaults; what is wrong with them is in the
+    findings, for everything else that is found to join them.
+
+    Raises:
+        ConfigurationError: the file is missing or no text.
+    """
     path = Path(config_file_path).absolute()
     document = _load(path)
     reader = _Reader(document, structure_warnings(document))
     reader.override(overrides)
     config = reader.read(path)
     _keep_secret(config, own_secrets(document))
-    warnings = config.origin.warnings
-    if not strict:
-        for problem in warnings:
-            log.warning(f"{path}: {problem}")
-    errors = [*reader.errors, *(warnings if strict else ())]
-    if errors:
-        raise ConfigurationError(sorted(errors, key=_position), str(path))
-    return config
+    return Findings(config, strict, reader.errors, list(config.origin.warnings))
 
 
 def _load(path: Path) -> IniFile:

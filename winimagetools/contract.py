@@ -33,8 +33,8 @@ from winimagetools.plan import (
 )
 
 
-class WindowsTree(Protocol):
-    """The files of a Windows volume that is being made or changed."""
+class ReadOnlyTree(Protocol):
+    """The files of a Windows volume that are looked at."""
 
     def exists(self, path: str) -> bool: ...
     def is_dir(self, path: str) -> bool: ...
@@ -44,6 +44,10 @@ class WindowsTree(Protocol):
 
     def read_bytes(self, path: str) -> bytes:
         """Content of a file. Raises FileNotFoundError."""
+
+
+class WindowsTree(ReadOnlyTree, Protocol):
+    """The files of a Windows volume that is being made or changed."""
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Create or replace a file, and its folders."""
@@ -119,19 +123,12 @@ class Media(Protocol):
     def open_install(self, path: Path) -> AbstractContextManager[InstallMedia]:
         """Open a WIM, ESD, SWM or the one inside an ISO. Raises MediaError."""
 
-    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
-        """Open an ISO or a folder for this program to read from. Raises MediaError."""
-
     def open_source(self, path: Path) -> AbstractContextManager[SourceTree]:
-        """The same, in folders of the host where the programs of this host need them."""
+        """Open an ISO or a folder to read from. Raises MediaError."""
 
 
 class Disks(Protocol):
     """Virtual disks, their partitions and volumes."""
-
-    @property
-    def work_format(self) -> DiskFormat:
-        """The container a disk has while it is built here."""
 
     def create(self, path: Path, size: int, layout: DiskLayout) -> AbstractContextManager[Disk]:
         """Make a partitioned, formatted disk of ``size`` bytes and attach it.
@@ -166,20 +163,21 @@ class Disks(Protocol):
 
 
 class Servicing(Protocol):
-    """What DISM does on Windows."""
-
-    @property
-    def stages_drivers(self) -> bool:
-        """Whether drivers are only put into the image and installed at its first start.
-
-        True on Linux; on Windows DISM installs them offline. Where it is true, features,
-        packages and capabilities are left to the guest as well.
-        """
+    """The installed image on a disk."""
 
     def check_version(self, image: WimImage) -> None:
         """Warn when this host's servicing tools are older than the image."""
 
     def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None: ...
+
+    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None: ...
+
+    def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
+        """Third-party drivers in the image (``DISM /Get-Drivers``)."""
+
+
+class OfflineServicing(Protocol):
+    """What DISM does to an image that does not run; a host without it leaves it to the guest."""
 
     def add_drivers(self, disk: Disk, plan: DriverPlan) -> None: ...
 
@@ -190,11 +188,6 @@ class Servicing(Protocol):
     def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None: ...
 
     def clean_updates(self, disk: Disk, purge: bool) -> None: ...
-
-    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None: ...
-
-    def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
-        """Third-party drivers in the image (``DISM /Get-Drivers``)."""
 
 
 class Boot(Protocol):
@@ -282,12 +275,19 @@ class Checks(Protocol):
 
 @dataclass(frozen=True)
 class Host:
-    """One machine, as a record of what it can do."""
+    """One machine, as a record of what it can do.
+
+    Args:
+        work_format: the container a disk has while it is built here.
+        offline: None where features, packages and drivers are left to the guest.
+    """
 
     name: str
+    work_format: DiskFormat
     media: Media
     disks: Disks
     servicing: Servicing
+    offline: OfflineServicing | None
     boot: Boot
     vm: Vm
     files: Files

@@ -1,9 +1,16 @@
-"""Records of what was decided: plain data that ``image`` makes and a host carries out."""
+r"""Records of what was decided: plain data that ``image`` makes and a host carries out.
+
+A :class:`BuildPlan` is made once for each build, before anything is done. The workflows hand
+its parts to the host, which executes them and decides nothing; ``--dry-run`` prints it.
+
+Paths inside Windows are strings relative to the root of the Windows volume, with either
+slash, compared without regard to case: ``Windows\System32\ntdll.dll``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +25,7 @@ from winimagetools.model import (
 
 
 class SourceTree(Protocol):
-    """Files that only are read: the content of an ISO, or a folder of the host.
+    """Files that are read only: the content of an ISO, or a folder of the host.
 
     Paths are relative, ``/``-separated, in the letter case the medium has; look-ups
     ignore case.
@@ -191,3 +198,224 @@ class Requirements:
     formats: tuple[DiskFormat, ...] = ()
     existing_disk: bool = False
     vm: bool = False
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything besides the medium that a build reads from, opened once for its whole length.
+
+    Args:
+        drivers: folder with other drivers (``drivers_path``).
+        virtio_iso: ISO with virtio drivers and the QEMU guest agent.
+        virtio_folder: folder with virtio drivers.
+    """
+
+    drivers: SourceTree | None = None
+    virtio_iso: SourceTree | None = None
+    virtio_folder: SourceTree | None = None
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes that were made here; they may hold a password and are never shown."""
+
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class HostPath:
+    """A file of this machine, or the content of a folder."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of an opened source."""
+
+    source: SourceTree
+    path: str
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of the network, or one in a ZIP archive there.
+
+    Args:
+        url: http or https.
+        sha256: what it must have, in hexadecimal; not compared when empty.
+        magic: the file must begin with one of these; not compared when empty.
+        member: name of the file in the archive, in lower case.
+    """
+
+    url: str
+    sha256: str = ""
+    magic: tuple[bytes, ...] = ()
+    member: str = ""
+
+
+FileSource = Content | HostPath | Member | Download
+
+
+@dataclass(frozen=True)
+class FileAddition:
+    r"""A file, or the content of a folder, that is put into the image.
+
+    Args:
+        target: its path in Windows; what is there already is replaced.
+        sources: where it comes from, tried in this order until one can be had.
+        title: what it is, when the log should say where it came from.
+    """
+
+    target: str
+    sources: tuple[FileSource, ...]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class FileRemoval:
+    """A file or folder that is taken out of the image; nothing happens when there is none."""
+
+    target: str
+
+
+FileChange = FileAddition | FileRemoval
+
+
+@dataclass(frozen=True)
+class AddDrivers:
+    """Install driver packages into an image that does not run."""
+
+    plan: DriverPlan
+
+
+@dataclass(frozen=True)
+class EditRegistry:
+    """Change hives of the image."""
+
+    edits: tuple[RegistryEdit, ...]
+
+
+@dataclass(frozen=True)
+class EnableFeatures:
+    """Turn Windows features on."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AddPackage:
+    """Install an update: ``.cab``, ``.msu`` or a folder of them."""
+
+    path: Path
+    ignore_errors: bool = False
+
+
+@dataclass(frozen=True)
+class AddCapabilities:
+    """Install optional capabilities."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CleanUpdates:
+    """Clean the component store up; with ``purge`` updates can no longer be removed."""
+
+    purge: bool = False
+
+
+OfflineStep = (
+    AddDrivers | EditRegistry | EnableFeatures | AddPackage | AddCapabilities | CleanUpdates
+)
+"""What is done to the installed image before it starts for the first time."""
+
+
+@dataclass(frozen=True)
+class GuestStep:
+    """One thing the guest does before its other scripts.
+
+    Args:
+        command: program in System32 and its arguments.
+        accept: exit codes that are no failures; 3010 asks for a restart.
+        ignore_errors: go on whatever it returns.
+        settled: do it only when no restart is pending.
+    """
+
+    command: tuple[str, ...]
+    accept: tuple[int, ...] = (0, 3010)
+    ignore_errors: bool = False
+    settled: bool = False
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a finished disk is delivered.
+
+    Args:
+        path: final name of the image.
+        disk_format: container.
+        compression: layers, innermost first, such as ``("tar", "gz")``.
+        stem: name of the disk image without its extension; what an archive shows.
+        compress_qcow2: compress inside a QCOW2 container.
+        password: password of a zip layer, empty for none.
+    """
+
+    path: Path
+    disk_format: DiskFormat
+    compression: tuple[str, ...]
+    stem: str
+    compress_qcow2: bool = False
+    password: str = field(default="", repr=False)
+
+    def disk_name(self, disk_format: DiskFormat) -> str:
+        """File name of the disk while it is in a container, before it is wrapped."""
+        return f"{self.stem}.{disk_format.extension}"
+
+    def describe(self) -> str:
+        """In words: ``QCOW2 (compressed), wrapped as tar.gz``."""
+        text = self.disk_format.value
+        if self.compress_qcow2:
+            text += " (compressed)"
+        if self.compression:
+            text += ", wrapped as " + ".".join(self.compression)
+        return text
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """Everything that was decided for one image, before anything is done.
+
+    Args:
+        windows: the Windows it will be.
+        edition: of the medium; None when the image is made from a golden one.
+        golden: the finished disk to start from; None when it is made from a medium.
+        layout: how firmware starts the disk.
+        disk_size: bytes.
+        work_format: container the disk has while it is built.
+        answers: what the answer file does, a sentence each; empty when there is none.
+        files: what is put into the image and taken out of it, in order.
+        drivers: what was chosen from each source, in the order it is added.
+        offline: what is done to the image before it starts, in order.
+        guest: what the guest does at its first start, before its scripts, in order.
+        machine: the virtual machine that finishes the image; None when it is not started.
+        shrink: make the finished disk as small as it can be.
+        optimize: give back what its container does not use.
+        delivery: container, wrapping and final name.
+    """
+
+    windows: ImageInfo
+    edition: WimImage | None
+    golden: Path | None
+    layout: DiskLayout
+    disk_size: int
+    work_format: DiskFormat
+    answers: tuple[str, ...]
+    files: tuple[FileChange, ...]
+    drivers: tuple[DriverPlan, ...]
+    offline: tuple[OfflineStep, ...]
+    guest: tuple[GuestStep, ...]
+    machine: VmRequest | None
+    shrink: bool
+    optimize: bool
+    delivery: Delivery

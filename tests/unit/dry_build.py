@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, chdir, contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,10 +12,11 @@ from pathlib import Path
 from fixtures.pe import image as pe_image
 from fixtures.virtio import package_files
 from tests.unit.fakes import MemorySource
+from tests.unit.recording_host import recording_host
 from winimagetools import builder
 from winimagetools.contract import Host, InstallMedia
 from winimagetools.data import data_path
-from winimagetools.host.dry_run import dry_run_host
+from winimagetools.formats.iso import FolderTree
 from winimagetools.image.request import Workflow
 from winimagetools.model import (
     Architecture,
@@ -27,6 +28,7 @@ from winimagetools.model import (
 )
 from winimagetools.plan import InstalledDriver, SourceTree
 from winimagetools.settings.options import SECTION_OF
+from winimagetools.workflows import build
 
 Options = Mapping[str, str | bool | int]
 SERVER_2012_R2 = "Windows Server 2012 R2 SERVERSTANDARD"
@@ -103,14 +105,10 @@ class FakeMedia:
         """The editions."""
         yield FakeInstall(path)
 
-    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
-        """The virtio ISO or folder."""
-        return self.open_source(path)
-
     @contextmanager
     def open_source(self, path: Path) -> Iterator[SourceTree]:
-        """The virtio ISO."""
-        yield MemorySource(virtio_files(), path.name)
+        """A folder, or the virtio ISO."""
+        yield FolderTree(path) if path.is_dir() else MemorySource(virtio_files(), path.name)
 
 
 @cache
@@ -134,6 +132,7 @@ class Case:
         work_format: the container the host builds in.
         files: what an opened disk holds.
         installed: third-party drivers in an opened disk.
+        offline: whether the host services an image that does not run, as Windows does.
     """
 
     workflow: Workflow
@@ -141,6 +140,7 @@ class Case:
     work_format: DiskFormat = DiskFormat.VHDX
     files: Mapping[str, bytes] | None = None
     installed: tuple[InstalledDriver, ...] = ()
+    offline: bool = True
 
 
 def lay_out(folder: Path) -> None:
@@ -162,6 +162,16 @@ def config_text(options: Options) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def plan_lines(case: Case, folder: Path) -> list[str]:
+    """What ``--dry-run`` prints, with paths that are the same on every machine."""
+    folder = folder.resolve()
+    path = folder / "config.ini"
+    path.write_text(config_text(case.options))
+    with chdir(folder):
+        lines = build.describe_build(case.workflow, path, host=_host(case, lambda _: None))
+    return [_anonymous(line, folder) for line in lines]
+
+
 def transcript(case: Case, folder: Path) -> list[str]:
     """What the host was asked to do, with paths that are the same on every machine."""
     folder = folder.resolve()
@@ -175,10 +185,11 @@ def transcript(case: Case, folder: Path) -> list[str]:
 
 def _host(case: Case, say: Callable[[str], None]) -> Host:
     default = {NTDLL: pe_image(_AMD64, WindowsVersion(6, 3, 9600), "ntdll.dll")}
-    return dry_run_host(
+    return recording_host(
         FakeMedia(),
         say,
         work_format=case.work_format,
+        offline=case.offline,
         files=dict(default if case.files is None else case.files)
         if case.workflow in (Workflow.GOLDEN, Workflow.TEST)
         else None,

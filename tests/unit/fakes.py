@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from winimagetools.errors import ChecksumError, DownloadError, MediaError
+from winimagetools.host.carry_out import change_files
 from winimagetools.net.content import extract_member
+from winimagetools.plan import FileChange
 
 
 def _parts(path: str) -> tuple[str, ...]:
@@ -28,7 +30,7 @@ class MemoryTree:
         self._names: dict[str, str] = {}
         self._files: dict[str, bytes] = {}
         for path, data in (content or {}).items():
-            self.write_bytes(path, data)
+            self._add(path, data)
 
     @property
     def content(self) -> dict[str, bytes]:
@@ -63,6 +65,9 @@ class MemoryTree:
             raise FileNotFoundError(path) from None
 
     def write_bytes(self, path: str, data: bytes) -> None:
+        self._add(path, data)
+
+    def _add(self, path: str, data: bytes) -> None:
         self._files[self._add_name(path)] = data
 
     def copy_in(self, source: Path, path: str) -> None:
@@ -117,6 +122,10 @@ class MemorySource:
     def local_folder(self, path: str) -> Path | None:
         return None
 
+    def lose(self, path: str) -> None:
+        """Become damaged: a file can be found no more."""
+        del self._content[path]
+
 
 class FakeFetcher:
     """A ``Fetcher`` that serves ``{url: bytes}`` and keeps every URL asked for in ``asked``."""
@@ -144,3 +153,15 @@ class FakeFetcher:
         path = self._folder / f"download-{len(self.asked)}"
         path.write_bytes(data)
         return path
+
+
+def put(
+    changes: FileChange | Sequence[FileChange],
+    tree: MemoryTree | None = None,
+    fetcher: FakeFetcher | None = None,
+) -> dict[str, bytes]:
+    """What a volume holds after planned changes; a fetcher that has nothing by default."""
+    tree = MemoryTree() if tree is None else tree
+    several = changes if isinstance(changes, Sequence) else [changes]
+    change_files(tree, several, fetcher or FakeFetcher(Path()))
+    return tree.content

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit import recording_host as doubles
 from tests.unit.dry_build import FakeMedia
 from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools import builder
 from winimagetools.contract import Host
 from winimagetools.data import data_path
-from winimagetools.host.dry_run import dry_run_host
 from winimagetools.model import Architecture, DiskFormat, WimImage, WindowsVersion
 
 UNIT = Path(__file__).parent
@@ -72,7 +72,7 @@ OFFLINE = [
     r"write \Unattend.xml",
     rf"copy {data_path('guest')} to \UnattendResources",
     r"write \UnattendResources\config.ini",
-    r"write \Windows\Web\Wallpaper\Cloud\Wallpaper.jpg",
+    rf"copy {data_path('wallpaper.jpg')} to \Windows\Web\Wallpaper\Cloud\Wallpaper.jpg",
     r"write \Windows\System32\GroupPolicy\User\Registry.pol",
     r"write \Windows\System32\GroupPolicy\gpt.ini",
     f"download {ZAPFREE} and take zapfree.exe out of it",
@@ -98,7 +98,7 @@ def config(tmp_path: Path) -> Path:
 
 def recording_host(lines: list[str]) -> Host:
     """A host that builds in VHDX and writes down what it is asked."""
-    return dry_run_host(FakeMedia(), lines.append, work_format=DiskFormat.VHDX)
+    return doubles.recording_host(FakeMedia(), lines.append, work_format=DiskFormat.VHDX)
 
 
 def test_new_windows_cloud_image(config: Path) -> None:

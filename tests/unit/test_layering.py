@@ -13,12 +13,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 500
 
 WORKING = {
-    "_Findings": "collects problems",
+    "Findings": "collects problems",
     "_Line": "a line that is edited",
-    "_Part": "a part of the dry run",
     "_Reader": "collects values and problems",
     "DriverIndex": "keeps what it read",
-    "DryDisk": "a disk under construction",
     "LinuxDisk": "a disk under construction",
     "WindowsDisk": "a disk under construction",
 }

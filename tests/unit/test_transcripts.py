@@ -1,4 +1,4 @@
-"""What each workflow asks of a host, step by step, against golden files.
+"""What each workflow plans and then asks of a host, step by step, against golden files.
 
 After a wanted change write them anew and read the difference::
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.dry_build import Case, config_text, lay_out, transcript
+from tests.unit.dry_build import Case, config_text, lay_out, plan_lines, transcript
 from tests.unit.transcript_cases import CASES
 from winimagetools.image.request import Workflow
 
@@ -58,17 +58,24 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def golden_text(case: Case, lines: list[str]) -> str:
-    """A golden file: the workflow, the configuration, then what the host was asked."""
+def golden_text(case: Case, folder: Path) -> str:
+    """A golden file: the workflow, the configuration, the plan, then what the host was asked.
+
+    What a golden image holds is known only once its copy is open, so there is no plan before.
+    """
     head = [f"{case.workflow.value} on a host that builds in {case.work_format}", ""]
     config = [f"    {line}" for line in config_text(case.options).splitlines()]
-    return "\n".join([*head, *config, "", *lines, ""])
+    from_medium = case.workflow in (Workflow.CLOUD, Workflow.ONLINE)
+    plan = ["THE PLAN", *plan_lines(case, folder), ""] if from_medium else []
+    return "\n".join(
+        [*head, *config, "", *plan, "WHAT THE HOST WAS ASKED", *transcript(case, folder), ""]
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_transcript(name: str, here: Path, pytestconfig: pytest.Config) -> None:
     """The steps and their order are those of the golden file."""
-    text = golden_text(CASES[name], transcript(CASES[name], here))
+    text = golden_text(CASES[name], here)
     path = FOLDER / f"{name}.txt"
     if pytestconfig.getoption("--rewrite-transcripts"):
         path.write_text(text, encoding="utf-8", newline="\n")
@@ -83,7 +90,7 @@ def test_every_file_is_compared() -> None:
 def test_no_secret_and_no_path_of_this_machine() -> None:
     """Passwords stand in the configuration only, and paths begin with a name in brackets."""
     for path in FOLDER.iterdir():
-        steps = path.read_text(encoding="utf-8").split("\n\n")[-1]
+        steps = "\n\n".join(path.read_text(encoding="utf-8").split("\n\n")[2:])
         assert "Sesame" not in steps
         assert str(Path.cwd()) not in steps
         assert "copy /" not in steps

@@ -45,12 +45,13 @@ def check_finished(host: Host, disk: Disk, request: Request) -> None:
     if not any(tree.exists(path) for path in CLOUDBASE_INIT):
         raise BuildError("Cloudbase-Init is not installed in the image.")
     log.info("Cloudbase-Init is installed.")
-    if request.config.install_maas_hooks:
+    if request.install_maas_hooks:
         if not tree.exists("curtin"):
             raise BuildError("The curtin hooks are not in the image.")
         log.info("The curtin hooks are there.")
-    virtio = request.virtio_iso is not None or request.virtio_folder is not None
-    if virtio or request.drivers is not None:
+    drivers = request.drivers
+    virtio = drivers.virtio_iso is not None or drivers.virtio_folder is not None
+    if virtio or drivers.folder is not None:
         check_drivers(host.servicing.list_drivers(disk), virtio)
 
 

@@ -10,12 +10,11 @@ from winimagetools import config, ini, log
 from winimagetools.checks.doctor import describe_hosts
 from winimagetools.cli.powershell_modules import write_powershell_modules
 from winimagetools.cli.show import config_json, config_lines, images_json, images_table, summary
-from winimagetools.contract import Host
 from winimagetools.errors import RequestError
 from winimagetools.formats.wim.editions import read_wim
-from winimagetools.host import attached_volume, select_host
-from winimagetools.host.dry_run import dry_run_of
+from winimagetools.host import attached_volume
 from winimagetools.image.drivers.virtio import add_virtio_drivers_from_iso
+from winimagetools.image.request import Workflow
 from winimagetools.model import Architecture, WindowsVersion
 from winimagetools.plan import ImageInfo
 from winimagetools.settings.declaration import parse_size
@@ -62,11 +61,15 @@ def wim_info(arguments: argparse.Namespace) -> int:
 
 def cloud_image(arguments: argparse.Namespace) -> int:
     """``cloud-image``."""
+    if arguments.dry_run:
+        return _dry_run(Workflow.CLOUD, arguments)
     return _build(build.new_windows_cloud_image, arguments)
 
 
 def online_image(arguments: argparse.Namespace) -> int:
     """``online-image``."""
+    if arguments.dry_run:
+        return _dry_run(Workflow.ONLINE, arguments)
     return _build(build.new_windows_online_image, arguments)
 
 
@@ -127,21 +130,22 @@ def powershell_modules(arguments: argparse.Namespace) -> int:
 
 
 def _build(workflow: WorkflowFunction, arguments: argparse.Namespace) -> int:
-    host: Host | None = None
-    if arguments.dry_run:
-        log.warnings_only()
-        host = dry_run_of(select_host(), _write)
     report = workflow(
         arguments.config,
         overrides=arguments.overrides,
         strict=arguments.strict,
-        host=host,
         checksum=arguments.checksum,
     )
-    if arguments.dry_run:
-        _write(f"{report.path} would be {report.description}; nothing was done.")
-    else:
-        _write(summary(report))
+    _write(summary(report))
+    return 0
+
+
+def _dry_run(workflow: Workflow, arguments: argparse.Namespace) -> int:
+    log.warnings_only()
+    lines = build.describe_build(
+        workflow, arguments.config, overrides=arguments.overrides, strict=arguments.strict
+    )
+    _write("\n".join([*lines, "Nothing was done."]))
     return 0
 
 

@@ -114,7 +114,6 @@ def _golden_arguments(parser: argparse.ArgumentParser) -> None:
     """No dry run: which drivers fit depends on the Windows inside the golden image."""
     _settings_arguments(parser)
     _checksum_argument(parser)
-    parser.set_defaults(dry_run=False)
 
 
 def _show_config_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from winimagetools.errors import RequestError
 from winimagetools.facts.architecture import NAMES
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
 from winimagetools.facts.releases import FIRST_START_SCREENS
+from winimagetools.guest.layout import SERVICING_COMMAND
 from winimagetools.model import WimImage
 
 TEMPLATE_NAME = UNATTEND_TEMPLATE
@@ -21,10 +22,6 @@ NAMESPACE = "urn:schemas-microsoft-com:unattend"
 WCM = "http://schemas.microsoft.com/WMIConfig/2002/State"
 LONGEST_COMMAND = 259
 """Characters Windows accepts in the ``Path`` of a RunSynchronousCommand."""
-SERVICING_COMMAND = (
-    r"%SystemRoot%\System32\cmd.exe /c %SystemDrive%\UnattendResources\Servicing\Servicing.cmd"
-)
-"""Runs what a host without DISM leaves to the guest."""
 _POWERSHELL = r"%SystemRoot%\System32\WindowsPowerShell\v1.0\powershell.exe"
 _RESTART_WITHOUT_POWERSHELL = (
     rf"%SystemRoot%\System32\cmd.exe /c if not exist {_POWERSHELL} "

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from winimagetools import log
-from winimagetools.contract import Fetcher, WindowsTree
 from winimagetools.errors import RequestError
 from winimagetools.facts.architecture import NAMES, require
-from winimagetools.guest.layout import MSI_MAGIC, RESOURCES
+from winimagetools.guest import layout
+from winimagetools.guest.layout import MSI_MAGIC
 from winimagetools.model import Architecture
+from winimagetools.plan import Download, FileAddition, HostPath
 
-INSTALLER = rf"{RESOURCES}\CloudbaseInit.msi"
-CONFIG = rf"{RESOURCES}\cloudbase-init.conf"
-UNATTENDED_CONFIG = rf"{RESOURCES}\cloudbase-init-unattend.conf"
+_MAGIC = (MSI_MAGIC,)
 DOWNLOADS = "https://www.cloudbase.it/downloads"
 
 
@@ -42,44 +40,38 @@ def cloudbase_init_source(
     return f"{DOWNLOADS}/CloudbaseInitSetup{release}_{name}.msi"
 
 
-def download_cloudbase_init(
-    tree: WindowsTree,
-    fetcher: Fetcher,
+def cloudbase_init_files(
     architecture: Architecture,
     *,
     beta: bool = False,
     msi_path: Path | None = None,
     config_path: Path | None = None,
     unattended_config_path: Path | None = None,
-) -> None:
-    """Put the installer and the user's configuration files into the image.
+) -> tuple[FileAddition, ...]:
+    """The installer and the user's configuration files.
 
     Port of ``Download-CloudbaseInit``.
 
     Args:
-        tree: the image.
-        fetcher: the network; not used with ``msi_path``.
         architecture: of the image.
         beta: see :func:`cloudbase_init_source`.
-        msi_path: see :func:`cloudbase_init_source`.
+        msi_path: see :func:`cloudbase_init_source`; nothing is downloaded then.
         config_path: replaces ``cloudbase-init.conf`` of the installation.
         unattended_config_path: replaces ``cloudbase-init-unattend.conf``.
 
     Raises:
-        RequestError: a file is missing or is no installer.
-        DownloadError: the download failed.
+        RequestError: no installer is published for this architecture.
     """
-    source = cloudbase_init_source(architecture, beta=beta, msi_path=msi_path)
-    _put_config(tree, config_path, CONFIG, "cloudbase_init_config_path")
-    _put_config(
-        tree, unattended_config_path, UNATTENDED_CONFIG, "cloudbase_init_unattended_config_path"
+    origin = cloudbase_init_source(architecture, beta=beta, msi_path=msi_path)
+    configs = (
+        (config_path, layout.CLOUDBASE_INIT_CONFIG),
+        (unattended_config_path, layout.CLOUDBASE_INIT_UNATTENDED_CONFIG),
     )
-    log.info(f"Cloudbase-Init: {source}")
-    if isinstance(source, Path):
-        check_msi(source)
-        tree.copy_in(source, INSTALLER)
-    else:
-        tree.copy_in(fetcher.fetch(source, magic=(MSI_MAGIC,)), INSTALLER)
+    source = HostPath(origin) if isinstance(origin, Path) else Download(origin, magic=_MAGIC)
+    return (
+        *(FileAddition(target, (HostPath(path),)) for path, target in configs if path),
+        FileAddition(layout.CLOUDBASE_INIT, (source,), "Cloudbase-Init"),
+    )
 
 
 def check_msi(path: Path) -> None:
@@ -101,13 +93,3 @@ def check_msi(path: Path) -> None:
             f"{path} is not an MSI package.",
             "It may be an incomplete download or a web page; download it again.",
         )
-
-
-def _put_config(tree: WindowsTree, path: Path | None, target: str, option: str) -> None:
-    if path is None:
-        return
-    if not path.is_file():
-        raise RequestError(
-            f"The Cloudbase-Init configuration {path} does not exist.", f"Correct {option}."
-        )
-    tree.copy_in(path, target)

@@ -1,7 +1,7 @@
-r"""The QEMU guest agent: where its installer comes from, and getting it.
+r"""The QEMU guest agent: where its installer comes from.
 
 :func:`decide` turns the options into a :class:`Decision` without looking at anything else;
-:func:`acquire` follows it and leaves ``\UnattendResources\qemu-ga.msi``. What wins:
+:func:`installer` finds the places and makes it ``\UnattendResources\qemu-ga.msi``. What wins:
 
 1. ``url`` together with ``checksum``, whatever ``source`` says;
 2. ``source``: ``iso`` only the virtio ISO, ``auto`` the ISO first and the network when that
@@ -12,22 +12,16 @@ r"""The QEMU guest agent: where its installer comes from, and getting it.
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from winimagetools import log
-from winimagetools.contract import Fetcher, WindowsTree
-from winimagetools.errors import BuildError, ChecksumError, MediaError, RequestError
+from winimagetools.errors import MediaError, RequestError
 from winimagetools.facts.architecture import NAMES
-from winimagetools.guest.layout import MSI_MAGIC, RESOURCES
+from winimagetools.guest.layout import MSI_MAGIC, QEMU_AGENT
 from winimagetools.model import AgentSource, Architecture
-from winimagetools.plan import SourceTree
+from winimagetools.plan import Download, FileAddition, FileSource, Member, SourceTree
 
-INSTALLER = rf"{RESOURCES}\qemu-ga.msi"
 DEFAULT_URL = (
     "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/archive-qemu-ga"
     "/qemu-ga-win-100.0.0.0-3.el7ev/qemu-ga-{name}.msi"
@@ -66,11 +60,9 @@ class Decision:
 
     Args:
         attempts: the places to take the installer from.
-        warnings: what the user probably did not mean, as whole sentences.
     """
 
     attempts: tuple[FromIso | FromWeb, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 def iso_state(path: Path | None) -> IsoState:
@@ -92,8 +84,8 @@ def decide(
 ) -> Decision:
     """Choose where the installer comes from; the same arguments give the same decision.
 
-    The PowerShell tools ignore a ``url`` without ``checksum`` (and the reverse) and take an
-    unknown ``source`` for ``web`` in silence; here both are said in the warnings.
+    A ``url`` without ``checksum`` (and the reverse) is ignored and an unknown ``source`` means
+    ``web``, as in the PowerShell tools; reading the configuration has warned about both.
 
     Args:
         install_qemu_ga: ``True``, ``False`` or a URL, as written in the configuration.
@@ -112,32 +104,15 @@ def decide(
         return Decision()
     if url and checksum:
         return Decision((FromWeb(url.strip(), _sha256(checksum)),))
-    warnings = _warnings(source, url, checksum)
     kind = source.strip().casefold()
     if kind == AgentSource.ISO:
-        return Decision((_from_iso(iso, iso_path, architecture),), warnings)
+        return Decision((_from_iso(iso, iso_path, architecture),))
     if kind == AgentSource.AUTO and iso is IsoState.PRESENT:
         first = FromIso(architecture)
         if wanted.casefold() == "true" and not NAMES[architecture].guest_agent_url:
-            return Decision((first,), warnings)
-        return Decision((first, _from_web(wanted, architecture)), warnings)
-    return Decision((_from_web(wanted, architecture),), warnings)
-
-
-def _warnings(source: str, url: str, checksum: str) -> tuple[str, ...]:
-    warnings = []
-    if url or checksum:
-        given, missing = ("url", "checksum") if url else ("checksum", "url")
-        warnings.append(
-            f"[virtio_qemu_guest_agent] {given} is ignored because {missing} is not set: "
-            "both belong together."
-        )
-    if source.strip() and source.strip().casefold() not in set(AgentSource):
-        warnings.append(
-            f"[virtio_qemu_guest_agent] source = {source} is unknown and means web; "
-            f"it should be one of {', '.join(AgentSource)}."
-        )
-    return tuple(warnings)
+            return Decision((first,))
+        return Decision((first, _from_web(wanted, architecture)))
+    return Decision((_from_web(wanted, architecture),))
 
 
 def _sha256(checksum: str) -> str:
@@ -253,8 +228,8 @@ def not_found(iso_name: str, architecture: Architecture) -> MediaError:
     )
 
 
-def copy_from_iso(source: SourceTree, tree: WindowsTree, architecture: Architecture) -> None:
-    """Copy the installer from a virtio ISO into the image.
+def from_iso(source: SourceTree, architecture: Architecture) -> Member:
+    """The installer on a virtio ISO.
 
     Port of ``Copy-QemuGuestAgentFromISO``.
 
@@ -264,60 +239,38 @@ def copy_from_iso(source: SourceTree, tree: WindowsTree, architecture: Architect
     path = find_in_iso(source, architecture)
     if path is None:
         raise not_found(source.name, architecture)
-    with tempfile.TemporaryDirectory(prefix="winimagetools-") as folder:
-        local = Path(folder, "qemu-ga.msi")
-        source.copy_out(path, local)
-        tree.copy_in(local, INSTALLER)
-    log.info(f"QEMU guest agent: {path} from {source.name}")
+    return Member(source, path)
 
 
-def acquire(
-    decision: Decision,
-    tree: WindowsTree,
-    fetcher: Fetcher,
-    open_iso: Callable[[], AbstractContextManager[SourceTree]],
-) -> None:
-    """Put the installer into the image as decided; nothing happens when none is wanted.
+def installer(decision: Decision, iso: SourceTree | None) -> tuple[FileAddition, tuple[str, ...]]:
+    """The installer as decided, and what speaks against a place that is passed over.
 
-    A checksum that does not match ends it at once: no other place is tried and nothing is
-    left in the image. Port of ``Download-QemuGuestAgent``.
+    The places are tried in their order when the image is made, so that an ISO that cannot be
+    read in the middle of its installer still ends in the download. A checksum that does not
+    match ends it at once. Port of ``Download-QemuGuestAgent``.
 
     Args:
-        decision: from :func:`decide`.
-        tree: the image.
-        fetcher: the network.
-        open_iso: opens the virtio ISO; only called when the decision asks for it.
+        decision: from :func:`decide`, with at least one attempt.
+        iso: the opened virtio ISO; needed when the decision asks for it.
 
     Raises:
-        MediaError: the ISO cannot be used.
-        DownloadError, ChecksumError: the download failed.
+        MediaError: the only place is the ISO, and it cannot be used.
     """
-    for warning in decision.warnings:
-        log.warning(warning)
-    last = len(decision.attempts) - 1
-    for position, attempt in enumerate(decision.attempts):
+    sources: list[FileSource] = []
+    passed: list[str] = []
+    for attempt in decision.attempts:
         try:
-            _try(attempt, tree, fetcher, open_iso)
-            return
-        except ChecksumError:
-            tree.remove(INSTALLER)
-            raise
-        except (MediaError, BuildError) as error:
-            if position == last:
+            sources.append(_source(attempt, iso))
+        except MediaError as error:
+            if attempt is decision.attempts[-1]:
                 raise
-            log.warning(f"{error.message} Trying the next place.")
+            passed.append(f"{error.message} Trying the next place.")
+    return FileAddition(QEMU_AGENT, tuple(sources), "QEMU guest agent"), tuple(passed)
 
 
-def _try(
-    attempt: FromIso | FromWeb,
-    tree: WindowsTree,
-    fetcher: Fetcher,
-    open_iso: Callable[[], AbstractContextManager[SourceTree]],
-) -> None:
-    if isinstance(attempt, FromIso):
-        with open_iso() as source:
-            copy_from_iso(source, tree, attempt.architecture)
-        return
-    log.info(f"QEMU guest agent: {attempt.url}")
-    local = fetcher.fetch(attempt.url, sha256=attempt.sha256, magic=(MSI_MAGIC,))
-    tree.copy_in(local, INSTALLER)
+def _source(attempt: FromIso | FromWeb, iso: SourceTree | None) -> FileSource:
+    if isinstance(attempt, FromWeb):
+        return Download(attempt.url, attempt.sha256, (MSI_MAGIC,))
+    if iso is None:
+        raise MediaError("The virtio ISO cannot be read.", "See what is wrong with it.")
+    return from_iso(iso, attempt.architecture)

@@ -7,14 +7,13 @@ out is the whole text of a ``.cmd`` file with Windows line ends.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 from winimagetools.errors import RequestError
 from winimagetools.facts.releases import PNPUTIL_ADD_DRIVER
 from winimagetools.model import WindowsVersion
+from winimagetools.plan import GuestStep
 
 HERE = "<here>"
 """Stands for the folder of the script in a command; no file name can contain it."""
@@ -31,30 +30,13 @@ _PRELUDE = ("@echo off", "setlocal EnableExtensions DisableDelayedExpansion", 's
 _STAMP = '>>"%LOG%" echo %DATE% %TIME%'
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing the guest does before its other scripts.
-
-    Args:
-        command: program in System32 and its arguments.
-        accept: exit codes that are no failures.
-        ignore_errors: go on whatever it returns.
-        settled: do it only when no restart is pending.
-    """
-
-    command: tuple[str, ...]
-    accept: tuple[int, ...] = (0, RESTART_NEEDED)
-    ignore_errors: bool = False
-    settled: bool = False
-
-
-def dism_step(*arguments: str, ignore_errors: bool = False, settled: bool = False) -> Step:
+def dism_step(*arguments: str, ignore_errors: bool = False, settled: bool = False) -> GuestStep:
     """A step that runs dism on the running Windows."""
     command = ("dism.exe", "/Online", "/NoRestart", "/Quiet", *arguments)
-    return Step(command, ignore_errors=ignore_errors, settled=settled)
+    return GuestStep(command, ignore_errors=ignore_errors, settled=settled)
 
 
-def package_step(path: str, *, ignore_errors: bool) -> Step:
+def package_step(path: str, *, ignore_errors: bool) -> GuestStep:
     r"""A step that installs a package.
 
     dism takes ``.msu`` files for a running Windows only since Windows 11, wusa always.
@@ -65,21 +47,8 @@ def package_step(path: str, *, ignore_errors: bool) -> Step:
     """
     if path.casefold().endswith(".msu"):
         command = ("wusa.exe", f"{HERE}{path}", "/quiet", "/norestart")
-        return Step(command, (0, RESTART_NEEDED, ALREADY_INSTALLED), ignore_errors)
+        return GuestStep(command, (0, RESTART_NEEDED, ALREADY_INSTALLED), ignore_errors)
     return dism_step("/Add-Package", f"/PackagePath:{HERE}{path}", ignore_errors=ignore_errors)
-
-
-def steps_to_json(steps: Sequence[Step]) -> bytes:
-    """Steps as ``servicing.json``."""
-    return json.dumps({"steps": [asdict(step) for step in steps]}, indent=2).encode()
-
-
-def steps_from_json(data: bytes) -> list[Step]:
-    """Steps of a ``servicing.json``, in their order."""
-    return [
-        Step(tuple(item["command"]), tuple(item["accept"]), item["ignore_errors"], item["settled"])
-        for item in json.loads(data)["steps"]
-    ]
 
 
 def quote(argument: str) -> str:
@@ -101,7 +70,7 @@ def quote(argument: str) -> str:
     return text if _PLAIN.fullmatch(argument) else f'"{text}"'
 
 
-def servicing_script(steps: Sequence[Step]) -> bytes:
+def servicing_script(steps: Sequence[GuestStep]) -> bytes:
     r"""``Servicing.cmd``: does all steps that were not done yet, in order.
 
     Every step is tried three times, half a minute apart, because the servicing stack may be
@@ -121,7 +90,7 @@ def servicing_script(steps: Sequence[Step]) -> bytes:
     return _crlf(lines)
 
 
-def _step_lines(number: int, step: Step) -> list[str]:
+def _step_lines(number: int, step: GuestStep) -> list[str]:
     program, *arguments = step.command
     command = [f'"%SystemRoot%\\System32\\{program}"', *(quote(item) for item in arguments)]
     return [

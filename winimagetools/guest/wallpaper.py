@@ -6,12 +6,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from winimagetools.contract import WindowsTree
+from winimagetools.contract import ReadOnlyTree
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.formats import policy
 from winimagetools.formats.policy import PolicyEntry
-from winimagetools.plan import RegistryValue
+from winimagetools.plan import (
+    Content,
+    FileAddition,
+    FileChange,
+    FileRemoval,
+    HostPath,
+    RegistryValue,
+)
 
 PICTURE = r"Windows\Web\Wallpaper\Cloud\Wallpaper.jpg"
 THEMES = r"Users\Administrator\AppData\Roaming\Microsoft\Windows\Themes"
@@ -46,39 +53,44 @@ def check_wallpaper(wallpaper_path: Path | str | None, solid_color: str) -> None
         _colour(solid_color)
 
 
-def set_windows_wallpaper(
-    tree: WindowsTree, wallpaper_path: Path | None = None, solid_color: str = ""
-) -> None:
-    """Give the image a background; without options the picture of this project.
+def windows_wallpaper(
+    wallpaper_path: Path | None = None,
+    solid_color: str = "",
+    tree: ReadOnlyTree | None = None,
+) -> tuple[FileChange, ...]:
+    """A background for the image; without options the picture of this project.
 
-    The PowerShell tools read the option of the caller instead of their own argument; here only the
-    arguments count. Port of ``Set-WindowsWallpaper``.
+    The PowerShell tools read the option of their caller instead of their own argument; here
+    only the arguments count. Port of ``Set-WindowsWallpaper``.
 
     Args:
-        tree: the image.
         wallpaper_path: a JPEG file of this machine.
         solid_color: red, green and blue from 0 to 255, such as ``0 0 0``, instead of a
             picture. The PowerShell tools have black only.
+        tree: a Windows that was installed before and may keep copies of another picture.
 
     Raises:
         RequestError: the options cannot be used.
     """
     check_wallpaper(wallpaper_path, solid_color)
+    changes: list[FileChange] = []
     if solid_color:
         entries = solid_colour_policy(_colour(solid_color))
     else:
-        _put_picture(tree, wallpaper_path or data_path("wallpaper.jpg"))
+        changes += _picture(HostPath(wallpaper_path or data_path("wallpaper.jpg")), tree)
         entries = picture_policy()
-    tree.write_bytes(policy.USER_POLICY, policy.registry_pol(entries))
-    tree.write_bytes(policy.POLICY_INDEX, policy.user_policy_index())
+    policy_files = (
+        (policy.USER_POLICY, policy.registry_pol(entries)),
+        (policy.POLICY_INDEX, policy.user_policy_index()),
+    )
+    changes += [FileAddition(path, (Content(data),)) for path, data in policy_files]
+    return tuple(changes)
 
 
-def reset_windows_wallpaper(tree: WindowsTree) -> None:
+def without_wallpaper(tree: ReadOnlyTree) -> tuple[FileRemoval, ...]:
     """Take picture, cached copies and policy away. Port of ``Reset-WindowsWallpaper``."""
-    tree.remove(PICTURE)
-    for path in _cached_copies(tree):
-        tree.remove(path)
-    tree.remove(policy.USER_POLICY)
+    paths = (PICTURE, *_cached_copies(tree), policy.USER_POLICY)
+    return tuple(FileRemoval(path) for path in paths)
 
 
 def picture_policy() -> tuple[PolicyEntry, ...]:
@@ -134,18 +146,15 @@ def read_picture(picture: Path) -> bytes:
     return data
 
 
-def _put_picture(tree: WindowsTree, picture: Path) -> None:
-    data = read_picture(picture)
-    tree.write_bytes(PICTURE, data)
-    copies = list(_cached_copies(tree))
-    if copies:
-        for name in tree.list_dir(THEMES):
-            tree.remove(rf"{THEMES}\{name}")
-    for path in copies:
-        tree.write_bytes(path, data)
+def _picture(picture: HostPath, tree: ReadOnlyTree | None) -> Iterator[FileChange]:
+    yield FileAddition(PICTURE, (picture,))
+    copies = list(_cached_copies(tree)) if tree is not None else []
+    if tree is not None and copies:
+        yield from (FileRemoval(rf"{THEMES}\{name}") for name in tree.list_dir(THEMES))
+    yield from (FileAddition(path, (picture,)) for path in copies)
 
 
-def _cached_copies(tree: WindowsTree) -> Iterator[str]:
+def _cached_copies(tree: ReadOnlyTree) -> Iterator[str]:
     """``TranscodedWallpaper``, with an extension on Windows 7."""
     for name in tree.list_dir(THEMES):
         if name.casefold().startswith("transcodedwallpaper"):

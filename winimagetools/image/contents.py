@@ -1,111 +1,153 @@
-"""What is put onto the Windows volume, in the reference's order."""
+"""What is put onto the Windows volume, in the order of the PowerShell tools."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from winimagetools.contract import Host, WindowsTree
+from winimagetools.contract import ReadOnlyTree
 from winimagetools.facts.product_key import map_kms_product_key
 from winimagetools.guest import (
-    answer_file,
+    answer_file as answers,
+)
+from winimagetools.guest import (
     cloudbase_init,
+    layout,
     ntfszapfree,
     qemu_agent,
     resources,
     wallpaper,
 )
-from winimagetools.guest.config import guest_config_text
-from winimagetools.guest.layout import UNATTEND
 from winimagetools.image.request import Request, Workflow
+from winimagetools.image.servicing import ServicingPlan
 from winimagetools.model import Architecture, WimImage
+from winimagetools.plan import Content, FileAddition, FileChange, Sources
+from winimagetools.settings.findings import Findings
 
 DEFAULT_KMS_KEY = "default_kms_key"
 
 
-def put_answer_file(tree: WindowsTree, request: Request, image: WimImage) -> None:
-    r"""Write ``\Unattend.xml`` for an edition, from the user's template or the one of this project.
+def answer_file(
+    request: Request, edition: WimImage | None, service: ServicingPlan, found: Findings
+) -> tuple[tuple[FileAddition, ...], tuple[str, ...]]:
+    r"""``\Unattend.xml`` for an edition, and what it does, a sentence each.
 
-    Raises:
-        RequestError: the user's template is not an answer file.
+    A golden image has been set up already and gets none.
     """
-    template = answer_file.default_template()
-    name = ""
+    if edition is None:
+        return (), ()
+    nothing = b""
+    data = found.attempt("unattend_xml_path", lambda: _answers(request, edition, service), nothing)
+    addition = FileAddition(layout.UNATTEND, (Content(data),))
+    return (addition,), tuple(_sentences(request, edition, service))
+
+
+def _answers(request: Request, edition: WimImage, service: ServicingPlan) -> bytes:
+    template, name = answers.default_template(), answers.TEMPLATE_NAME
     if request.unattend is not None:
         template, name = request.unattend.read_bytes(), str(request.unattend)
-    answers = answer_file.generate_unattend_xml(
+    data = answers.generate_unattend_xml(
         template,
-        image,
-        product_key=product_key(request, image),
-        administrator_password=request.config.administrator_password,
-        name=name or answer_file.TEMPLATE_NAME,
+        edition,
+        product_key=product_key(request, edition),
+        administrator_password=request.administrator_password,
+        name=name,
     )
-    tree.write_bytes(UNATTEND, answers)
+    if service.turns_powershell_on:
+        data = answers.turn_on_powershell(data)
+    if service.installs_drivers:
+        data = answers.add_driver_command(data, layout.INSTALL_COMMAND, "Install drivers")
+    return data
 
 
-def product_key(request: Request, image: WimImage) -> str:
+def _sentences(request: Request, edition: WimImage, service: ServicingPlan) -> Iterator[str]:
+    yield f"made from {request.unattend or 'the template of this project'} for {edition.name}"
+    if product_key(request, edition):
+        public = request.product_key == DEFAULT_KMS_KEY
+        yield f"sets {'the public KMS client key' if public else 'the product key given'}"
+    yield "sets the Administrator password until the image is generalized"
+    if service.turns_powershell_on:
+        yield f"turns PowerShell on at the first logon: {layout.SERVICING_COMMAND}"
+    if service.installs_drivers:
+        yield f"installs the staged drivers: {layout.INSTALL_COMMAND}"
+
+
+def product_key(request: Request, edition: WimImage) -> str:
     """The product key for an edition; empty for none."""
-    key = request.config.product_key
-    if key == DEFAULT_KMS_KEY:
-        return map_kms_product_key(image) or ""
-    return key
+    if request.product_key == DEFAULT_KMS_KEY:
+        return map_kms_product_key(edition) or ""
+    return request.product_key
 
 
-def put_resources(
-    host: Host, tree: WindowsTree, request: Request, architecture: Architecture
-) -> None:
+def plan_resources(
+    request: Request,
+    architecture: Architecture,
+    sources: Sources,
+    found: Findings,
+    tree: ReadOnlyTree | None,
+) -> tuple[FileChange, ...]:
     r"""Everything in ``\UnattendResources``, and what goes beside it."""
-    config = request.config
-    resources.copy_unattend_resources(
-        tree,
-        install_maas_hooks=config.install_maas_hooks,
-        curtin_source=resources.find_curtin_hooks(_folder(request)),
-        vmware_tools=request.vmware_tools,
+    files: list[FileChange] = [
+        *resources.unattend_resources(
+            install_maas_hooks=request.install_maas_hooks,
+            curtin_source=request.hooks,
+            vmware_tools=request.vmware_tools,
+        ),
+        *resources.custom_resources(request.custom_resources, request.custom_scripts),
+        resources.guest_config(request.guest_config),
+    ]
+    parts: tuple[tuple[str, Callable[[], tuple[FileChange, ...]]], ...] = (
+        ("wallpaper_path", lambda: _wallpaper(request, tree)),
+        ("zero_unused_volume_sectors", lambda: _zapfree(request, architecture)),
+        ("install_qemu_ga", lambda: _guest_agent(request, architecture, sources, found)),
+        ("msi_path", lambda: _cloudbase_init(request, architecture)),
     )
-    resources.copy_custom_resources(tree, request.custom_resources, request.custom_scripts)
-    resources.write_guest_config(tree, guest_config_text(config))
-    put_wallpaper(tree, request)
-    if config.zero_unused_volume_sectors:
-        ntfszapfree.download_zapfree(tree, host.fetcher, architecture)
-    put_guest_agent(host, tree, request, architecture)
-    cloudbase_init.download_cloudbase_init(
-        tree,
-        host.fetcher,
-        architecture,
-        beta=config.beta_release,
-        msi_path=request.msi,
-        config_path=request.cloudbase_init_config,
-        unattended_config_path=request.cloudbase_init_unattended_config,
-    )
+    for key, part in parts:
+        files += found.attempt(key, part, ())
+    return tuple(files)
 
 
-def _folder(request: Request) -> Path:
-    """Where the user keeps what belongs to the configuration."""
-    path = request.config.origin.path
-    return path.absolute().parent if path is not None else Path.cwd()
-
-
-def put_wallpaper(tree: WindowsTree, request: Request) -> None:
+def _wallpaper(request: Request, tree: ReadOnlyTree | None) -> tuple[FileChange, ...]:
     """Set the wallpaper; one that a golden image brings along is taken away again."""
-    config = request.config
-    if config.enable_custom_wallpaper:
-        wallpaper.set_windows_wallpaper(tree, request.wallpaper, config.wallpaper_solid_color)
-    elif request.workflow is Workflow.GOLDEN:
-        wallpaper.reset_windows_wallpaper(tree)
+    wanted = request.wallpaper
+    if wanted.enabled:
+        return wallpaper.windows_wallpaper(wanted.picture, wanted.solid_color, tree)
+    if request.workflow is Workflow.GOLDEN and tree is not None:
+        return wallpaper.without_wallpaper(tree)
+    return ()
 
 
-def put_guest_agent(
-    host: Host, tree: WindowsTree, request: Request, architecture: Architecture
-) -> None:
-    """Get the QEMU guest agent from where the configuration says."""
-    config = request.config
+def _zapfree(request: Request, architecture: Architecture) -> tuple[FileChange, ...]:
+    return (ntfszapfree.zapfree_program(architecture),) if request.zero_unused_sectors else ()
+
+
+def _guest_agent(
+    request: Request, architecture: Architecture, sources: Sources, found: Findings
+) -> tuple[FileChange, ...]:
+    """The QEMU guest agent from where the configuration says."""
+    wanted = request.agent
     decision = qemu_agent.decide(
-        config.install_qemu_ga,
-        source=config.source,
-        url=config.url,
-        checksum=config.checksum,
-        iso=qemu_agent.iso_state(request.virtio_iso),
+        wanted.install,
+        source=wanted.source,
+        url=wanted.url,
+        checksum=wanted.checksum,
+        iso=qemu_agent.iso_state(request.drivers.virtio_iso),
         architecture=architecture,
-        iso_path=str(request.virtio_iso or config.virtio_iso_path),
+        iso_path=str(request.drivers.virtio_iso or ""),
     )
-    iso = request.virtio_iso or Path()
-    qemu_agent.acquire(decision, tree, host.fetcher, lambda: host.media.read_source(iso))
+    if not decision.attempts:
+        return ()
+    addition, passed = qemu_agent.installer(decision, sources.virtio_iso)
+    for sentence in passed:
+        found.warn("source", sentence)
+    return (addition,)
+
+
+def _cloudbase_init(request: Request, architecture: Architecture) -> tuple[FileChange, ...]:
+    wanted = request.cloudbase_init
+    return cloudbase_init.cloudbase_init_files(
+        architecture,
+        beta=wanted.beta,
+        msi_path=wanted.msi,
+        config_path=wanted.config,
+        unattended_config_path=wanted.unattended_config,
+    )

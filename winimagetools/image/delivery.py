@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools.errors import Problem, RequestError
 from winimagetools.model import DiskFormat, ImageType
 from winimagetools.paths import without_extension
+from winimagetools.plan import Delivery
 
 COMPRESSIONS = ("tar", "gz", "zip")
 """The layers ``compression_format`` may name, in any order, joined by dots."""
@@ -58,40 +58,6 @@ _MEANT = {
     **{word.value.casefold(): _FORMAT for word in DiskFormat},
 }
 """What people write for ``image_type``, letters and digits only, and what they mean."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """How a finished disk is delivered.
-
-    Args:
-        path: final name of the image.
-        disk_format: container.
-        compression: layers, innermost first, such as ``("tar", "gz")``.
-        stem: name of the disk image without its extension; what an archive shows.
-        compress_qcow2: compress inside a QCOW2 container.
-        password: password of a zip layer, empty for none.
-    """
-
-    path: Path
-    disk_format: DiskFormat
-    compression: tuple[str, ...]
-    stem: str
-    compress_qcow2: bool = False
-    password: str = ""
-
-    def disk_name(self, disk_format: DiskFormat) -> str:
-        """File name of the disk while it is in a container, before it is wrapped."""
-        return f"{self.stem}.{disk_format.extension}"
-
-    def describe(self) -> str:
-        """In words: ``QCOW2 (compressed), wrapped as tar.gz``."""
-        text = self.disk_format.value
-        if self.compress_qcow2:
-            text += " (compressed)"
-        if self.compression:
-            text += ", wrapped as " + ".".join(self.compression)
-        return text
 
 
 def parse_image_type(text: str) -> ImageType:
@@ -179,16 +145,16 @@ def choose_disk_format(
     return TYPE_FORMATS[image_type]
 
 
-def plan_output(
+def plan_delivery(
     path: Path,
     disk_format: DiskFormat,
     compression: tuple[str, ...] = (),
     *,
     compress_qcow2: bool = False,
     password: str = "",
-) -> Output:
+) -> Delivery:
     """Put together how an image is delivered; options that do not apply are dropped."""
-    return Output(
+    return Delivery(
         path=path,
         disk_format=disk_format,
         compression=compression,

@@ -1,16 +1,29 @@
-"""What is added to an image after it was applied: drivers, features, packages."""
+r"""What is done to the installed Windows: offline where the host can, by the guest otherwise."""
 
 from __future__ import annotations
 
-from winimagetools.contract import Disk, Host
-from winimagetools.formats import iso
-from winimagetools.guest import answer_file
-from winimagetools.guest.layout import UNATTEND
-from winimagetools.image.drivers import plan as drivers
-from winimagetools.image.drivers import virtio
-from winimagetools.image.request import Request, split_list
-from winimagetools.model import WimImage, WindowsVersion
-from winimagetools.plan import ImageInfo, RegistryEdit, RegistryValue
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from winimagetools.facts.releases import DEVICE_ENCRYPTION, POWERSHELL_IN_SERVER_CORE
+from winimagetools.guest import layout, staging
+from winimagetools.image.request import Request, ServicingOptions, Workflow
+from winimagetools.model import WindowsVersion
+from winimagetools.plan import (
+    AddCapabilities,
+    AddDrivers,
+    CleanUpdates,
+    DriverPlan,
+    EditRegistry,
+    EnableFeatures,
+    FileAddition,
+    GuestStep,
+    ImageInfo,
+    OfflineStep,
+    RegistryEdit,
+    RegistryValue,
+)
+from winimagetools.settings.findings import Findings
 
 POWERSHELL_FEATURES = (
     "NetFx2-ServerCore",
@@ -19,80 +32,136 @@ POWERSHELL_FEATURES = (
     "MicrosoftWindowsPowerShell-WOW64",
 )
 """What turns on PowerShell in a Server Core installation of 2008 R2."""
+_RUN_ONCE = r"Microsoft\Windows\CurrentVersion\RunOnce"
 
 
-def add_to_image(host: Host, disk: Disk, request: Request, image: WimImage) -> None:
-    """Everything ``New-WindowsCloudImage`` adds after applying the image, in its order.
+@dataclass(frozen=True)
+class ServicingPlan:
+    """The servicing of one image.
 
-    Other drivers come before the virtio drivers here and after them in
-    ``New-WindowsFromGoldenImage``.
+    Args:
+        offline: steps before it starts, in order.
+        files: what is put into it for the guest.
+        guest: what the guest does with them, in order.
+        turns_powershell_on: the guest has to turn PowerShell on before its scripts.
+        installs_drivers: the guest has to install staged drivers.
     """
-    config = request.config
-    info = ImageInfo.of(image)
-    enable_powershell(host, disk, image)
-    add_other_drivers(host, disk, request, info)
-    add_virtio_drivers(host, disk, request, info)
-    edits = first_boot_registry_edits(image.version)
-    if edits:
-        host.servicing.edit_registry(disk, edits)
-    if config.extra_features:
-        host.servicing.enable_features(disk, split_list(config.extra_features))
-    for package in request.packages:
-        host.servicing.add_package(disk, package, config.extra_packages_ignore_errors)
-    if config.extra_capabilities:
-        host.servicing.add_capabilities(disk, split_list(config.extra_capabilities))
-    if config.clean_updates_offline:
-        host.servicing.clean_updates(disk, config.purge_updates)
+
+    offline: tuple[OfflineStep, ...] = ()
+    files: tuple[FileAddition, ...] = ()
+    guest: tuple[GuestStep, ...] = ()
+    turns_powershell_on: bool = False
+    installs_drivers: bool = False
 
 
-def check_drivers(host: Host, request: Request, image: WimImage) -> None:
-    """Refuse drivers that do not fit the image before anything slow is done.
+def plan_servicing(
+    request: Request,
+    windows: ImageInfo,
+    drivers: Sequence[DriverPlan],
+    found: Findings,
+    *,
+    staged: bool,
+) -> ServicingPlan:
+    """Decide what ``New-WindowsCloudImage`` does after applying the image, in its order.
 
-    Raises:
-        MediaError: nothing fits, or Windows could not start with it.
+    A golden image gets drivers only.
+
+    Args:
+        request: what is wanted.
+        windows: the Windows it is done to.
+        drivers: what was chosen, in the order it is added.
+        found: problems and warnings are put here.
+        staged: the host cannot service an image that does not run, so the guest has to.
     """
-    info = ImageInfo.of(image)
-    if request.drivers is not None:
-        drivers.plan_drivers(iso.FolderTree(request.drivers), info)
-    for source_path in (request.virtio_iso, request.virtio_folder):
-        if source_path is not None:
-            with host.media.read_source(source_path) as source:
-                virtio.plan_virtio_drivers(source, info)
+    golden = request.workflow is Workflow.GOLDEN
+    options = ServicingOptions() if golden else request.servicing
+    powershell = not golden and lacks_powershell(windows)
+    edits = () if golden else first_boot_registry_edits(windows.version)
+    if staged:
+        return _staged(windows, drivers, options, found, edits, golden, powershell)
+    return ServicingPlan(tuple(_offline(drivers, options, edits, powershell)))
 
 
-def enable_powershell(host: Host, disk: Disk, image: WimImage) -> None:
-    """Turn PowerShell on where it is off by default: Server Core before 2012.
-
-    A host without DISM leaves it to the guest, which then has to do it before its scripts.
+def lacks_powershell(windows: ImageInfo) -> bool:
+    """Whether PowerShell is off by default: in Server Core before 2012.
 
     Port of ``Check-EnablePowerShellInImage``.
     """
-    if image.version >= WindowsVersion(6, 2) or image.installation_type != "Server Core":
-        return
-    host.servicing.enable_features(disk, POWERSHELL_FEATURES)
-    if host.servicing.stages_drivers:
-        answers = answer_file.turn_on_powershell(disk.tree.read_bytes(UNATTEND))
-        disk.tree.write_bytes(UNATTEND, answers)
+    core = windows.installation_type == "Server Core"
+    return core and not POWERSHELL_IN_SERVER_CORE.is_in(windows.version)
 
 
-def add_other_drivers(host: Host, disk: Disk, request: Request, info: ImageInfo) -> None:
-    """Add what ``drivers_path`` names."""
-    if request.drivers is not None:
-        plan = drivers.plan_drivers(iso.FolderTree(request.drivers), info)
-        drivers.add_drivers(host, disk, plan)
+def _offline(
+    drivers: Sequence[DriverPlan],
+    options: ServicingOptions,
+    edits: tuple[RegistryEdit, ...],
+    powershell: bool,
+) -> Iterator[OfflineStep]:
+    if powershell:
+        yield EnableFeatures(POWERSHELL_FEATURES)
+    yield from (AddDrivers(plan) for plan in drivers)
+    if edits:
+        yield EditRegistry(edits)
+    if options.features:
+        yield EnableFeatures(options.features)
+    yield from options.packages
+    if options.capabilities:
+        yield AddCapabilities(options.capabilities)
+    if options.clean_updates:
+        yield CleanUpdates(options.purge_updates)
 
 
-def add_virtio_drivers(
-    host: Host, disk: Disk, request: Request, info: ImageInfo, *, folder: bool = True
-) -> None:
-    """Add what ``virtio_iso_path`` and, with ``folder``, ``virtio_base_path`` name."""
-    if request.virtio_iso is not None:
-        virtio.add_virtio_drivers_from_iso(host, disk, info, request.virtio_iso)
-    if folder and request.virtio_folder is not None:
-        virtio.add_virtio_drivers(host, disk, info, iso.FolderTree(request.virtio_folder))
+def _staged(
+    windows: ImageInfo,
+    drivers: Sequence[DriverPlan],
+    options: ServicingOptions,
+    found: Findings,
+    edits: tuple[RegistryEdit, ...],
+    golden: bool,
+    powershell: bool,
+) -> ServicingPlan:
+    installs = any(plan.packages for plan in drivers)
+    registry = [edit for plan in drivers for edit in plan.registry] + list(edits)
+    if golden and installs:
+        registry.append(_install_at_logon())
+    packages, package_steps = staging.stage_packages(options.packages)
+    steps = (
+        *([staging.feature_step(POWERSHELL_FEATURES)] if powershell else []),
+        *([staging.feature_step(options.features)] if options.features else []),
+        *package_steps,
+        *([staging.capability_step(options.capabilities)] if options.capabilities else []),
+        *_clean_up(windows, options, found),
+    )
+    return ServicingPlan(
+        offline=(EditRegistry(tuple(registry)),) if registry else (),
+        files=(
+            *staging.stage_drivers(drivers, windows.version),
+            *packages,
+            *staging.servicing_files(steps),
+        ),
+        guest=steps,
+        turns_powershell_on=powershell,
+        installs_drivers=installs,
+    )
 
 
-_ENCRYPTS_ITSELF = WindowsVersion(10, 0, 26100)
+def _clean_up(
+    windows: ImageInfo, options: ServicingOptions, found: Findings
+) -> tuple[GuestStep, ...]:
+    if not options.clean_updates:
+        return ()
+    steps = tuple(staging.clean_up_step(windows.version, options.purge_updates))
+    if not steps:
+        message = f"Windows {windows.version} cannot clean up its component store: left out."
+        found.warn("clean_updates_offline", message)
+    return steps
+
+
+def _install_at_logon() -> RegistryEdit:
+    """Drivers of a golden image, which has no answer file, wait for an administrator's logon."""
+    # cmd.exe itself replaces %SystemRoot%, so a plain string does.
+    value = RegistryValue("winimagetools drivers", "REG_SZ", layout.INSTALL_COMMAND)
+    return RegistryEdit("SOFTWARE", _RUN_ONCE, (value,))
 
 
 def first_boot_registry_edits(version: WindowsVersion) -> tuple[RegistryEdit, ...]:
@@ -102,7 +171,7 @@ def first_boot_registry_edits(version: WindowsVersion) -> tuple[RegistryEdit, ..
     the first start, and sysprep then refuses to generalize. ``PreventDeviceEncryption`` is
     Microsoft's documented way to prevent that ("BitLocker overview: device encryption").
     """
-    if version < _ENCRYPTS_ITSELF:
+    if not DEVICE_ENCRYPTION.is_in(version):
         return ()
     value = RegistryValue("PreventDeviceEncryption", "REG_DWORD", 1)
     return (RegistryEdit("SYSTEM", r"CurrentControlSet\Control\BitLocker", (value,)),)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from winimagetools import log
-from winimagetools.config import get_windows_image_config
-from winimagetools.contract import Host
-from winimagetools.formats.wim.editions import select_image
+from winimagetools.contract import Disk, Host, InstallMedia
 from winimagetools.host import select_host
-from winimagetools.image import contents, inspection, preflight, servicing
-from winimagetools.image.delivery import Output
-from winimagetools.image.request import Request, Workflow
-from winimagetools.model import MIB, DiskFormat
+from winimagetools.host.carry_out import change_files, take_steps
+from winimagetools.image import inspection
+from winimagetools.image.describe import describe, describe_guest
+from winimagetools.image.drivers.plan import describe_plan
+from winimagetools.image.request import Workflow
+from winimagetools.model import MIB, DiskFormat, WimImage
+from winimagetools.plan import BuildPlan, Delivery
+from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
 
 FREE_SPACE = 500 * MIB
 """Bytes left spare when a disk is shrunk, as in the reference."""
@@ -80,7 +83,7 @@ def new_windows_cloud_image(
     Port of ``New-WindowsCloudImage``.
     """
     return _workflow(
-        Workflow.CLOUD, _cloud_image, config_file_path, overrides, strict, host, checksum
+        Workflow.CLOUD, _from_medium, config_file_path, overrides, strict, host, checksum
     )
 
 
@@ -100,7 +103,7 @@ def new_windows_online_image(
     Port of ``New-WindowsOnlineImage``.
     """
     return _workflow(
-        Workflow.ONLINE, _online_image, config_file_path, overrides, strict, host, checksum
+        Workflow.ONLINE, _from_medium, config_file_path, overrides, strict, host, checksum
     )
 
 
@@ -138,108 +141,142 @@ def resize_vhd_image(
         host.disks.shrink(Path(virtual_disk_path), free_space)
 
 
+def describe_build(
+    workflow: Workflow,
+    config_file_path: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    strict: bool = False,
+    host: Host | None = None,
+) -> list[str]:
+    """What a build from a medium would do, a line each; nothing is done.
+
+    Arguments and errors are those of :func:`new_windows_cloud_image`.
+    """
+    host = host or select_host()
+    with ExitStack() as opened:
+        prepared = prepare(workflow, host, config_file_path, overrides, strict, opened)
+        _, _, plan = plan_from_medium(prepared, opened)
+        return describe(plan)
+
+
 def _workflow(
     workflow: Workflow,
-    make: Callable[[Host, Request, Path], Path],
+    make: Callable[[Prepared, ExitStack, ExitStack], tuple[Path, Delivery]],
     config_file_path: Path | str,
     overrides: Sequence[str],
     strict: bool,
     host: Host | None,
     checksum: bool,
 ) -> BuildReport:
-    """What all workflows share: read, refuse, work in a private folder, report."""
+    """What all workflows share: read, refuse, work in a private folder, report.
+
+    The folder is removed last: what is opened may have put something into it.
+    """
     log.take_steps()
     host = host or select_host()
-    config = get_windows_image_config(config_file_path, overrides=overrides, strict=strict)
-    request = preflight.read_request(config, workflow, host)
-    log.info(f"{request.output.path} will be {request.output.describe()}")
-    with host.files.build_folder(request.output.path) as folder:
-        image = make(host, request, folder)
+    with ExitStack() as last, ExitStack() as opened:
+        prepared = prepare(workflow, host, config_file_path, overrides, strict, opened)
+        image, delivery = make(prepared, opened, last)
         size, sha256 = host.files.measure(image, checksum)
-        host.files.publish(image, request.output.path)
+        host.files.publish(image, delivery.path)
     return BuildReport(
-        path=request.output.path,
-        description=request.output.describe(),
+        path=delivery.path,
+        description=delivery.describe(),
         size=size,
         sha256=sha256,
         steps=tuple(log.take_steps()),
     )
 
 
-def _cloud_image(host: Host, request: Request, folder: Path) -> Path:
-    disk = _offline_disk(host, request, folder)
-    return _package(host, disk, request.output)
+def _from_medium(prepared: Prepared, opened: ExitStack, last: ExitStack) -> tuple[Path, Delivery]:
+    """Make the image of a medium; the online workflow lets Windows start in it once."""
+    host = prepared.host
+    medium, edition, plan = plan_from_medium(prepared, opened)
+    _announce(plan)
+    folder = last.enter_context(host.files.build_folder(plan.delivery.path))
+    disk = _offline_disk(host, plan, medium, edition, folder)
+    if prepared.request.workflow is Workflow.ONLINE:
+        _first_boot(host, plan, disk, "WindowsOnlineImage-Sysprep")
+    return _package(host, disk, plan.delivery), plan.delivery
 
 
-def _online_image(host: Host, request: Request, folder: Path) -> Path:
-    disk = _offline_disk(host, request, folder)
-    _first_boot(host, request, disk, "WindowsOnlineImage-Sysprep")
-    return _package(host, disk, request.output)
-
-
-def _golden_image(host: Host, request: Request, folder: Path) -> Path:
+def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> tuple[Path, Delivery]:
+    """Make the image of a copy of a golden one."""
+    host, request = prepared.host, prepared.request
+    prepared.found.settle()
+    folder = last.enter_context(host.files.build_folder(request.delivery.path))
     made_as = DiskFormat(request.golden.suffix[1:].upper())
-    disk_path = folder / request.output.disk_name(made_as)
+    disk_path = folder / request.delivery.disk_name(made_as)
     with log.step(f"Copy {request.golden.name}"):
         host.disks.copy(request.golden, disk_path)
-        host.disks.resize(disk_path, request.config.disk_size)
+        host.disks.resize(disk_path, request.disk_size)
     with host.disks.open(disk_path) as disk:
         host.disks.extend_windows(disk)
-        info = inspection.get_image_information(disk.tree, request.config.image_name)
-        with log.step("Add drivers"):
-            servicing.add_virtio_drivers(host, disk, request, info, folder=False)
-            servicing.add_other_drivers(host, disk, request, info)
+        windows = inspection.get_image_information(disk.tree, request.edition)
+        plan = prepared.plan_for(windows, disk.tree)
+        _announce(plan)
+        _service(host, disk, plan)
         host.boot.reset_search_order(disk)
         with log.step("Prepare what goes into the image"):
-            contents.put_resources(host, disk.tree, request, info.architecture)
-    _first_boot(host, request, disk_path, "WindowsGoldImage-Sysprep")
-    return _package(host, disk_path, request.output)
+            change_files(disk.tree, plan.files, host.fetcher)
+    _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
+    return _package(host, disk_path, plan.delivery), plan.delivery
 
 
-def _offline_disk(host: Host, request: Request, folder: Path) -> Path:
+def _announce(plan: BuildPlan) -> None:
+    log.info(f"{plan.delivery.path} will be {plan.delivery.describe()}")
+    for drivers in plan.drivers:
+        for line in describe_plan(drivers):
+            log.info(line)
+    for line in describe_guest(plan):
+        log.info(line)
+
+
+def _offline_disk(
+    host: Host, plan: BuildPlan, medium: InstallMedia, edition: WimImage, folder: Path
+) -> Path:
     """Everything that is done to a disk before Windows starts for the first time."""
-    config = request.config
-    disk_path = folder / request.output.disk_name(host.disks.work_format)
-    with host.media.open_install(request.wim) as media:
-        image = select_image(media.images, config.image_name, request.wim, media.others)
-        preflight.check_fits(request, image)
-        servicing.check_drivers(host, request, image)
-        host.servicing.check_version(image)
-        with host.disks.create(disk_path, config.disk_size, request.layout) as disk:
-            with log.step("Prepare what goes into the image"):
-                contents.put_answer_file(disk.tree, request, image)
-                contents.put_resources(host, disk.tree, request, image.architecture)
-            with log.step(f"Apply {image.name}"):
-                host.servicing.apply_image(disk, media, image)
-            with log.step("Make the disk bootable"):
-                host.boot.create_boot_config(disk, image)
-            with log.step("Add drivers, features and packages"):
-                servicing.add_to_image(host, disk, request, image)
-            with log.step("Write the disk"):
-                host.disks.finish(disk)
+    disk_path = folder / plan.delivery.disk_name(plan.work_format)
+    host.servicing.check_version(edition)
+    with host.disks.create(disk_path, plan.disk_size, plan.layout) as disk:
+        with log.step("Prepare what goes into the image"):
+            change_files(disk.tree, plan.files, host.fetcher)
+        host.servicing.apply_image(disk, medium, edition)
+        with log.step("Make the disk bootable"):
+            host.boot.create_boot_config(disk, edition)
+        _service(host, disk, plan)
+        with log.step("Write the disk"):
+            host.disks.finish(disk)
     return disk_path
 
 
-def _first_boot(host: Host, request: Request, disk: Path, name: str) -> None:
+def _service(host: Host, disk: Disk, plan: BuildPlan) -> None:
+    if plan.offline:
+        with log.step("Service the image"):
+            take_steps(host, disk, plan.offline)
+
+
+def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
     """Let Windows start once and finish itself, then make the disk small."""
-    if request.config.run_sysprep:
-        machine = preflight.vm_request(request, disk, f"{name}{secrets.randbelow(1 << 31)}")
+    if plan.machine is not None:
+        name = f"{name}{secrets.randbelow(1 << 31)}"
         with log.step("Run the stage in the virtual machine"):
-            host.vm.run_sysprep(machine)
+            host.vm.run_sysprep(replace(plan.machine, name=name, disk=disk))
     with log.step("Make the disk small"):
-        if request.config.shrink_image_to_minimum_size:
+        if plan.shrink:
             host.disks.shrink(disk, FREE_SPACE)
         host.disks.optimize(disk)
 
 
-def _package(host: Host, disk: Path, output: Output) -> Path:
+def _package(host: Host, disk: Path, delivery: Delivery) -> Path:
     """Convert and wrap the disk; the result still lies in the private folder of the build."""
-    image = disk.with_name(output.disk_name(output.disk_format))
+    image = disk.with_name(delivery.disk_name(delivery.disk_format))
     if image != disk:
-        with log.step(f"Convert to {output.disk_format}"):
-            host.files.convert(disk, image, output.disk_format, output.compress_qcow2)
+        with log.step(f"Convert to {delivery.disk_format}"):
+            host.files.convert(disk, image, delivery.disk_format, delivery.compress_qcow2)
             host.files.remove(disk)
-    if output.compression:
-        with log.step(f"Compress as {'.'.join(output.compression)}"):
-            image = host.files.compress(image, output.compression, output.password)
+    if delivery.compression:
+        with log.step(f"Compress as {'.'.join(delivery.compression)}"):
+            image = host.files.compress(image, delivery.compression, delivery.password)
     return image

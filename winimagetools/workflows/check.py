@@ -7,7 +7,7 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.checks.finished import check_finished, expected_format
-from winimagetools.config import get_windows_image_config
+from winimagetools.config import read_config
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError
 from winimagetools.host import select_host
@@ -34,28 +34,29 @@ def test_offline_windows_image(
     Port of ``Test-OfflineWindowsImage``.
     """
     host = host or select_host()
-    config = get_windows_image_config(config_file_path, overrides=overrides, strict=strict)
-    request = preflight.read_request(config, Workflow.TEST, host)
-    with host.files.build_folder(request.output.path) as folder:
+    found = read_config(config_file_path, overrides=overrides, strict=strict)
+    request = preflight.read_request(found, Workflow.TEST, host)
+    found.settle()
+    with host.files.build_folder(request.delivery.path) as folder:
         _check_image(host, request, folder)
-    log.info(f"{request.output.path} is what the configuration asks for.")
+    log.info(f"{request.delivery.path} is what the configuration asks for.")
 
 
 def _check_image(host: Host, request: Request, folder: Path) -> None:
-    image = request.output.path
-    for layer in reversed(request.output.compression):
+    image = request.delivery.path
+    for layer in reversed(request.delivery.compression):
         with log.step(f"Unwrap {layer}"):
-            image = host.files.decompress(image, folder, layer, request.output.password)
+            image = host.files.decompress(image, folder, layer, request.delivery.password)
     wanted = expected_format(request.image_type, image)
     if image.suffix.casefold() != f".{wanted.extension}":
         raise BuildError(f"{image.name} does not end in .{wanted.extension}.")
     found = host.files.image_format(image)
     if found != wanted.qemu_name:
         raise BuildError(f"{image.name} is {found} inside, not {wanted.qemu_name}.")
-    if wanted not in (DiskFormat.VHD, DiskFormat.VHDX, host.disks.work_format):
-        disk_path = folder / request.output.disk_name(host.disks.work_format)
-        with log.step(f"Convert to {host.disks.work_format}"):
-            host.files.convert(image, disk_path, host.disks.work_format, False)
+    if wanted not in (DiskFormat.VHD, DiskFormat.VHDX, host.work_format):
+        disk_path = folder / request.delivery.disk_name(host.work_format)
+        with log.step(f"Convert to {host.work_format}"):
+            host.files.convert(image, disk_path, host.work_format, False)
         image = disk_path
     with host.disks.open(image, read_only=True) as disk:
         check_finished(host, disk, request)

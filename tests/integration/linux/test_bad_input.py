@@ -62,7 +62,7 @@ def test_missing_configuration(capsys: pytest.CaptureFixture[str]) -> None:
         ("DEFAULT.image_name", "Windows Server 2022 STANDARD", "SERVERSTANDARD"),
         ("DEFAULT.virtual_disk_format", "VDI", "RAW, QCOW2, VHD, VHDX, VMDK"),
         ("DEFAULT.disk_layout", "GPT", "BIOS, UEFI"),
-        ("DEFAULT.image_type", "HYPERV", "MAAS, KVM, VMware, HYPER-V"),
+        ("DEFAULT.image_type", "TOASTER", "MAAS, KVM, VMware, HYPER-V"),
         ("DEFAULT.compression_format", "tar.rar", "tar, gz, zip"),
         ("DEFAULT.product_key", "12345", "XXXXX-XXXXX"),
         ("DEFAULT.custom_scripts_path", "/nowhere/scripts", "/nowhere/scripts does not exist"),
@@ -93,7 +93,7 @@ def test_all_problems_at_once(job: Job, capsys: pytest.CaptureFixture[str]) -> N
         capsys,
         {
             "DEFAULT.wim_file_path": "/nowhere/win.iso",
-            "DEFAULT.image_type": "HYPERV",
+            "DEFAULT.image_type": "TOASTER",
             "drivers.drivers_path": "/nowhere/drivers",
         },
     )

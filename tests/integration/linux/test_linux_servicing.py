@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fakes import MemorySource
 from winimagetools.errors import MediaError
 from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.linux.disk import LinuxDisk
@@ -16,7 +15,7 @@ from winimagetools.host.linux.media import LinuxMedia
 from winimagetools.host.linux.servicing import LinuxServicing
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import MIB, DiskLayout
-from winimagetools.plan import DriverPackage, DriverPlan, RegistryEdit, RegistryValue
+from winimagetools.plan import RegistryEdit, RegistryValue
 
 EDITS = (
     RegistryEdit(
@@ -46,11 +45,11 @@ def disk(tmp_path: Path, install_wim: Path) -> LinuxDisk:
     return made
 
 
-def test_applying_shows_the_image_and_remembers_its_version(disk: LinuxDisk) -> None:
+def test_applying_shows_the_image_and_remembers_its_name(disk: LinuxDisk) -> None:
     """The tree has its files at once; nothing is written yet."""
     assert disk.tree.is_dir(r"Windows\System32\config")
-    assert disk.source is not None and disk.source.version is not None
-    assert disk.source.version.build == 20348
+    assert disk.source is not None
+    assert disk.source.name == "Windows Server 2022 SERVERSTANDARD"
     assert list(disk.tree.local.iterdir()) == []
 
 
@@ -90,14 +89,3 @@ def test_a_hive_the_image_does_not_have(disk: LinuxDisk) -> None:
     """FileNotFoundError names it."""
     with pytest.raises(FileNotFoundError, match="NOTHIVE"):
         LinuxServicing().edit_registry(disk, [RegistryEdit("NOTHIVE", "a")])
-
-
-def test_drivers_for_the_applied_version(disk: LinuxDisk) -> None:
-    """Windows Server 2022 knows pnputil /add-driver; the registry is edited along."""
-    package = DriverPackage("a/viostor.inf", "viostor", "1", ("a/viostor.inf",))
-    plan = DriverPlan(MemorySource({"a/viostor.inf": b"x"}), (), (package,), (), EDITS)
-    LinuxServicing().add_drivers(disk, plan)
-    script = disk.tree.read_bytes(r"Windows\Drivers\winimagetools\install.cmd")
-    assert b"/add-driver %INF% /install" in script
-    assert b'set INF="%HERE%viostor\\viostor.inf"' in script
-    assert (disk.tree.local / "Windows/System32/config/SYSTEM").is_file()

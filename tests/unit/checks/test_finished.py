@@ -19,7 +19,7 @@ from winimagetools.checks.finished import (
 from winimagetools.contract import Disk, Host
 from winimagetools.errors import BuildError
 from winimagetools.image.inspection import NTDLL
-from winimagetools.image.request import Request
+from winimagetools.image.request import DriverPaths, Request
 from winimagetools.model import DiskFormat, ImageType
 from winimagetools.plan import InstalledDriver
 
@@ -84,9 +84,7 @@ def check(
     files: Sequence[str], installed: Sequence[InstalledDriver] | None = None, **asked: Any
 ) -> None:
     """Check a volume with ``files``; without ``installed`` nobody may list the drivers."""
-    options = {"install_maas_hooks": False, "virtio_iso": None, "virtio_folder": None}
-    options |= {"drivers": None, **asked}
-    config = SimpleNamespace(install_maas_hooks=options.pop("install_maas_hooks"))
+    maas = asked.pop("install_maas_hooks", False)
     disk = SimpleNamespace(tree=MemoryTree(dict.fromkeys(files, b"")))
     listed: list[object] = []
 
@@ -95,7 +93,7 @@ def check(
         return installed or ()
 
     host = SimpleNamespace(servicing=SimpleNamespace(list_drivers=list_drivers))
-    request = SimpleNamespace(config=config, **options)
+    request = SimpleNamespace(install_maas_hooks=maas, drivers=DriverPaths(**asked))
     check_finished(cast(Host, host), cast(Disk, disk), cast(Request, request))
     assert listed == ([] if installed is None else [disk])
 
@@ -131,6 +129,6 @@ def test_virtio_drivers_are_counted(asked: dict[str, Path]) -> None:
 
 def test_other_drivers_are_counted() -> None:
     """A folder with other drivers wants at least one in the image."""
-    check([CLOUDBASE], drivers(0, 1), drivers=FOLDER)
+    check([CLOUDBASE], drivers(0, 1), folder=FOLDER)
     with pytest.raises(BuildError, match="has 0 added drivers; at least 1"):
-        check([CLOUDBASE], [], drivers=FOLDER)
+        check([CLOUDBASE], [], folder=FOLDER)

@@ -11,7 +11,6 @@ import pytest
 
 from winimagetools import log
 from winimagetools.cli import main
-from winimagetools.host.dry_run import dry_run_host
 from winimagetools.model import MIB
 from winimagetools.workflows import build
 from winimagetools.workflows.build import BuildReport
@@ -66,7 +65,7 @@ def test_a_build_ends_with_a_summary(
 ) -> None:
     """Time for each step and in all, then path, format, size and checksum; exit code 0."""
     assert main.main([command, "my config.ini", "--set", "force=True", "--strict"]) == 0
-    options = {"overrides": ["force=True"], "strict": True, "host": None, "checksum": True}
+    options = {"overrides": ["force=True"], "strict": True, "checksum": True}
     assert workflow.asked == [("my config.ini", options)]
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         f"  Read the image: {log.duration(61)}",
@@ -90,16 +89,21 @@ def test_without_checksum(
     assert capsys.readouterr().out.splitlines()[-1] == "SHA-256: not computed"
 
 
-def test_a_dry_run_says_what_would_be_made(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["cloud-image", "online-image"])
+def test_a_dry_run_prints_the_plan(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A host that does nothing goes to the workflow; there is one sentence and no summary."""
-    workflow = Workflow()
-    monkeypatch.setattr(build, "new_windows_cloud_image", workflow)
-    assert main.main(["cloud-image", "config.ini", "--dry-run"]) == 0
-    (host,) = (options["host"] for _, options in workflow.asked)
-    assert type(host.disks) is type(dry_run_host(host.media, print).disks)
+    """What was decided stands on standard output; nothing is built and there is no summary."""
+    asked: list[tuple[object, ...]] = []
+
+    def describe(workflow: object, path: object, **options: object) -> list[str]:
+        asked.append((workflow, path, options))
+        return ["The disk:", "  make it"]
+
+    monkeypatch.setattr(build, "describe_build", describe)
+    assert main.main([command, "config.ini", "--dry-run", "--set", "force=True"]) == 0
+    ((workflow, path, options),) = asked
+    assert (getattr(workflow, "name", ""), path) == (command.split("-")[0].upper(), "config.ini")
+    assert options == {"overrides": ["force=True"], "strict": False}
     assert log.LOGGER.level == logging.WARNING
-    assert capsys.readouterr().out == (
-        f"{REPORT.path} would be RAW, wrapped as gz; nothing was done.\n"
-    )
+    assert capsys.readouterr().out == "The disk:\n  make it\nNothing was done.\n"

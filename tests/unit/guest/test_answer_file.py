@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from winimagetools.errors import RequestError
 from winimagetools.guest.answer_file import (
-    SERVICING_COMMAND,
     add_driver_command,
     add_specialize_command,
     default_template,
     generate_unattend_xml,
     turn_on_powershell,
 )
+from winimagetools.guest.layout import SERVICING_COMMAND
 from winimagetools.model import Architecture, WimImage, WindowsVersion
 
 NS = {"u": "urn:schemas-microsoft-com:unattend"}

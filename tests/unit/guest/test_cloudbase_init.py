@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fakes import FakeFetcher, MemoryTree
+from tests.unit.fakes import FakeFetcher, put
 from winimagetools.errors import DownloadError, RequestError
-from winimagetools.guest.cloudbase_init import cloudbase_init_source, download_cloudbase_init
+from winimagetools.guest.cloudbase_init import (
+    check_msi,
+    cloudbase_init_files,
+    cloudbase_init_source,
+)
 from winimagetools.model import Architecture
 
 MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 installer"
@@ -43,11 +47,10 @@ def test_other_architectures_need_an_installer_of_the_user(architecture: Archite
 
 def test_the_installer_is_downloaded(tmp_path: Path) -> None:
     """Only the installer goes into the image when nothing else is set."""
-    tree = MemoryTree()
     url = SITE + "CloudbaseInitSetup_Stable_x64.msi"
     fetcher = FakeFetcher(tmp_path, {url: MSI})
-    download_cloudbase_init(tree, fetcher, Architecture.AMD64)
-    assert tree.content == {TARGET: MSI}
+    files = cloudbase_init_files(Architecture.AMD64)
+    assert put(files, fetcher=fetcher) == {TARGET: MSI}
 
 
 def test_a_web_page_is_no_installer(tmp_path: Path) -> None:
@@ -55,7 +58,7 @@ def test_a_web_page_is_no_installer(tmp_path: Path) -> None:
     url = SITE + "CloudbaseInitSetup_x86.msi"
     fetcher = FakeFetcher(tmp_path, {url: b"<html>"})
     with pytest.raises(DownloadError):
-        download_cloudbase_init(MemoryTree(), fetcher, Architecture.X86, beta=True)
+        put(cloudbase_init_files(Architecture.X86, beta=True), fetcher=fetcher)
 
 
 def test_everything_of_the_user_is_used(tmp_path: Path) -> None:
@@ -64,16 +67,14 @@ def test_everything_of_the_user_is_used(tmp_path: Path) -> None:
     msi.write_bytes(MSI)
     config.write_bytes(b"[DEFAULT]\r\n")
     unattended.write_bytes(b"[DEFAULT]\nusername=Admin\n")
-    tree, fetcher = MemoryTree(), FakeFetcher(tmp_path)
-    download_cloudbase_init(
-        tree,
-        fetcher,
+    fetcher = FakeFetcher(tmp_path)
+    files = cloudbase_init_files(
         Architecture.ARM64,
         msi_path=msi,
         config_path=config,
         unattended_config_path=unattended,
     )
-    assert tree.content == {
+    assert put(files, fetcher=fetcher) == {
         TARGET: MSI,
         "UnattendResources/cloudbase-init.conf": b"[DEFAULT]\r\n",
         "UnattendResources/cloudbase-init-unattend.conf": b"[DEFAULT]\nusername=Admin\n",
@@ -84,24 +85,8 @@ def test_everything_of_the_user_is_used(tmp_path: Path) -> None:
 def test_a_missing_or_wrong_installer_is_refused(tmp_path: Path) -> None:
     """Before anything else is taken for it."""
     with pytest.raises(RequestError, match=r"none\.msi cannot be read"):
-        download_cloudbase_init(
-            MemoryTree(), FakeFetcher(tmp_path), Architecture.AMD64, msi_path=tmp_path / "none.msi"
-        )
+        check_msi(tmp_path / "none.msi")
     page = tmp_path / "page.msi"
     page.write_bytes(b"<html>")
     with pytest.raises(RequestError, match="not an MSI package"):
-        download_cloudbase_init(
-            MemoryTree(), FakeFetcher(tmp_path), Architecture.AMD64, msi_path=page
-        )
-
-
-def test_a_missing_configuration_names_its_option(tmp_path: Path) -> None:
-    """Each of the two files has its own option."""
-    for option in ("config_path", "unattended_config_path"):
-        with pytest.raises(RequestError, match=f"Correct cloudbase_init_{option}"):
-            download_cloudbase_init(
-                MemoryTree(),
-                FakeFetcher(tmp_path),
-                Architecture.AMD64,
-                **{option: tmp_path / "none"},  # type: ignore[arg-type]
-            )
+        check_msi(page)

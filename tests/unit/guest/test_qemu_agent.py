@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.fakes import FakeFetcher, MemorySource, MemoryTree
+from tests.unit.fakes import FakeFetcher, MemorySource, MemoryTree, put
 from winimagetools.errors import ChecksumError, DownloadError, MediaError, RequestError
 from winimagetools.guest import qemu_agent
 from winimagetools.guest.qemu_agent import Decision, FromIso, FromWeb, IsoState
@@ -102,34 +100,10 @@ def test_every_combination_of_options() -> None:
     assert len(TABLE) == 6 * 9 * 2 * 3 * 4 * 5
 
 
-@pytest.mark.parametrize(
-    ("url", "checksum", "warning"),
-    [
-        (URL, "", "url is ignored because checksum is not set"),
-        ("", SHA256, "checksum is ignored because url is not set"),
-    ],
-)
-def test_url_and_checksum_belong_together(url: str, checksum: str, warning: str) -> None:
-    """One without the other is ignored with a warning."""
-    decision = decide("True", "web", url, checksum)
-    assert decision.attempts == (FromWeb(DEFAULT[Architecture.AMD64]),)
-    assert len(decision.warnings) == 1
-    assert warning in decision.warnings[0]
-
-
-def test_an_unknown_source_is_warned_about() -> None:
-    """``floppy`` means web, and the warning lists the sources there are."""
-    warnings = decide("True", "floppy").warnings
-    assert warnings == (
-        "[virtio_qemu_guest_agent] source = floppy is unknown and means web; "
-        "it should be one of web, iso, auto.",
-    )
-
-
-@pytest.mark.parametrize("source", ["web", "ISO", "auto", ""])
-def test_known_sources_need_no_warning(source: str) -> None:
-    """Any letter case, and the default, pass without a word."""
-    assert decide("True", source).warnings == ()
+@pytest.mark.parametrize(("url", "checksum"), [(URL, ""), ("", SHA256)])
+def test_url_and_checksum_belong_together(url: str, checksum: str) -> None:
+    """One without the other is ignored; reading the configuration warns about it."""
+    assert decide("True", "web", url, checksum).attempts == (FromWeb(DEFAULT[Architecture.AMD64]),)
 
 
 @pytest.mark.parametrize("checksum", ["abc", SHA256[:-1], SHA256 + "0", "g" * 64])
@@ -300,117 +274,107 @@ def test_arm64_is_found_by_its_name() -> None:
     assert qemu_agent.find_in_iso(source, Architecture.ARM64) == "guest-agent/qemu-ga-aarch64.msi"
 
 
-class Iso:
-    """Opens a :class:`MemorySource` and counts how often."""
-
-    def __init__(self, content: dict[str, bytes]) -> None:
-        self.source = MemorySource(content)
-        self.opened = 0
-
-    @contextmanager
-    def __call__(self) -> Iterator[MemorySource]:
-        """What the builder passes as ``open_iso``."""
-        self.opened += 1
-        yield self.source
-
-
 FULL_ISO = {"guest-agent/qemu-ga-x86_64.msi": MSI, "guest-agent/qemu-ga-i386.msi": b"32-bit"}
 WEB_MSI = MSI + b" from the web"
 TARGET = "UnattendResources/qemu-ga.msi"
 
 
+def acquire(
+    decision: Decision, fetcher: FakeFetcher, iso: dict[str, bytes] | None = None
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """What comes into the image, and what was passed over on the way."""
+    source = MemorySource(iso) if iso is not None else None
+    addition, passed = qemu_agent.installer(decision, source)
+    return put(addition, fetcher=fetcher), passed
+
+
 def test_the_installer_comes_from_the_iso(tmp_path: Path) -> None:
     """``iso`` copies the right file and asks the network for nothing."""
-    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path), Iso(FULL_ISO)
-    qemu_agent.acquire(decide("True", "iso"), tree, fetcher, iso)
-    assert tree.content == {TARGET: MSI}
+    fetcher = FakeFetcher(tmp_path)
+    assert acquire(decide("True", "iso"), fetcher, FULL_ISO) == ({TARGET: MSI}, ())
     assert fetcher.asked == []
 
 
-def test_what_was_done_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The warnings of the decision first, then the place the installer came from."""
+def test_where_it_came_from_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The address, or the place on the ISO."""
     fetcher = FakeFetcher(tmp_path, {INSTALL_URL: WEB_MSI})
-    decision = decide(INSTALL_URL, "floppy", URL)
     with caplog.at_level(logging.INFO, "winimagetools"):
-        qemu_agent.acquire(decision, MemoryTree(), fetcher, Iso({}))
-        qemu_agent.acquire(decide("True", "iso"), MemoryTree(), fetcher, Iso(FULL_ISO))
-    assert len(decision.warnings) == 2
-    assert [(item.levelname, item.getMessage()) for item in caplog.records] == [
-        *(("WARNING", warning) for warning in decision.warnings),
-        ("INFO", f"QEMU guest agent: {INSTALL_URL}"),
-        ("INFO", "QEMU guest agent: guest-agent/qemu-ga-x86_64.msi from virtio-win.iso"),
+        acquire(decide(INSTALL_URL, "web"), fetcher)
+        acquire(decide("True", "iso"), fetcher, FULL_ISO)
+    assert [item.getMessage() for item in caplog.records] == [
+        f"QEMU guest agent: {INSTALL_URL}",
+        "QEMU guest agent: guest-agent/qemu-ga-x86_64.msi from virtio-win.iso",
     ]
 
 
-def test_an_iso_without_installer_stops_source_iso(tmp_path: Path) -> None:
-    """The error names the architecture and where was searched."""
-    tree, fetcher = MemoryTree(), FakeFetcher(tmp_path)
-    iso = Iso({"guest-agent/qemu-ga-i386.msi": b""})
+def test_an_iso_without_installer_stops_source_iso() -> None:
+    """The error names the architecture and where was searched, before anything is made."""
+    iso = MemorySource({"guest-agent/qemu-ga-i386.msi": b""})
     with pytest.raises(MediaError) as caught:
-        qemu_agent.acquire(decide("True", "iso"), tree, fetcher, iso)
+        qemu_agent.installer(decide("True", "iso"), iso)
     for text in ("amd64", "virtio-win.iso", *PLACES[Architecture.AMD64], "*qemu-ga*x64*.msi"):
         assert text in str(caught.value)
-    assert tree.content == {}
-    assert fetcher.asked == []
 
 
 def test_auto_prefers_the_iso(tmp_path: Path) -> None:
     """With an installer on the ISO nothing is downloaded."""
-    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path), Iso(FULL_ISO)
-    qemu_agent.acquire(decide("True", "auto"), tree, fetcher, iso)
-    assert (tree.content, fetcher.asked, iso.opened) == ({TARGET: MSI}, [], 1)
+    fetcher = FakeFetcher(tmp_path)
+    assert acquire(decide("True", "auto"), fetcher, FULL_ISO) == ({TARGET: MSI}, ())
+    assert fetcher.asked == []
 
 
-def test_auto_falls_back_to_the_network(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """An ISO without installer is warned about; the default download follows."""
+def test_auto_falls_back_to_the_network(tmp_path: Path) -> None:
+    """An ISO without installer is told; the default download follows."""
     url = DEFAULT[Architecture.AMD64]
-    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path, {url: WEB_MSI}), Iso({})
-    with caplog.at_level(logging.INFO, "winimagetools"):
-        qemu_agent.acquire(decide("True", "auto"), tree, fetcher, iso)
-    assert tree.content == {TARGET: WEB_MSI}
+    fetcher = FakeFetcher(tmp_path, {url: WEB_MSI})
+    content, (passed,) = acquire(decide("True", "auto"), fetcher, {})
+    assert content == {TARGET: WEB_MSI}
     assert fetcher.asked == [url]
-    assert "holds no QEMU guest agent for amd64" in caplog.text
+    assert "holds no QEMU guest agent for amd64" in passed
 
 
-def test_web_never_opens_the_iso(tmp_path: Path) -> None:
+def test_auto_falls_back_when_the_iso_cannot_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A damaged ISO shows only when the installer is copied; it ends in the download too."""
+    url = DEFAULT[Architecture.AMD64]
+    source = MemorySource(dict(FULL_ISO))
+    addition, _ = qemu_agent.installer(decide("True", "auto"), source)
+    source.lose("guest-agent/qemu-ga-x86_64.msi")
+    assert put(addition, fetcher=FakeFetcher(tmp_path, {url: WEB_MSI})) == {TARGET: WEB_MSI}
+    assert "Trying the next place." in caplog.text
+
+
+def test_web_never_reads_the_iso(tmp_path: Path) -> None:
     """``web`` downloads although an ISO is there."""
-    tree, iso = MemoryTree(), Iso(FULL_ISO)
     fetcher = FakeFetcher(tmp_path, {INSTALL_URL: WEB_MSI})
-    qemu_agent.acquire(decide(INSTALL_URL, "web"), tree, fetcher, iso)
-    assert (tree.content, iso.opened) == ({TARGET: WEB_MSI}, 0)
+    assert acquire(decide(INSTALL_URL, "web"), fetcher, FULL_ISO) == ({TARGET: WEB_MSI}, ())
 
 
 def test_a_matching_checksum_is_accepted(tmp_path: Path) -> None:
-    """The download is compared with the checksum and used."""
-    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path, {URL: MSI}), Iso(FULL_ISO)
-    qemu_agent.acquire(decide("True", "iso", URL, SHA256.upper()), tree, fetcher, iso)
-    assert tree.content == {TARGET: MSI}
-    assert (fetcher.checked, iso.opened) == ([URL], 0)
+    """The download is compared with the checksum and used, whatever ``source`` says."""
+    fetcher = FakeFetcher(tmp_path, {URL: MSI})
+    decision = decide("True", "iso", URL, SHA256.upper())
+    assert acquire(decision, fetcher, FULL_ISO) == ({TARGET: MSI}, ())
+    assert fetcher.checked == [URL]
 
 
 def test_a_wrong_checksum_stops_and_leaves_nothing(tmp_path: Path) -> None:
     """Not even an older installer stays, and the ISO is not tried."""
-    tree, iso = MemoryTree({TARGET: b"older"}), Iso(FULL_ISO)
+    tree = MemoryTree({TARGET: b"older"})
     fetcher = FakeFetcher(tmp_path, {URL: WEB_MSI})
+    decision = decide("True", "auto", URL, SHA256)
+    addition, _ = qemu_agent.installer(decision, MemorySource(dict(FULL_ISO)))
     with pytest.raises(ChecksumError):
-        qemu_agent.acquire(decide("True", "auto", URL, SHA256), tree, fetcher, iso)
-    assert (tree.content, iso.opened, fetcher.asked) == ({}, 0, [URL])
+        put(addition, tree, fetcher)
+    assert (tree.content, fetcher.asked) == ({}, [URL])
 
 
 def test_a_web_page_is_no_installer(tmp_path: Path) -> None:
     """What does not begin like an MSI is refused (fedorapeople.org answers bots with HTML)."""
     fetcher = FakeFetcher(tmp_path, {INSTALL_URL: b"<!DOCTYPE html>"})
-    tree = MemoryTree()
     with pytest.raises(DownloadError):
-        qemu_agent.acquire(decide(INSTALL_URL), tree, fetcher, Iso({}))
-    assert tree.content == {}
-
-
-def test_nothing_is_done_when_no_agent_is_wanted(tmp_path: Path) -> None:
-    """``False`` touches neither image, ISO nor network."""
-    tree, fetcher, iso = MemoryTree(), FakeFetcher(tmp_path), Iso(FULL_ISO)
-    qemu_agent.acquire(decide("False", "iso"), tree, fetcher, iso)
-    assert (tree.content, fetcher.asked, iso.opened) == ({}, [], 0)
+        acquire(decide(INSTALL_URL), fetcher)
 
 
 def test_iso_state_looks_at_the_path(tmp_path: Path) -> None:

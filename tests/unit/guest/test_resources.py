@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.files import read_files
-from tests.unit.fakes import MemoryTree
+from tests.unit.fakes import put as put_into_image
 from winimagetools.data import data_path
-from winimagetools.errors import RequestError
 from winimagetools.guest.resources import (
-    copy_custom_resources,
-    copy_unattend_resources,
+    custom_resources,
     find_curtin_hooks,
-    write_guest_config,
+    guest_config,
+    unattend_resources,
 )
 
 
@@ -28,21 +25,19 @@ def put(folder: Path, **files: str) -> Path:
 
 def test_the_guest_scripts_are_there() -> None:
     """Exactly the files of the package, the three entry points among them."""
-    tree = MemoryTree()
-    copy_unattend_resources(tree)
+    content = put_into_image(unattend_resources())
     expected = {
         f"UnattendResources/{path}": data for path, data in read_files(data_path("guest")).items()
     }
-    assert tree.content == expected
+    assert content == expected
     for name in ("FirstLogon", "Logon", "Specialize"):
         assert f"UnattendResources/{name}.ps1" in expected
 
 
 def test_maas_gets_the_hooks_of_this_project() -> None:
     """Both steps curtin runs, in their folder in the root."""
-    tree = MemoryTree()
-    copy_unattend_resources(tree, install_maas_hooks=True)
-    hooks = {path: data for path, data in tree.content.items() if path.startswith("curtin/")}
+    content = put_into_image(unattend_resources(install_maas_hooks=True))
+    hooks = {path: data for path, data in content.items() if path.startswith("curtin/")}
     assert set(hooks) == {"curtin/curtin-hooks", "curtin/finalize"}
     assert all(data.startswith(b"#!/usr/bin/env python3\n") for data in hooks.values())
     assert not any(b"\r" in data for data in hooks.values())
@@ -50,18 +45,16 @@ def test_maas_gets_the_hooks_of_this_project() -> None:
 
 def test_hooks_of_the_user_win(tmp_path: Path) -> None:
     """The content of the given folder and nothing of ours."""
-    tree = MemoryTree()
     own = put(tmp_path / "hooks", finalize="mine")
-    copy_unattend_resources(tree, install_maas_hooks=True, curtin_source=own)
-    hooks = {path: data for path, data in tree.content.items() if path.startswith("curtin/")}
+    content = put_into_image(unattend_resources(install_maas_hooks=True, curtin_source=own))
+    hooks = {path: data for path, data in content.items() if path.startswith("curtin/")}
     assert hooks == {"curtin/finalize": b"mine"}
 
 
 def test_without_maas_there_is_no_curtin_folder(tmp_path: Path) -> None:
     """Also when hooks are at hand."""
-    tree = MemoryTree()
-    copy_unattend_resources(tree, curtin_source=put(tmp_path, finalize="mine"))
-    assert not tree.exists("curtin")
+    content = put_into_image(unattend_resources(curtin_source=put(tmp_path, finalize="mine")))
+    assert not [path for path in content if path.startswith("curtin")]
 
 
 def test_hooks_are_found_beside_a_configuration(tmp_path: Path) -> None:
@@ -77,20 +70,9 @@ def test_hooks_are_found_beside_a_configuration(tmp_path: Path) -> None:
 
 def test_vmware_tools_are_renamed(tmp_path: Path) -> None:
     """Whatever the installer is called, the guest finds it."""
-    tree = MemoryTree()
     installer = put(tmp_path, setup64__exe="tools") / "setup64.exe"
-    copy_unattend_resources(tree, vmware_tools=installer)
-    assert tree.content["UnattendResources/VMware-tools.exe"] == b"tools"
-
-
-def test_missing_things_are_refused(tmp_path: Path) -> None:
-    """The option is named; a folder is not taken for a file."""
-    with pytest.raises(RequestError, match=r"does not exist\. Correct vmware_tools_path"):
-        copy_unattend_resources(MemoryTree(), vmware_tools=tmp_path / "none.exe")
-    with pytest.raises(RequestError, match="is not a file"):
-        copy_unattend_resources(MemoryTree(), vmware_tools=tmp_path)
-    with pytest.raises(RequestError, match=r"Correct custom_scripts_path"):
-        copy_custom_resources(MemoryTree(), scripts=[tmp_path / "none"])
+    content = put_into_image(unattend_resources(vmware_tools=installer))
+    assert content["UnattendResources/VMware-tools.exe"] == b"tools"
 
 
 def test_several_folders_become_one(tmp_path: Path) -> None:
@@ -99,9 +81,8 @@ def test_several_folders_become_one(tmp_path: Path) -> None:
     second = put(tmp_path / "b", y="2")
     put(second / "deep", z="3")
     scripts = put(tmp_path / "s", RunBeforeSysprep__ps1="exit 0")
-    tree = MemoryTree()
-    copy_custom_resources(tree, [first, second], [scripts])
-    assert tree.content == {
+    content = put_into_image(custom_resources([first, second], [scripts]))
+    assert content == {
         "UnattendResources/CustomResources/x": b"1",
         "UnattendResources/CustomResources/y": b"2",
         "UnattendResources/CustomResources/deep/z": b"3",
@@ -111,13 +92,11 @@ def test_several_folders_become_one(tmp_path: Path) -> None:
 
 def test_nothing_is_copied_without_folders() -> None:
     """Not even empty folders appear."""
-    tree = MemoryTree()
-    copy_custom_resources(tree)
-    assert not tree.exists("UnattendResources")
+    content = put_into_image(custom_resources())
+    assert content == {}
 
 
 def test_the_configuration_has_windows_line_ends() -> None:
     """UTF-8 without mark, each line ended once."""
-    tree = MemoryTree()
-    write_guest_config(tree, "[DEFAULT]\na=ä\r\nb=2")
-    assert tree.content == {"UnattendResources/config.ini": "[DEFAULT]\r\na=ä\r\nb=2\r\n".encode()}
+    content = put_into_image(guest_config("[DEFAULT]\na=ä\r\nb=2"))
+    assert content == {"UnattendResources/config.ini": "[DEFAULT]\r\na=ä\r\nb=2\r\n".encode()}

@@ -3,17 +3,15 @@ import pytest
 from winimagetools.errors import RequestError
 from winimagetools.guest.steps import (
     HERE,
-    Step,
     dism_step,
     driver_script,
     package_step,
     quote,
     servicing_script,
-    steps_from_json,
-    steps_to_json,
     trust_script,
 )
 from winimagetools.model import WindowsVersion
+from winimagetools.plan import GuestStep
 
 
 @pytest.mark.parametrize(
@@ -47,12 +45,12 @@ def test_arguments_that_cannot_be_quoted_are_refused(argument: str) -> None:
 
 def test_packages_are_installed_by_kind() -> None:
     """.msu goes to wusa, everything else to dism."""
-    assert package_step(r"packages\a\kb1.MSU", ignore_errors=True) == Step(
+    assert package_step(r"packages\a\kb1.MSU", ignore_errors=True) == GuestStep(
         ("wusa.exe", r"<here>packages\a\kb1.MSU", "/quiet", "/norestart"),
         (0, 3010, 2359302),
         ignore_errors=True,
     )
-    assert package_step(r"packages\a\x.cab", ignore_errors=False) == Step(
+    assert package_step(r"packages\a\x.cab", ignore_errors=False) == GuestStep(
         (
             "dism.exe",
             "/Online",
@@ -142,11 +140,6 @@ def test_servicing_script_without_steps_succeeds() -> None:
     script = servicing_script([])
     assert b"call :run" not in script
     assert b'mkdir "%HERE%done"\r\nif "%RESTART%"=="1" exit /b 3010\r\nexit /b 0\r\n' in script
-
-
-def test_steps_survive_json() -> None:
-    """What servicing.json holds is enough to make the script again."""
-    assert steps_from_json(steps_to_json(STEPS)) == STEPS
 
 
 DRIVERS = r"""@echo off

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fakes import MemoryTree
+from tests.unit.fakes import MemoryTree, put
 from tests.unit.policy_reader import read_pol, sz
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.guest.wallpaper import (
     check_wallpaper,
-    reset_windows_wallpaper,
-    set_windows_wallpaper,
+    read_picture,
+    windows_wallpaper,
+    without_wallpaper,
 )
 
 PICTURE = "Windows/Web/Wallpaper/Cloud/Wallpaper.jpg"
@@ -30,7 +31,7 @@ SYSTEM = r"Software\Microsoft\Windows\CurrentVersion\Policies\System"
 def test_the_picture_of_this_project_is_the_default() -> None:
     """Picture, policy that names it, and the index that makes Windows read the policy."""
     tree = MemoryTree()
-    set_windows_wallpaper(tree)
+    put(windows_wallpaper(tree=tree), tree)
     assert set(tree.content) == {PICTURE, POLICY, INDEX}
     assert tree.content[PICTURE] == data_path("wallpaper.jpg").read_bytes()
     assert read_pol(tree.content[POLICY]) == [
@@ -64,7 +65,7 @@ def test_a_picture_of_the_user_replaces_cached_copies(tmp_path: Path) -> None:
             f"{THEMES}/slideshow.ini": b"old",
         }
     )
-    set_windows_wallpaper(tree, picture)
+    put(windows_wallpaper(picture, tree=tree), tree)
     files = {path: data for path, data in tree.content.items() if path.startswith(THEMES)}
     assert files == {f"{THEMES}/TranscodedWallpaper": JPEG}
     assert tree.content[PICTURE] == JPEG
@@ -73,7 +74,7 @@ def test_a_picture_of_the_user_replaces_cached_copies(tmp_path: Path) -> None:
 def test_themes_without_a_cached_picture_stay() -> None:
     """Nothing is removed when Windows keeps no copy."""
     tree = MemoryTree({f"{THEMES}/slideshow.ini": b"keep"})
-    set_windows_wallpaper(tree)
+    put(windows_wallpaper(tree=tree), tree)
     assert tree.content[f"{THEMES}/slideshow.ini"] == b"keep"
 
 
@@ -83,7 +84,7 @@ def test_themes_without_a_cached_picture_stay() -> None:
 def test_a_solid_colour_needs_no_picture(given_colour: str, written: str) -> None:
     """The colour is set, and the policy keeps pictures away."""
     tree = MemoryTree()
-    set_windows_wallpaper(tree, solid_color=given_colour)
+    put(windows_wallpaper(solid_color=given_colour), tree)
     assert set(tree.content) == {POLICY, INDEX}
     assert read_pol(tree.content[POLICY]) == [
         (r"Control Panel\Colors", "Background", 1, sz(written)),
@@ -100,11 +101,9 @@ def test_what_is_no_colour_is_refused(colour: str) -> None:
 
 
 def test_picture_and_colour_exclude_each_other(tmp_path: Path) -> None:
-    """Nothing is written then."""
-    tree = MemoryTree()
+    """The user has to say which."""
     with pytest.raises(RequestError, match="cannot both be set"):
-        set_windows_wallpaper(tree, tmp_path / "a.jpg", "0 0 0")
-    assert tree.content == {}
+        windows_wallpaper(tmp_path / "a.jpg", "0 0 0")
 
 
 @pytest.mark.parametrize("name", ["picture.png", "picture", "picture.jpg.bmp"])
@@ -119,27 +118,27 @@ def test_a_png_called_jpg_is_refused(tmp_path: Path) -> None:
     picture = tmp_path / "a.jpg"
     picture.write_bytes(b"\x89PNG\r\n")
     with pytest.raises(RequestError, match="not a JPEG"):
-        set_windows_wallpaper(MemoryTree(), picture)
+        read_picture(picture)
 
 
 def test_a_missing_picture_is_one_clear_error(tmp_path: Path) -> None:
     """Named with its path."""
     with pytest.raises(RequestError, match=r"none\.jpg cannot be read"):
-        set_windows_wallpaper(MemoryTree(), tmp_path / "none.jpg")
+        read_picture(tmp_path / "none.jpg")
 
 
 @pytest.mark.parametrize("cached", ["TranscodedWallpaper", "TranscodedWallpaper.jpg"])
 def test_reset_takes_it_all_away(cached: str) -> None:
     """Picture, cached copy and policy; other files stay."""
     tree = MemoryTree({f"{THEMES}/{cached}": b"old", f"{THEMES}/slideshow.ini": b"keep"})
-    set_windows_wallpaper(tree)
+    put(windows_wallpaper(tree=tree), tree)
     tree.write_bytes(f"{THEMES}/slideshow.ini", b"keep")
-    reset_windows_wallpaper(tree)
+    put(without_wallpaper(tree), tree)
     assert set(tree.content) == {f"{THEMES}/slideshow.ini", INDEX}
 
 
 def test_reset_of_an_image_without_wallpaper_does_nothing() -> None:
     """A golden image that never had one."""
     tree = MemoryTree({"Windows/explorer.exe": b"x"})
-    reset_windows_wallpaper(tree)
+    put(without_wallpaper(tree), tree)
     assert tree.content == {"Windows/explorer.exe": b"x"}

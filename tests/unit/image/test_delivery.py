@@ -8,6 +8,7 @@ import pytest
 from winimagetools.errors import RequestError
 from winimagetools.image import delivery
 from winimagetools.model import DiskFormat, ImageType
+from winimagetools.plan import Delivery
 
 
 @pytest.mark.parametrize(
@@ -131,14 +132,14 @@ def test_format_choice_is_exhaustive() -> None:
 
 def test_plan_drops_what_does_not_apply() -> None:
     """A zip password without zip and QCOW2 compression of another container mean nothing."""
-    plan = delivery.plan_output(
+    plan = delivery.plan_delivery(
         Path("/i/win.raw.tgz"),
         DiskFormat.RAW,
         ("tar", "gz"),
         compress_qcow2=True,
         password="secret",
     )
-    assert plan == delivery.Output(
+    assert plan == Delivery(
         path=Path("/i/win.raw.tgz"),
         disk_format=DiskFormat.RAW,
         compression=("tar", "gz"),
@@ -149,7 +150,7 @@ def test_plan_drops_what_does_not_apply() -> None:
 
 def test_plan_keeps_what_applies() -> None:
     """Password and QCOW2 compression are kept where they have a meaning."""
-    plan = delivery.plan_output(
+    plan = delivery.plan_delivery(
         Path("win.zip"), DiskFormat.QCOW2, ("zip",), compress_qcow2=True, password="secret"
     )
     assert (plan.password, plan.compress_qcow2) == ("secret", True)
@@ -159,6 +160,6 @@ def test_plan_keeps_what_applies() -> None:
 
 def test_a_plan_without_wishes() -> None:
     """Nothing is compressed or protected that nobody asked for."""
-    plan = delivery.plan_output(Path("win.qcow2"), DiskFormat.QCOW2)
-    assert plan == delivery.Output(Path("win.qcow2"), DiskFormat.QCOW2, (), "win")
+    plan = delivery.plan_delivery(Path("win.qcow2"), DiskFormat.QCOW2)
+    assert plan == Delivery(Path("win.qcow2"), DiskFormat.QCOW2, (), "win")
     assert plan.describe() == "QCOW2"

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from winimagetools.errors import MediaError
 from winimagetools.formats.iso import MediaTree, is_iso_file, open_source
@@ -29,23 +28,10 @@ from winimagetools.formats.wim.container import (
 from winimagetools.formats.wim.xml import parse_images
 from winimagetools.model import OtherImage, WimImage
 from winimagetools.paths import is_iso, is_windows_path
+from winimagetools.plan import SourceTree
 
 _INSTALL_NAMES = ("sources/install.wim", "sources/install.esd", "sources/install.swm")
 _IMAGE_SUFFIXES = (".wim", ".esd", ".swm")
-
-
-class FileListing(Protocol):
-    """The part of a SourceTree that finding a file needs."""
-
-    @property
-    def name(self) -> str:
-        """What to call it in messages."""
-
-    def files(self) -> Sequence[str]:
-        """Paths of all files, sorted."""
-
-    def find(self, path: str) -> str | None:
-        """The path as the medium spells it, or None when there is no such file."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +101,7 @@ def _describe(opened: WimBytes) -> WimInfo:
     return WimInfo(opened.source, header, tuple(images), tuple(others))
 
 
-def find_install_file(tree: FileListing) -> str:
+def find_install_file(tree: SourceTree) -> str:
     """The file Windows Setup would install from: ``sources/install.wim``, ``.esd`` or ``.swm``.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from winimagetools.contract import Host
+from winimagetools.model import DiskFormat
 
 
 def linux_host() -> Host:
@@ -18,9 +19,11 @@ def linux_host() -> Host:
 
     return Host(
         name="Linux",
+        work_format=DiskFormat.RAW,
         media=LinuxMedia(),
         disks=LinuxDisks(),
         servicing=LinuxServicing(),
+        offline=None,
         boot=LinuxBoot(),
         vm=LinuxVm(),
         files=ImageFiles(),

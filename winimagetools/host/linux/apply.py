@@ -49,7 +49,7 @@ def extract_volume(disk: LinuxDisk, volume: Path) -> None:
     changes = disk.tree.changes()
     disk.tree.detach()
     index = disk.source.index
-    with log.step("Writing the Windows volume"):
+    with log.step(f"Apply {disk.source.name}"):
         with Wim(disk.source.path) as wim:
             originals = {path: wim.iterate(index, f"/{path}")[0] for path in changes.replaced}
             adds = [(disk.tree.local, "/")] if any(disk.tree.local.iterdir()) else []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.staged_tree import StagedTree
-from winimagetools.model import DiskLayout, WindowsVersion
+from winimagetools.model import DiskLayout
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,12 @@ class WimSource:
     """The image that will be extracted: a WIM, ESD or first SWM part and an image index.
 
     Args:
-        version: the Windows it holds; None when that is not known.
+        name: the edition, for the log.
     """
 
     path: Path
     index: int
-    version: WindowsVersion | None = None
+    name: str = ""
 
 
 @dataclass

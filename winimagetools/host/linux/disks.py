@@ -28,7 +28,7 @@ from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.esp import write_esp
 from winimagetools.host.staged_tree import StagedTree
-from winimagetools.model import DiskFormat, DiskLayout
+from winimagetools.model import DiskLayout
 from winimagetools.run import Tool, run
 
 SFDISK = Tool("sfdisk", "fdisk", "write the partition table")
@@ -45,10 +45,6 @@ class LinuxDisks:
 
     def __init__(self, extract: Extract = extract_volume) -> None:
         self._extract = extract
-
-    @property
-    def work_format(self) -> DiskFormat:
-        return DiskFormat.RAW
 
     @contextmanager
     def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[LinuxDisk]:

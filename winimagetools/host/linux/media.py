@@ -65,10 +65,6 @@ class LinuxMedia:
                 message = error.message.replace(str(media.taken_out), media.info.source)
                 raise MediaError(message, error.hint) from error
 
-    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
-        """Open an ISO or a folder to read files from. Raises MediaError."""
-        return open_source(path)
-
     def open_source(self, path: Path) -> AbstractContextManager[SourceTree]:
         """Open an ISO or a folder to read files from. Raises MediaError."""
         return open_source(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from winimagetools.contract import Host
+from winimagetools.model import DiskFormat
 
 
 def windows_host() -> Host:
@@ -18,11 +19,14 @@ def windows_host() -> Host:
     from winimagetools.output.image_files import ImageFiles
 
     shell = PowerShell()
+    servicing = WindowsServicing(shell)
     return Host(
         name="Windows",
+        work_format=DiskFormat.VHDX,
         media=WindowsMediaReader(shell),
         disks=WindowsDisks(shell),
-        servicing=WindowsServicing(shell),
+        servicing=servicing,
+        offline=servicing,
         boot=WindowsBoot(),
         vm=HyperV(shell),
         files=ImageFiles(),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,28 @@ class WindowsMedia:
         return self.info.others
 
 
+class AttachedIso:
+    """An ISO this program reads itself, with folders for the programs of Windows.
+
+    Args:
+        tree: reads the ISO.
+        attach: attaches it and returns its root; called when a folder is asked for, once.
+    """
+
+    def __init__(self, tree: SourceTree, attach: Callable[[], Path]) -> None:
+        self.name = tree.name
+        self.files = tree.files
+        self.find = tree.find
+        self.size = tree.size
+        self.read_bytes = tree.read_bytes
+        self.copy_out = tree.copy_out
+        self._root = cache(attach)
+
+    def local_folder(self, path: str) -> Path | None:
+        """The folder on the drive the ISO is attached as."""
+        return iso.FolderTree(self._root()).local_folder(path)
+
+
 class WindowsMediaReader:
     """Implements :class:`winimagetools.contract.Media`.
 
@@ -77,22 +99,21 @@ class WindowsMediaReader:
             tree = iso.FolderTree(root)
             yield WindowsMedia(root / find_install_file(tree))
 
-    def read_source(self, path: Path) -> AbstractContextManager[SourceTree]:
-        return iso.open_source(path)
-
     @contextmanager
     def open_source(self, path: Path) -> Iterator[SourceTree]:
-        """A folder as it is; an ISO attached as a private copy, so that it can be detached
-        whatever else Windows does with the original.
-        """
-        if not is_iso(path):
-            yield iso.FolderTree(path)
-            return
-        with tempfile.TemporaryDirectory(prefix="winimagetools-") as folder:
-            copy = Path(folder) / path.name
-            shutil.copyfile(path, copy)
-            with self._attached(copy) as root:
-                yield iso.FolderTree(root)
+        """A folder, or an ISO that is attached when a program of Windows needs its folders."""
+        with ExitStack() as stack:
+            tree = stack.enter_context(iso.open_source(path))
+            yield (
+                AttachedIso(tree, lambda: self._attach_copy(path, stack)) if is_iso(path) else tree
+            )
+
+    def _attach_copy(self, path: Path, stack: ExitStack) -> Path:
+        """Attach a private copy, which can be detached whatever Windows does with the original."""
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="winimagetools-"))
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        return stack.enter_context(self._attached(copy))
 
     @contextmanager
     def _attached(self, path: Path) -> Iterator[Path]:

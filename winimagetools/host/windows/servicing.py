@@ -80,15 +80,13 @@ def parse_drivers(output: str) -> list[InstalledDriver]:
 
 
 class WindowsServicing:
-    """Implements :class:`winimagetools.contract.Servicing`.
+    """Implements :class:`winimagetools.contract.Servicing` and ``OfflineServicing``.
 
     Args:
         shell: runs PowerShell.
         runner: runs a program.
         sleep: waits a number of seconds before DISM is tried again.
     """
-
-    stages_drivers = False
 
     def __init__(
         self,
@@ -112,7 +110,8 @@ class WindowsServicing:
     def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None:
         """Expand the image onto the volume. Port of ``Apply-Image``."""
         wim = media.wim_file(disk.path.parent)
-        self._dism(apply_arguments(windows_disk(disk).root, wim, image.index))
+        with log.step(f"Apply {image.name}"):
+            self._dism(apply_arguments(windows_disk(disk).root, wim, image.index))
 
     def add_drivers(self, disk: Disk, plan: DriverPlan) -> None:
         """Add folders of drivers, each tried four times. Port of ``Add-DriversToImage``.

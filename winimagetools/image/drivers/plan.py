@@ -1,8 +1,6 @@
 r"""Which drivers go into an image, and what has to be done for Windows to start with them.
 
-:func:`plan_drivers` decides and returns plain data; :func:`describe_plan` shows it;
-:func:`add_drivers` hands it to the host. The DISM part of ``Add-DriversToImage`` belongs to
-the Windows host.
+:func:`plan_drivers` decides and returns plain data; :func:`describe_plan` shows it.
 """
 
 from __future__ import annotations
@@ -11,13 +9,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from winimagetools import log
-from winimagetools.contract import Disk, Host
 from winimagetools.errors import MediaError, Problem
 from winimagetools.formats.inf.driver import Service
 from winimagetools.formats.inf.target import Target
-from winimagetools.guest.answer_file import add_driver_command
-from winimagetools.guest.layout import UNATTEND
+from winimagetools.guest.layout import SYSTEM_DRIVERS
 from winimagetools.image.drivers.boot_start import boot_edits, boot_services
 from winimagetools.image.drivers.index import (
     DriverIndex,
@@ -33,16 +28,10 @@ from winimagetools.plan import (
     DriverPackage,
     DriverPlan,
     ImageInfo,
-    RegistryEdit,
-    RegistryValue,
     SourceTree,
 )
 
-INSTALL_COMMAND = r"cmd.exe /c %SystemRoot%\Drivers\winimagetools\install.cmd"
-"""Runs what a host that stages drivers has put into the image."""
-_SYSTEM_DRIVERS = r"Windows\System32\drivers"
 _LARGEST_BINARY = 256 * MIB
-_RUN_ONCE = r"Microsoft\Windows\CurrentVersion\RunOnce"
 
 
 def check_drivers_folder(source: SourceTree) -> str:
@@ -223,7 +212,7 @@ def _boot_files(
             continue
         verdict = _check_binary(index.source, path, target)
         problems += [verdict.problem] if verdict.problem else []
-        files[DriverFile(path, f"{_SYSTEM_DRIVERS}\\{service.file_name}")] = verdict
+        files[DriverFile(path, f"{SYSTEM_DRIVERS}\\{service.file_name}")] = verdict
     return files
 
 
@@ -276,26 +265,3 @@ def _describe(packages: Sequence[DriverPackage]) -> Iterator[str]:
         version = package.version or "without version"
         folder = describe_folder(folder_of(package.inf))
         yield f"{package.name:<{width}}  {version} from {folder}{boot}"
-
-
-def add_drivers(host: Host, disk: Disk, plan: DriverPlan) -> None:
-    r"""Put planned drivers into an image, and say which.
-
-    Where the host only stages them, their installation is ordered too: in the specialize
-    pass when the image has an ``\Unattend.xml``, else (a golden image, which has been set up
-    already) at the next logon of an administrator.
-    """
-    for line in describe_plan(plan):
-        log.info(line)
-    host.servicing.add_drivers(disk, plan)
-    if not host.servicing.stages_drivers:
-        return
-    if disk.tree.exists(UNATTEND):
-        answers = disk.tree.read_bytes(UNATTEND)
-        answers = add_driver_command(answers, INSTALL_COMMAND, "Install drivers")
-        disk.tree.write_bytes(UNATTEND, answers)
-        return
-    log.info("There is no answer file: the drivers are installed at the first logon.")
-    # cmd.exe itself replaces %SystemRoot%, so a plain string does.
-    value = RegistryValue("winimagetools drivers", "REG_SZ", INSTALL_COMMAND)
-    host.servicing.edit_registry(disk, [RegistryEdit("SOFTWARE", _RUN_ONCE, (value,))])

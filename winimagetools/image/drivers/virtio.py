@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from winimagetools import log
 from winimagetools.contract import Disk, Host
-from winimagetools.errors import MediaError, Problem
+from winimagetools.errors import HostError, MediaError, Problem
 from winimagetools.formats.inf.target import Target
 from winimagetools.image.drivers.index import (
     DriverIndex,
@@ -22,7 +23,7 @@ from winimagetools.image.drivers.index import (
     folder_of,
     join_names,
 )
-from winimagetools.image.drivers.plan import LeftOut, add_drivers, plan_infs, unreadable
+from winimagetools.image.drivers.plan import LeftOut, describe_plan, plan_infs, unreadable
 from winimagetools.image.drivers.virtio_layout import (
     VirtioFolder,
     find_folders,
@@ -204,14 +205,20 @@ def plan_virtio_drivers(source: SourceTree, image: ImageInfo) -> DriverPlan:
 
 
 def add_virtio_drivers(host: Host, disk: Disk, image: ImageInfo, source: SourceTree) -> None:
-    """Add the virtio drivers of a folder or an opened ISO to an image.
+    """Add the virtio drivers of a folder or an opened ISO to an attached volume.
 
     Port of ``Add-VirtIODrivers``.
 
     Raises:
         MediaError: nothing fits, or Windows could not start with one of them.
+        HostError: this host cannot service an image that does not run.
     """
-    add_drivers(host, disk, plan_virtio_drivers(source, image))
+    if host.offline is None:
+        raise HostError(f"Drivers cannot be added to an attached volume on {host.name}.")
+    plan = plan_virtio_drivers(source, image)
+    for line in describe_plan(plan):
+        log.info(line)
+    host.offline.add_drivers(disk, plan)
 
 
 def add_virtio_drivers_from_iso(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.fakes import MemorySource
 from tests.unit.iso_bytes import make_iso
 from tests.unit.wim_bytes import GUID, SOLID, image_xml, wim_bytes
 from winimagetools.errors import MediaError
@@ -46,24 +47,9 @@ def image(index: int, name: str) -> WimImage:
     return WimImage(index, name, Architecture.AMD64, WindowsVersion(10, 0, 20348))
 
 
-class Listing:
-    """A tree of which only the names matter."""
-
-    name = "win.iso"
-
-    def __init__(self, *paths: str) -> None:
-        self._paths = paths
-
-    def files(self) -> tuple[str, ...]:
-        """All names."""
-        return self._paths
-
-    def find(self, path: str) -> str | None:
-        """The name in any letter case."""
-        return next((p for p in self._paths if p.casefold() == path.casefold()), None)
-
-
-# --- what is read -----------------------------------------------------------------------
+def listing(*files: str) -> MemorySource:
+    """A medium with files that nobody reads."""
+    return MemorySource(dict.fromkeys(files, b""))
 
 
 def test_every_field(tmp_path: Path) -> None:
@@ -323,20 +309,20 @@ def test_damaged_in_an_iso(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["wim", "esd", "swm"])
 def test_find_install_file(name: str) -> None:
     """The install file is found in any letter case."""
-    assert find_install_file(Listing("x", f"SOURCES/Install.{name}")) == f"SOURCES/Install.{name}"
+    assert find_install_file(listing("x", f"SOURCES/Install.{name}")) == f"SOURCES/Install.{name}"
 
 
 def test_wim_is_preferred() -> None:
     """A WIM comes before an ESD."""
-    assert find_install_file(Listing("sources/install.esd", "sources/install.wim")).endswith("wim")
+    assert find_install_file(listing("sources/install.esd", "sources/install.wim")).endswith("wim")
 
 
 def test_no_install_file() -> None:
     """The error lists the image files there are."""
     with pytest.raises(MediaError, match=r"only sources/boot\.wim, x64/sources/install\.esd\."):
-        find_install_file(Listing("setup.exe", "sources/boot.wim", "x64/sources/install.esd"))
+        find_install_file(listing("setup.exe", "sources/boot.wim", "x64/sources/install.esd"))
     with pytest.raises(MediaError, match="no Windows installation medium"):
-        find_install_file(Listing("setup.exe"))
+        find_install_file(listing("setup.exe"))
 
 
 # --- choosing ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.fakes import MemorySource
 from tests.unit.host.windows.recorder import Recorder, VirtDisk
+from tests.unit.iso_bytes import make_iso
 from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools.errors import MediaError
 from winimagetools.formats import iso
@@ -89,16 +90,19 @@ def test_a_folder_of_drivers_is_used_as_it_is(
 def test_a_driver_iso_is_attached_as_a_private_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The copy has the bytes of the ISO, and goes when it is detached; the ISO stays."""
-    path = tmp_path / "virtio.iso"
-    path.write_bytes(b"an ISO")
+    """Once, when a program needs its folders; the copy goes when it is detached."""
+    path = make_iso(tmp_path / "virtio.iso", {"viostor/w10/amd64/viostor.inf": b"inf"})
+    content = path.read_bytes()
     windows = Attached(monkeypatch, "viostor/w10/amd64/viostor.inf")
     with windows.media.open_source(path) as source:
+        assert source.read_bytes("viostor/w10/amd64/viostor.inf") == b"inf"
+        assert windows.library.calls == []  # this program reads it without Windows
+        for _ in range(2):
+            source.local_folder("viostor/w10/amd64")
         copy = Path(windows.library.calls[0][2])
-        assert (copy.name, copy.read_bytes()) == ("virtio.iso", b"an ISO")
+        assert (copy.name, copy.read_bytes()) == ("virtio.iso", content)
         assert copy != path
-        assert source is windows.tree
     assert not copy.parent.exists()
-    assert path.read_bytes() == b"an ISO"
+    assert path.read_bytes() == content
     assert windows.library.calls[1:] == ATTACHED
-    assert windows.roots == [Path("Q:\\")]
+    assert windows.roots == [Path("Q:\\")] * 2

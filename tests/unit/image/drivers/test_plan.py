@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
 
-from tests.unit.fakes import MemoryTree
 from tests.unit.image.drivers.packages import S2022, package, source
-from winimagetools.contract import Disk, Host
 from winimagetools.errors import MediaError
 from winimagetools.image.drivers.plan import (
-    INSTALL_COMMAND,
-    add_drivers,
     check_drivers_folder,
     describe_plan,
     plan_drivers,
@@ -24,8 +15,6 @@ from winimagetools.plan import (
     DriverFile,
     DriverPackage,
     DriverPlan,
-    RegistryEdit,
-    RegistryValue,
 )
 
 
@@ -257,77 +246,3 @@ def test_check_drivers_folder(content: dict[str, bytes], message: str) -> None:
     found = check_drivers_folder(source(content))
     assert found.startswith(message)
     assert bool(found) == bool(message)
-
-
-@dataclass
-class Recorder:
-    """The servicing part of a host that writes down what it is asked to do."""
-
-    stages_drivers: bool
-    plans: list[DriverPlan] = field(default_factory=list)
-    edits: list[RegistryEdit] = field(default_factory=list)
-
-    def add_drivers(self, disk: Disk, plan: DriverPlan) -> None:
-        """Keep the plan."""
-        self.plans.append(plan)
-
-    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
-        """Keep the edits."""
-        self.edits += edits
-
-
-def act(stages: bool, content: dict[str, bytes]) -> tuple[Recorder, MemoryTree, DriverPlan]:
-    """Add the drivers of a plan to an image with ``content``."""
-    servicing, tree = Recorder(stages), MemoryTree(content)
-    plan = plan_drivers(source(package("viostor", "2k22")), S2022)
-    host = cast(Host, cast(Any, SimpleNamespace(servicing=servicing)))
-    add_drivers(host, cast(Disk, cast(Any, SimpleNamespace(tree=tree))), plan)
-    return servicing, tree, plan
-
-
-ANSWERS = b"""<?xml version="1.0" encoding="utf-8"?>
-<unattend xmlns="urn:schemas-microsoft-com:unattend">
-  <settings pass="specialize">
-    <component name="Microsoft-Windows-Deployment" processorArchitecture="amd64"
-      publicKeyToken="31bf3856ad364e35" language="neutral" versionScope="nonSxS" />
-  </settings>
-</unattend>
-"""
-
-
-def test_add_drivers_to_staging_host() -> None:
-    """Where drivers are only staged, the answer file installs them in the specialize pass."""
-    servicing, tree, plan = act(True, {"Unattend.xml": ANSWERS})
-    assert servicing.plans == [plan]
-    assert servicing.edits == []
-    text = tree.read_bytes("Unattend.xml").decode()
-    assert text.count(INSTALL_COMMAND) == 1
-    assert text.index('pass="specialize"') < text.index(INSTALL_COMMAND)
-
-
-def test_add_drivers_twice() -> None:
-    """A second plan, as with drivers_path and a virtio ISO, orders one installation only."""
-    _, tree, _ = act(True, {"Unattend.xml": ANSWERS})
-    _, tree, _ = act(True, {"Unattend.xml": tree.read_bytes("Unattend.xml")})
-    assert tree.read_bytes("Unattend.xml").decode().count(INSTALL_COMMAND) == 1
-
-
-def test_add_drivers_to_golden_image() -> None:
-    """Without an answer file they are installed at the next logon of an administrator."""
-    servicing, tree, plan = act(True, {"Windows/explorer.exe": b""})
-    assert servicing.plans == [plan]
-    assert servicing.edits == [
-        RegistryEdit(
-            "SOFTWARE",
-            r"Microsoft\Windows\CurrentVersion\RunOnce",
-            (RegistryValue("winimagetools drivers", "REG_SZ", INSTALL_COMMAND),),
-        )
-    ]
-    assert list(tree.content) == ["Windows/explorer.exe"]
-
-
-def test_add_drivers_with_dism() -> None:
-    """Where DISM installs them, nothing else is ordered."""
-    servicing, tree, plan = act(False, {"Unattend.xml": ANSWERS})
-    assert (servicing.plans, servicing.edits) == ([plan], [])
-    assert tree.read_bytes("Unattend.xml") == ANSWERS

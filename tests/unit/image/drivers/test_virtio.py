@@ -348,9 +348,7 @@ def test_iso_file(release: str, tmp_path: Path) -> None:
 
 
 class Servicing:
-    """The servicing part of a host that keeps the plans it is given."""
-
-    stages_drivers = False
+    """The offline servicing of a host, which keeps the plans it is given."""
 
     def __init__(self) -> None:
         self.plans: list[DriverPlan] = []
@@ -377,7 +375,7 @@ class Media:
 
 def host(servicing: Servicing, media: Media) -> Host:
     """A host of two parts."""
-    return cast(Host, cast(Any, SimpleNamespace(servicing=servicing, media=media)))
+    return cast(Host, cast(Any, SimpleNamespace(offline=servicing, media=media)))
 
 
 DISK = cast(Disk, cast(Any, SimpleNamespace(tree=MemoryTree())))

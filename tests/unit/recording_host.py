@@ -1,22 +1,21 @@
-"""A host that only writes down what it was asked to do.
+"""A double of a whole host: it writes down what it was asked to do, in order.
 
-It serves ``--dry-run`` (with the media of the real host, so that editions and drivers are
-the real ones) and the golden transcripts of the tests. Nothing is written to any disk and
-nothing is downloaded. What goes into the image is kept in memory for as long as the host
-lives, so that a file written by one step can be read by the next.
+Nothing is written to any disk and nothing is downloaded. What goes into the image is kept in
+memory, so that a file written by one step can be read by the next.
 """
+# ruff: noqa: D102 - the protocols document their methods
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
+from tests.unit.fakes import MemoryTree
 from winimagetools import log
-from winimagetools.contract import Disk, Host, InstallMedia, Media, Vm
+from winimagetools.contract import Disk, Host, InstallMedia, Media
 from winimagetools.errors import Problem
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
 from winimagetools.plan import DriverPlan, InstalledDriver, RegistryEdit, Requirements, VmRequest
@@ -28,75 +27,40 @@ def _normal(path: str) -> str:
     return str(PureWindowsPath(path.replace("/", "\\"))).strip("\\")
 
 
-class DryTree:
-    """A Windows volume that exists only as a list of what was put into it.
+class RecordingTree(MemoryTree):
+    """A Windows volume in memory that says what is put into it.
 
     Args:
         say: where each change is written.
         files: what the volume holds to begin with.
     """
 
-    def __init__(self, say: Say, files: dict[str, bytes] | None = None) -> None:
+    def __init__(self, say: Say, files: Mapping[str, bytes] | None = None) -> None:
+        self._say: Say = lambda _: None
+        super().__init__(files)
         self._say = say
-        self._files = {_normal(path).casefold(): data for path, data in (files or {}).items()}
-
-    def exists(self, path: str) -> bool:
-        return _normal(path).casefold() in self._files or self.is_dir(path)
-
-    def is_dir(self, path: str) -> bool:
-        folder = _normal(path).casefold() + "\\"
-        return any(name.startswith(folder) for name in self._files)
-
-    def list_dir(self, path: str) -> Sequence[str]:
-        folder = _normal(path).casefold()
-        prefix = f"{folder}\\" if folder else ""
-        names = {
-            name[len(prefix) :].split("\\")[0] for name in self._files if name.startswith(prefix)
-        }
-        return sorted(names)
-
-    def read_bytes(self, path: str) -> bytes:
-        try:
-            return self._files[_normal(path).casefold()]
-        except KeyError:
-            raise FileNotFoundError(path) from None
 
     def write_bytes(self, path: str, data: bytes) -> None:
         verb = "replace" if self.exists(path) else "write"
-        self._files[_normal(path).casefold()] = data
+        super().write_bytes(path, data)
         self._say(f"{verb} \\{_normal(path)}")
 
-    def make_dir(self, path: str) -> None:
-        self._say(f"make folder \\{_normal(path)}")
-
     def copy_in(self, source: Path, path: str) -> None:
-        self._files[_normal(path).casefold()] = b""
+        self._add(path, b"")
         self._say(f"copy {source} to \\{_normal(path)}")
 
     def remove(self, path: str) -> None:
-        name = _normal(path).casefold()
-        for gone in [key for key in self._files if key == name or key.startswith(f"{name}\\")]:
-            del self._files[gone]
+        super().remove(path)
         self._say(f"remove \\{_normal(path)}")
-
-    @contextmanager
-    def edit(self, path: str) -> Iterator[Path]:
-        content = self.read_bytes(path)
-        with tempfile.TemporaryDirectory(prefix="winimagetools-") as folder:
-            copy = Path(folder) / PureWindowsPath(path).name
-            copy.write_bytes(content)
-            yield copy
-            self._files[_normal(path).casefold()] = copy.read_bytes()
-        self._say(f"edit \\{_normal(path)}")
 
 
 @dataclass
-class DryDisk:
-    """A disk of the dry run."""
+class RecordedDisk:
+    """A disk that is attached to nothing."""
 
     path: Path
     layout: DiskLayout
-    tree: DryTree
+    tree: RecordingTree
 
 
 @dataclass
@@ -105,7 +69,6 @@ class _Part:
 
     say: Say
     files: dict[str, bytes] = field(default_factory=dict)
-    work_format: DiskFormat = DiskFormat.RAW
     opened_layout: DiskLayout = DiskLayout.BIOS
     installed: Sequence[InstalledDriver] = ()
 
@@ -114,13 +77,13 @@ class _Disks(_Part):
     @contextmanager
     def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[Disk]:
         self.say(f"create a {layout} disk of {log.size(size)}: {path.name}")
-        yield DryDisk(path, layout, DryTree(self.say, self.files))
+        yield RecordedDisk(path, layout, RecordingTree(self.say, self.files))
         self.say(f"close {path.name}")
 
     @contextmanager
     def open(self, path: Path, *, read_only: bool = False) -> Iterator[Disk]:
         self.say(f"open {path.name}{' read-only' if read_only else ''}")
-        yield DryDisk(path, self.opened_layout, DryTree(self.say, self.files))
+        yield RecordedDisk(path, self.opened_layout, RecordingTree(self.say, self.files))
         self.say(f"close {path.name}")
 
     def copy(self, source: Path, destination: Path) -> None:
@@ -143,14 +106,23 @@ class _Disks(_Part):
 
 
 class _Servicing(_Part):
-    stages_drivers = False
-
     def check_version(self, image: WimImage) -> None:
         self.say(f"compare the servicing tools with Windows {image.version}")
 
     def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None:
         self.say(f"apply image {image.index} ({image.name}) to {disk.path.name}")
 
+    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
+        for edit in edits:
+            values = ", ".join(f"{value.name}={value.data!r}" for value in edit.values)
+            self.say(f"set {edit.hive}\\{edit.key}: {values}")
+
+    def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
+        self.say(f"list the drivers in {disk.path.name}")
+        return self.installed
+
+
+class _Offline(_Part):
     def add_drivers(self, disk: Disk, plan: DriverPlan) -> None:
         for package in plan.packages:
             critical = ", needed to boot" if package.boot_critical else ""
@@ -169,15 +141,6 @@ class _Servicing(_Part):
 
     def clean_updates(self, disk: Disk, purge: bool) -> None:
         self.say(f"clean up updates{' and reset the base' if purge else ''}")
-
-    def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
-        for edit in edits:
-            values = ", ".join(f"{value.name}={value.data!r}" for value in edit.values)
-            self.say(f"set {edit.hive}\\{edit.key}: {values}")
-
-    def list_drivers(self, disk: Disk) -> Sequence[InstalledDriver]:
-        self.say(f"list the drivers in {disk.path.name}")
-        return self.installed
 
 
 class _Boot(_Part):
@@ -254,11 +217,12 @@ class _Checks(_Part):
         return ()
 
 
-def dry_run_host(
+def recording_host(
     media: Media,
     say: Say,
     *,
     work_format: DiskFormat = DiskFormat.RAW,
+    offline: bool = True,
     files: dict[str, bytes] | None = None,
     opened_layout: DiskLayout = DiskLayout.BIOS,
     installed: Sequence[InstalledDriver] = (),
@@ -268,37 +232,23 @@ def dry_run_host(
     Args:
         media: reads the installation medium and driver ISOs.
         say: receives the lines.
-        work_format: the container the real host would build in.
+        work_format: the container a disk has while it is built.
+        offline: whether it can service an image that does not run, as Windows can with DISM.
         files: what the volume of an opened disk holds.
         opened_layout: how an opened disk starts.
         installed: third-party drivers in an opened disk.
     """
-    common = (say, files or {}, work_format, opened_layout, installed)
+    common = (say, files or {}, opened_layout, installed)
     return Host(
-        name="dry run",
+        name="recording",
+        work_format=work_format,
         media=media,
         disks=_Disks(*common),
         servicing=_Servicing(*common),
+        offline=_Offline(*common) if offline else None,
         boot=_Boot(*common),
         vm=_Vm(*common),
         files=_Files(*common),
         fetcher=_Fetcher(*common),
         checks=_Checks(*common),
     )
-
-
-def dry_run_of(real: Host, say: Say) -> Host:
-    """A dry run that reads the media of a real host and refuses what that host would refuse."""
-    pretended = dry_run_host(real.media, say, work_format=real.disks.work_format)
-    return dataclasses.replace(pretended, checks=real.checks, vm=_CheckedVm(say, real.vm))
-
-
-class _CheckedVm(_Vm):
-    """Runs nothing, but checks like the real one."""
-
-    def __init__(self, say: Say, real: Vm) -> None:
-        super().__init__(say)
-        self._real = real
-
-    def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
-        return self._real.check(request, force)

@@ -1,0 +1,99 @@
+"""What is built, decided once: a request, a Windows and opened sources become a plan.
+
+Nothing is changed here and nothing is downloaded. What speaks against the plan goes into the
+findings, so that it is said together with everything else; the plan is not to be followed
+before they are settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from winimagetools.contract import Host, ReadOnlyTree
+from winimagetools.image import contents, servicing
+from winimagetools.image.drivers import plan as drivers
+from winimagetools.image.drivers import virtio
+from winimagetools.image.request import Request, Workflow
+from winimagetools.model import WimImage
+from winimagetools.plan import BuildPlan, DriverPlan, ImageInfo, Sources, SourceTree
+from winimagetools.settings.findings import Findings
+
+
+def decide(
+    request: Request,
+    windows: ImageInfo,
+    sources: Sources,
+    found: Findings,
+    host: Host,
+    *,
+    edition: WimImage | None = None,
+    tree: ReadOnlyTree | None = None,
+) -> BuildPlan:
+    """Decide everything that goes into an image and is done to it.
+
+    Args:
+        request: what is wanted.
+        windows: the Windows it is done to.
+        sources: opened; each is listed once, and each INF on it is read once.
+        found: problems and warnings are put here.
+        host: what it can do decides what is left to the guest.
+        edition: of the medium; None for a golden image.
+        tree: the Windows volume of a golden image; None for one that is made anew.
+    """
+    chosen = choose_drivers(request, windows, sources, found)
+    staged = host.offline is None
+    service = servicing.plan_servicing(request, windows, chosen, found, staged=staged)
+    answers, sentences = contents.answer_file(request, edition, service, found)
+    finished = request.workflow is not Workflow.CLOUD
+    return BuildPlan(
+        windows=windows,
+        edition=edition,
+        golden=request.golden if request.workflow is Workflow.GOLDEN else None,
+        layout=request.layout,
+        disk_size=request.disk_size,
+        work_format=host.work_format,
+        answers=sentences,
+        files=(
+            *answers,
+            *contents.plan_resources(request, windows.architecture, sources, found, tree),
+            *service.files,
+        ),
+        drivers=chosen,
+        offline=service.offline,
+        guest=service.guest,
+        machine=request.machine if finished else None,
+        shrink=request.shrink and finished,
+        optimize=finished,
+        delivery=request.delivery,
+    )
+
+
+def choose_drivers(
+    request: Request, windows: ImageInfo, sources: Sources, found: Findings
+) -> tuple[DriverPlan, ...]:
+    """The drivers from each source, in the order they are added.
+
+    Other drivers come before the virtio drivers in ``New-WindowsCloudImage`` and after them,
+    without ``virtio_base_path``, in ``New-WindowsFromGoldenImage``.
+    """
+    other = ("drivers_path", sources.drivers, drivers.plan_drivers)
+    iso = ("virtio_iso_path", sources.virtio_iso, virtio.plan_virtio_drivers)
+    folder = ("virtio_base_path", sources.virtio_folder, virtio.plan_virtio_drivers)
+    golden = request.workflow is Workflow.GOLDEN
+    plans = (
+        _plan(key, source, plan, windows, found)
+        for key, source, plan in ((iso, other) if golden else (other, iso, folder))
+        if source is not None
+    )
+    return tuple(plan for plan in plans if plan is not None)
+
+
+def _plan(
+    key: str,
+    source: SourceTree,
+    plan: Callable[[SourceTree, ImageInfo], DriverPlan],
+    windows: ImageInfo,
+    found: Findings,
+) -> DriverPlan | None:
+    nothing: DriverPlan | None = None
+    return found.attempt(key, lambda: plan(source, windows), nothing)

@@ -1,0 +1,139 @@
+"""What comes before every build: read, open, decide, and refuse all that can be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from winimagetools.config import read_config
+from winimagetools.contract import Host, InstallMedia, ReadOnlyTree
+from winimagetools.errors import MediaError
+from winimagetools.formats.wim.editions import select_image
+from winimagetools.image import preflight
+from winimagetools.image.decide import choose_drivers, decide
+from winimagetools.image.request import Request, Workflow
+from winimagetools.model import WimImage
+from winimagetools.plan import BuildPlan, ImageInfo, Sources, SourceTree
+from winimagetools.settings.findings import Findings
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that was read and looked at, with everything it reads from opened.
+
+    Args:
+        host: the machine that will do it.
+        request: what is wanted.
+        found: what speaks against it so far.
+        sources: opened once, for the whole build.
+    """
+
+    host: Host
+    request: Request
+    found: Findings
+    sources: Sources
+
+    def plan_for(self, windows: ImageInfo, tree: ReadOnlyTree) -> BuildPlan:
+        """The plan for a golden image, whose Windows shows only once its disk is open.
+
+        Raises:
+            ConfigurationError: with every problem found.
+        """
+        plan = decide(self.request, windows, self.sources, self.found, self.host, tree=tree)
+        self.found.settle()
+        return plan
+
+
+def prepare(
+    workflow: Workflow,
+    host: Host,
+    config_file_path: Path | str,
+    overrides: Sequence[str],
+    strict: bool,
+    opened: ExitStack,
+) -> Prepared:
+    """Read a configuration, check it and open what it names besides the medium.
+
+    Args:
+        workflow: what is wanted.
+        host: the machine that will do it.
+        config_file_path: the configuration.
+        overrides: ``section.key=value`` texts that win over the file.
+        strict: every warning is a problem.
+        opened: closes what was opened.
+
+    Raises:
+        ConfigurationError: the configuration cannot be read at all.
+    """
+    found = read_config(config_file_path, overrides=overrides, strict=strict)
+    request = preflight.read_request(found, workflow, host)
+    return Prepared(host, request, found, _open_sources(host, request, found, opened))
+
+
+def plan_from_medium(
+    prepared: Prepared, opened: ExitStack
+) -> tuple[InstallMedia, WimImage, BuildPlan]:
+    """Open the medium, choose the edition and decide everything else.
+
+    Raises:
+        ConfigurationError: with every problem found, those of reading the file included.
+        HostError: when only this machine is at fault.
+    """
+    host, request, found = prepared.host, prepared.request, prepared.found
+    no_medium: InstallMedia | None = None
+    medium = no_medium
+    if request.wim != Path():
+        open_medium = partial(opened.enter_context, host.media.open_install(request.wim))
+        medium = found.attempt("wim_file_path", open_medium, no_medium)
+    edition = _choose(medium, request, found) if medium is not None else None
+    if medium is None or edition is None:
+        _look_at_drivers(prepared, medium)
+        found.settle()
+        raise MediaError(f"{request.wim} holds nothing to install.", "Use another medium.")
+    preflight.check_fits(found, request, edition)
+    windows = ImageInfo.of(edition)
+    plan = decide(request, windows, prepared.sources, found, host, edition=edition)
+    found.settle()
+    return medium, edition, plan
+
+
+def _choose(medium: InstallMedia, request: Request, found: Findings) -> WimImage | None:
+    nothing: WimImage | None = None
+    if not request.edition.strip():
+        return nothing  # preflight has said so
+    return found.attempt(
+        "image_name",
+        lambda: select_image(medium.images, request.edition, request.wim, medium.others),
+        nothing,
+    )
+
+
+def _look_at_drivers(prepared: Prepared, medium: InstallMedia | None) -> None:
+    """Find what is wrong with the drivers although no edition was chosen.
+
+    The editions of a medium mostly are of one version and architecture: what fits one of
+    them fits all.
+    """
+    windows = {ImageInfo.of(image) for image in medium.images} if medium is not None else set()
+    if len({(item.version, item.architecture) for item in windows}) == 1:
+        first = next(iter(windows))
+        choose_drivers(prepared.request, first, prepared.sources, prepared.found)
+
+
+def _open_sources(host: Host, request: Request, found: Findings, opened: ExitStack) -> Sources:
+    def open_source(key: str, path: Path | None) -> SourceTree | None:
+        nothing: SourceTree | None = None
+        if path is None:
+            return nothing
+        opening = partial(opened.enter_context, host.media.open_source(path))
+        return found.attempt(key, opening, nothing)
+
+    paths = request.drivers
+    return Sources(
+        drivers=open_source("drivers_path", paths.folder),
+        virtio_iso=open_source("virtio_iso_path", paths.virtio_iso),
+        virtio_folder=open_source("virtio_base_path", paths.virtio_folder),
+    )
