@@ -34,6 +34,8 @@ _TAIL = 16 << 10
 """Bytes kept of what is only shown when the program fails."""
 _TAIL_LINES = 20
 _CHUNK = 64 << 10
+_CANNOT_START = 126
+"""What shells return then (POSIX, Shell Command Language, 2.8.2)."""
 _DRAINED = 5.0
 """Seconds in which a stream ends once its program is gone. Only a process that left the group
 and kept the stream open takes longer; it is not waited for."""
@@ -168,6 +170,8 @@ def spawn(
 ) -> Iterator[Program]:
     """Start a program; on leaving, it and all processes of its group are ended.
 
+    Windows has no such groups; there only the program itself is ended.
+
     Args:
         tool: the program.
         arguments: its arguments, one item each.
@@ -180,21 +184,16 @@ def spawn(
 
     Raises:
         ToolMissingError: the program is not installed.
+        CommandError: the system cannot start it.
     """
-    argv = [tool.find(), *(os.fspath(part) for part in arguments)]
     shown = show([tool.name, *arguments])
+    argv = [tool.find(), *(os.fspath(part) for part in arguments)]
     log.LOGGER.debug("running: %s", shown)
-    process = subprocess.Popen(
-        argv,
-        bufsize=0,
-        stdin=subprocess.DEVNULL if input_text is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "LC_ALL": "C", **(env or {})},
-        cwd=cwd,
-        # A group of its own; Ctrl-C reaches this process alone, which then ends the group.
-        start_new_session=True,
-    )
+    try:
+        process = _start(argv, input_text is not None, env or {}, cwd)
+    except OSError as error:
+        reason = f"could not be started ({error.strerror})"
+        raise CommandError(shown, _CANNOT_START, "", reason) from error
     program = Program(process, shown)
     try:
         if input_text is not None:
@@ -204,6 +203,22 @@ def spawn(
         program.end()
         program.output.close()
         program.error.close()
+
+
+def _start(
+    argv: Sequence[str], with_input: bool, env: Mapping[str, str], cwd: Path | None
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        argv,
+        bufsize=0,
+        stdin=subprocess.PIPE if with_input else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C", **env},
+        cwd=cwd,
+        # A group of its own; Ctrl-C reaches this process alone, which then ends the group.
+        start_new_session=True,
+    )
 
 
 def _feed(stream: IO[bytes], text: str) -> None:

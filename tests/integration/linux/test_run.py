@@ -124,6 +124,18 @@ def gone(pid_file: Path) -> bool:
     return False
 
 
+def press_ctrl_c_after(pid_file: Path) -> None:
+    """Send this process the signal of Ctrl-C half a second after a program has begun."""
+
+    def press() -> None:
+        while not pid_file.exists() or not pid_file.read_text().strip():
+            time.sleep(0.01)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+
+
 def test_standard_error_is_no_part_of_the_answer(program: Path) -> None:
     """Warnings do not get into what is parsed; a failure shows both streams."""
     program.write_text("#!/bin/sh\necho warning >&2\necho '{}'\necho more >&2\nexit $1\n")
@@ -163,8 +175,7 @@ def test_a_program_that_prints_without_end_while_followed(program: Path, stream:
     """Neither stream fills the memory, nor keeps Ctrl-C from ending it."""
     program.write_text(f"#!/bin/sh\necho $$ >pid\nexec yes {'x' * 1000} >&{stream}\n")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    timer = threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    press_ctrl_c_after(Path("pid"))
     with pytest.raises(KeyboardInterrupt):
         follow(FAKE, [], lambda _: None)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8 << 10  # KiB
@@ -197,12 +208,9 @@ def test_complaints_without_end(program: Path) -> None:
 def test_ctrl_c_while_an_answer_is_awaited(program: Path) -> None:
     """Ctrl-C ends a program that only keeps on complaining."""
     program.write_text("#!/bin/sh\necho $$ >pid\nexec yes >&2\n")
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    began = time.monotonic()
+    press_ctrl_c_after(Path("pid"))
     with pytest.raises(KeyboardInterrupt):
         run(FAKE, [])
-    assert time.monotonic() - began < 5
     assert gone(Path("pid"))
 
 
@@ -212,6 +220,16 @@ def test_input_nobody_reads(program: Path) -> None:
     assert run(FAKE, [], input_text="x" * MIB) == "done\n"
     program.write_text("#!/bin/sh\nexec cat\n")
     assert run(FAKE, [], input_text="x" * MIB) == "x" * MIB
+
+
+def test_a_file_that_is_no_program(program: Path) -> None:
+    """What the system cannot start is one clear error, which names the reason."""
+    program.write_text("")
+    with pytest.raises(CommandError) as caught:
+        run(FAKE, ["x"])
+    assert str(caught.value) == (
+        "This command could not be started (Exec format error): fake-tool x. It printed nothing."
+    )
 
 
 def test_spawn_hands_over_both_streams(program: Path) -> None:
