@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from winimagetools.contract import WindowsTree
 from winimagetools.errors import MediaError
+from winimagetools.facts.edition import kind_of_name
 from winimagetools.formats.pe import read_pe
 from winimagetools.plan import ImageInfo
 
@@ -35,12 +36,4 @@ def get_image_information(tree: WindowsTree, image_name: str) -> ImageInfo:
             f"\\{NTDLL} does not tell the version of Windows and its architecture.",
             "The file is damaged; give a disk whose Windows starts.",
         )
-    return ImageInfo(program.version, program.architecture, installation_type(image_name))
-
-
-def installation_type(image_name: str) -> str:
-    """``Client``, ``Server`` or ``Server Core`` from the name of an edition."""
-    name = image_name.casefold()
-    if "server" not in name:
-        return "Client"
-    return "Server Core" if name.endswith("core") else "Server"
+    return ImageInfo(program.version, program.architecture, kind_of_name(image_name))

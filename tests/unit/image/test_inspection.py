@@ -8,7 +8,7 @@ from fixtures import pe
 from fixtures.releases import RELEASES, Release
 from tests.unit.fakes import MemoryTree
 from winimagetools.errors import MediaError
-from winimagetools.image.inspection import get_image_information, installation_type
+from winimagetools.image.inspection import get_image_information
 from winimagetools.model import Architecture
 from winimagetools.plan import ImageInfo
 
@@ -64,21 +64,3 @@ def test_a_damaged_ntdll(library: bytes, damage: str) -> None:
     assert data != library
     with pytest.raises(MediaError, match=r"\\Windows\\System32\\ntdll\.dll"):
         get_image_information(volume(data), "Windows Server 2022 SERVERSTANDARD")
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("Windows Server 2022 SERVERSTANDARD", "Server"),
-        ("Windows Server 2022 SERVERSTANDARDCORE", "Server Core"),
-        ("windows server 2012 r2 serverdatacentercore", "Server Core"),
-        ("Hyper-V Server 2019 SERVERHYPERCORE", "Server Core"),
-        ("Windows Server 2016 SERVERDATACENTERNANO", "Server"),
-        ("Windows 10 Pro", "Client"),
-        ("Windows 11 Home Core", "Client"),
-        ("", "Client"),
-    ],
-)
-def test_installation_type(name: str, expected: str) -> None:
-    """Server and Core are told by the name, in any letter case."""
-    assert installation_type(name) == expected

@@ -132,46 +132,81 @@ def select_image(
     name: str,
     source: Path | str,
     others: Sequence[OtherImage] = (),
+    look_inside: Callable[[WimImage], WimImage] | None = None,
 ) -> WimImage:
-    """The edition called ``name``, in any letter case; the first when there are several.
-
-    A number is taken for an index when no edition is called so.
+    """The edition called ``name``: in this letter case, else in any; else the one of this index.
 
     Args:
         images: the editions to choose from.
         name: ``image_name`` of the configuration.
         source: the WIM or ISO, for the message.
         others: images that hold something else, for the message.
+        look_inside: completes an edition whose installation type is not known from what it
+            holds, see :func:`winimagetools.formats.wim.registry.from_registry`.
 
     Raises:
-        MediaError: there is none; the message lists those that exist, nearest first.
+        MediaError: there is none, and the message lists those that exist, nearest first;
+            there are several of one name; or nothing tells whether it is a client or a server.
     """
-    wanted = name.casefold()
-    for image in images:
-        if image.name.casefold() == wanted:
-            return image
-    for image in images:
-        if str(image.index) == name:
-            return image
-    raise _no_such_image(images, name, source, others)
+    image = _find(images, name.strip(), source, others)
+    if not image.installation_type and look_inside is not None:
+        image = look_inside(image)
+    if not image.installation_type:
+        raise MediaError(
+            f'Nothing in {source} tells whether "{image.name}" is a client or a server edition.',
+            "The tool that made it has lost or mixed up what describes it. Use Microsoft's media, "
+            "or export the edition again with DISM /Export-Image.",
+        )
+    return image
+
+
+def _find(
+    images: Sequence[WimImage], name: str, source: Path | str, others: Sequence[OtherImage]
+) -> WimImage:
+    if not name:
+        raise MediaError("No edition is named.", _choices(images, name), "image_name")
+    found = [image for image in images if image.name == name]
+    found = found or [image for image in images if image.name.casefold() == name.casefold()]
+    found = found or [image for image in images if str(image.index) == name]
+    if len(found) > 1:
+        raise MediaError(
+            f'{source} has {len(found)} editions called "{name}".',
+            f"Set image_name to the index of one of them: {', '.join(map(_described, found))}.",
+            "image_name",
+        )
+    if not found:
+        raise _no_such_image(images, name, source, others)
+    return found[0]
+
+
+def _described(image: WimImage) -> str:
+    """Index and what else tells one edition from another of the same name."""
+    about = (image.display_name, image.edition_id, str(image.architecture), str(image.version))
+    words = ", ".join(word for word in about if word and word != image.name)
+    return f"{image.index} ({words})"
 
 
 def _no_such_image(
     images: Sequence[WimImage], name: str, source: Path | str, others: Sequence[OtherImage]
 ) -> MediaError:
-    wanted = name.casefold()
     message = f'There is no Windows edition called "{name}" in {source}.'
     for other in others:
-        if wanted in (other.name.casefold(), str(other.index)):
+        if name.casefold() in (other.name.casefold(), str(other.index)):
             message = f'"{name}" in {source} cannot be installed because it {other.reason}.'
+    return MediaError(message, _choices(images, name), "image_name")
+
+
+def _choices(images: Sequence[WimImage], name: str) -> str:
+    """What image_name may be, the most similar first: names, or the index where there is none."""
     if not images:
-        return MediaError(message, "It holds no Windows edition at all; use another medium.")
+        return "It holds no Windows edition at all; use another medium."
 
     def likeness(image: WimImage) -> float:
-        return difflib.SequenceMatcher(None, wanted, image.name.casefold()).ratio()
+        return difflib.SequenceMatcher(None, name.casefold(), image.name.casefold()).ratio()
 
-    names = [f'"{image.name}"' for image in sorted(images, key=likeness, reverse=True)]
-    return MediaError(message, f"Set image_name to one of: {', '.join(dict.fromkeys(names))}.")
+    nearest = sorted(images, key=likeness, reverse=True)
+    names = [f'"{image.name}"' if image.name else f"{image.index} (no name)" for image in nearest]
+    return f"Set image_name to one of: {', '.join(dict.fromkeys(names))}."
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from winimagetools.errors import MediaError
+from winimagetools.facts.edition import completed
 from winimagetools.model import Architecture, OtherImage, WimImage, WindowsVersion
 
 if TYPE_CHECKING:
@@ -87,6 +88,17 @@ def _read_image(element: Element, index: int) -> WimImage | OtherImage:
     version = _version(windows)
     if version is None:
         return OtherImage(index, name, "does not tell its Windows version")
+    return completed(_windows_image(element, windows, index, name, architecture, version))
+
+
+def _windows_image(
+    element: Element,
+    windows: Element,
+    index: int,
+    name: str,
+    architecture: Architecture,
+    version: WindowsVersion,
+) -> WimImage:
     return WimImage(
         index=index,
         name=name,

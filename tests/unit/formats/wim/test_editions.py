@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,8 @@ def refusal(path: Path) -> str:
 
 def image(index: int, name: str) -> WimImage:
     """An edition of which only index and name matter."""
-    return WimImage(index, name, Architecture.AMD64, WindowsVersion(10, 0, 20348))
+    version = WindowsVersion(10, 0, 20348)
+    return WimImage(index, name, Architecture.AMD64, version, "Server")
 
 
 def listing(*files: str) -> MemorySource:
@@ -325,27 +327,81 @@ def test_no_install_file() -> None:
         find_install_file(listing("setup.exe"))
 
 
+def test_lost_fields_are_derived(tmp_path: Path) -> None:
+    """A repackaged server is still a server; what nothing tells stays empty."""
+    mine = image_xml(2, "mine", version=(10, 0, 17763))
+    path = put(tmp_path, wim_bytes(image_xml(1, STANDARD), mine))
+    server, unknown = get_wim_file_images_info(path)
+    assert (server.installation_type, server.edition_id) == ("Server", "ServerStandard")
+    assert server.product_type == "ServerNT"
+    assert (unknown.installation_type, unknown.edition_id) == ("", "")
+
+
 # --- choosing ---------------------------------------------------------------------------
 
-IMAGES = [image(1, CORE), image(2, STANDARD), image(3, "2"), image(7, STANDARD)]
+IMAGES = [image(1, CORE), image(2, STANDARD), image(3, "2"), image(7, STANDARD.upper())]
 
 
 @pytest.mark.parametrize(
-    ("name", "index"), [(CORE, 1), (STANDARD, 2), (STANDARD.upper(), 2), ("2", 3), ("7", 7)]
+    ("name", "index"),
+    [
+        (CORE, 1),
+        (CORE.lower(), 1),
+        (STANDARD, 2),
+        (f" {STANDARD} ", 2),
+        (STANDARD.upper(), 7),
+        ("2", 3),
+        ("7", 7),
+    ],
 )
 def test_select(name: str, index: int) -> None:
-    """The name counts first, in any letter case; then the index; the first match wins."""
+    """The name in its letter case counts first, then in any; then the index."""
     assert select_image(IMAGES, name, "win.iso").index == index
+
+
+def test_select_asks_for_an_index() -> None:
+    """Two editions of one name are never told apart by chance."""
+    with pytest.raises(MediaError) as caught:
+        select_image(IMAGES, STANDARD.lower(), "win.iso")
+    assert caught.value.message == f'win.iso has 2 editions called "{STANDARD.lower()}".'
+    assert caught.value.hint == (
+        "Set image_name to the index of one of them: "
+        "2 (amd64, 10.0.20348.0), 7 (amd64, 10.0.20348.0)."
+    )
+    assert caught.value.option == "image_name"
 
 
 def test_select_lists_the_nearest_first() -> None:
     """The error names every edition once, the most similar first."""
     with pytest.raises(MediaError) as caught:
-        select_image(IMAGES, "windows server 2022 serverstandrd", "win.iso")
+        select_image(IMAGES, "Windows Server 2022 SERVERSTANDRD", "win.iso")
     assert caught.value.message == (
-        'There is no Windows edition called "windows server 2022 serverstandrd" in win.iso.'
+        'There is no Windows edition called "Windows Server 2022 SERVERSTANDRD" in win.iso.'
     )
-    assert caught.value.hint == f'Set image_name to one of: "{STANDARD}", "{CORE}", "2".'
+    assert caught.value.hint.startswith(f'Set image_name to one of: "{STANDARD}", ')
+    assert caught.value.hint.endswith('"2".')
+
+
+@pytest.mark.parametrize("name", ["", " ", "x"])
+def test_select_without_names(name: str) -> None:
+    """An edition without a name is chosen by its index, and an empty name chooses nothing."""
+    with pytest.raises(MediaError) as caught:
+        select_image([image(1, ""), image(2, "")], name, "win.iso")
+    assert caught.value.hint == "Set image_name to one of: 1 (no name), 2 (no name)."
+    assert select_image([image(1, ""), image(2, "")], "2", "win.iso").index == 2
+
+
+def test_select_refuses_what_nobody_can_tell() -> None:
+    """Neither client nor server: refused, unless what it holds tells."""
+    unknown = [replace(image(1, "mine"), installation_type="")]
+    with pytest.raises(MediaError, match=r"Nothing in win\.iso tells whether .mine. is a"):
+        select_image(unknown, "mine", "win.iso")
+    with pytest.raises(MediaError, match=r"Nothing in win\.iso"):
+        select_image(unknown, "mine", "win.iso", look_inside=lambda found: found)
+    found = select_image(
+        unknown, "mine", "win.iso", look_inside=lambda one: replace(one, installation_type="Server")
+    )
+    assert found.is_server
 
 
 def test_select_what_is_no_windows() -> None:
