@@ -137,9 +137,11 @@ def test_new_windows_online_image(config: Path) -> None:
 def test_get_wim_file_images_info(tmp_path: Path) -> None:
     """Counterpart of "Test Get-WimFileImagesInfo": the images of the WIM come out as they are."""
     path = tmp_path / "FakePath"
-    path.write_bytes(wim_bytes(image_xml(1, "Win")))
+    kind = "<INSTALLATIONTYPE>Server</INSTALLATIONTYPE><PRODUCTTYPE>ServerNT</PRODUCTTYPE>"
+    path.write_bytes(wim_bytes(image_xml(1, "Win", windows=kind)))
+    version = WindowsVersion(10, 0, 20348, 587)
     assert builder.get_wim_file_images_info(path) == [
-        WimImage(1, "Win", Architecture.AMD64, WindowsVersion(10, 0, 20348, 587))
+        WimImage(1, "Win", Architecture.AMD64, version, "Server", product_type="ServerNT")
     ]
 
 
