@@ -5,6 +5,9 @@ see :mod:`winimagetools.host.linux.slices`; where this machine cannot do that, t
 out, once, into the work folder of the build: 4 to 6 GB for current Windows. On XFS and Btrfs
 the copy shares its blocks with the ISO when it happens to begin at a multiple of their block
 size. Choosing an edition needs neither.
+
+A medium is looked at when the edition is chosen and read when the image is written. It is held
+open and compared meanwhile: if it is another one by then, the build stops.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ from pathlib import Path, PurePosixPath
 
 from winimagetools import log
 from winimagetools.errors import DiskFullError, HostError, MediaError
+from winimagetools.files.identity import Watch
 from winimagetools.files.space import free_bytes
 from winimagetools.formats.iso import IsoTree, is_iso_file, open_source
-from winimagetools.formats.wim.container import part_names
+from winimagetools.formats.wim.container import find_beside, part_names
 from winimagetools.formats.wim.editions import (
     WimInfo,
     find_install_file,
@@ -52,13 +56,15 @@ class LinuxMedia:
         """Open a WIM, ESD, first SWM part, or the one inside an ISO.
 
         Raises:
-            MediaError: it cannot be used.
+            MediaError: it cannot be used, or changed before it was not needed any more.
         """
         with ExitStack() as stack:
             media = LinuxInstallMedia(path, stack, self._slices)
             try:
                 yield media
+                media.check_unchanged()
             except MediaError as error:
+                media.check_unchanged()
                 if media.taken_out is None:
                     raise
                 # That file is gone when this is read; name what it was taken from.
@@ -89,11 +95,24 @@ class LinuxInstallMedia:
         self._iso: IsoTree | None = None
         self.taken_out: Path | None = None
         """The file that stands for the WIM inside an ISO, once it was asked for."""
+        self._watch = stack.enter_context(Watch([medium] if medium.is_file() else []))
         if is_iso(medium) or is_iso_file(medium):
             self._iso = stack.enter_context(IsoTree(medium))
             self.info: WimInfo = read_wim_in(self._iso)
         else:
             self.info = read_wim(medium)
+            for name in part_names(medium.name, self.info.header.parts)[1:]:
+                if part := find_beside(medium, name):
+                    self._watch.add(part)
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Compare the medium with what it was, until its WIM was copied out of it.
+
+        Raises:
+            MediaError: it was replaced or written to.
+        """
+        self._watch.check()
 
     @property
     def images(self) -> Sequence[WimImage]:
@@ -122,8 +141,9 @@ class LinuxInstallMedia:
 
         Raises:
             DiskFullError: no room for a copy.
-            MediaError: the ISO cannot be read to the end.
+            MediaError: the ISO cannot be read to the end, or the medium changed.
         """
+        self.check_unchanged()
         if self._iso is None:
             return self._medium
         if self.taken_out is None:
@@ -140,10 +160,13 @@ class LinuxInstallMedia:
             pieces = [_slice(iso, name, folder) for name in names]
             try:
                 self._stack.enter_context(self._slices.show(self._medium, pieces))
+                self.check_unchanged()
                 return
             except HostError as error:
                 obstacle = str(error)
         _copy_out(iso, names, folder, obstacle)
+        self.check_unchanged()
+        self._watch.close()
 
 
 def _part_paths(iso: IsoTree, info: WimInfo) -> list[str]:

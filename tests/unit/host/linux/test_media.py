@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -221,6 +222,92 @@ def test_a_damaged_copy_is_that_of_the_iso(tmp_path: Path) -> None:
         f"sources/install.wim in {iso} is damaged: a resource is corrupted."
     )
     assert caught.value.hint == "Copy it again."
+
+
+def _swap(path: Path, content: bytes) -> None:
+    """Put another file of the same size and time in place of one."""
+    other = path.with_name("other")
+    other.write_bytes(content)
+    os.utime(other, ns=(0, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+def test_a_wim_that_is_replaced_after_the_edition_was_chosen(tmp_path: Path) -> None:
+    """The build stops before it is applied."""
+    path = tmp_path / "install.wim"
+    path.write_bytes(WIM)
+    with (
+        pytest.raises(MediaError, match=r"install\.wim changed .* replaced by another file"),
+        MEDIA.open_install(path) as media,
+    ):
+        _swap(path, WIM)
+        media.wim_file(tmp_path)
+        raise AssertionError("another WIM must not be applied")
+
+
+def test_a_wim_that_is_replaced_while_it_is_applied(tmp_path: Path) -> None:
+    """The build stops afterwards."""
+    path = tmp_path / "install.wim"
+    path.write_bytes(WIM)
+    reached = False
+    with (
+        pytest.raises(MediaError, match=r"install\.wim changed .* replaced by another file"),
+        MEDIA.open_install(path) as media,
+    ):
+        assert media.wim_file(tmp_path) == path
+        _swap(path, WIM)
+        reached = True
+    assert reached
+
+
+def test_damage_of_a_medium_that_changed_is_told_as_the_change(tmp_path: Path) -> None:
+    """A download that goes on is no damaged medium."""
+    path = tmp_path / "install.wim"
+    path.write_bytes(WIM)
+    with (
+        pytest.raises(MediaError, match=r"install\.wim changed .* has \d+ now"),
+        MEDIA.open_install(path),
+    ):
+        path.write_bytes(WIM + b"more")
+        raise MediaError("install.wim is damaged.")
+
+
+def test_a_part_of_a_split_wim_that_is_replaced(tmp_path: Path) -> None:
+    """All parts are one medium."""
+    one, two = (wim_bytes(image_xml(1, "x"), part=n, parts=2) for n in (1, 2))
+    (tmp_path / "install.swm").write_bytes(one)
+    (tmp_path / "Install2.swm").write_bytes(two)
+    with (
+        pytest.raises(MediaError, match=r"Install2\.swm changed"),
+        MEDIA.open_install(tmp_path / "install.swm"),
+    ):
+        _swap(tmp_path / "Install2.swm", two)
+
+
+def test_an_iso_that_is_replaced(tmp_path: Path) -> None:
+    """Before its WIM was copied it stops the build, afterwards the ISO is not needed."""
+    work = tmp_path / "work"
+    work.mkdir()
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
+    with pytest.raises(MediaError, match=r"x\.iso changed"), MEDIA.open_install(iso) as media:
+        _swap(iso, iso.read_bytes())
+        media.wim_file(work)
+    assert list(work.iterdir()) == []
+    with MEDIA.open_install(iso) as media:
+        assert media.wim_file(work).read_bytes() == WIM
+        iso.unlink()
+        assert media.wim_file(work).read_bytes() == WIM
+
+
+def test_an_iso_that_is_read_in_place_is_needed_to_the_end(tmp_path: Path) -> None:
+    """Nothing was copied out of it, so what is written to it is written to the WIM."""
+    iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
+    with (
+        pytest.raises(MediaError, match=r"x\.iso changed while it was used: it was written to"),
+        IN_PLACE.open_install(iso) as media,
+    ):
+        media.wim_file(tmp_path)
+        os.utime(iso, ns=(0, 0))
 
 
 def test_no_room_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
