@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from winimagetools.errors import CommandError, DiskFullError
+from winimagetools import log
+from winimagetools.errors import CommandError, DiskFullError, Problem
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _FULL_TEXTS = ("no space left on device", "disk quota exceeded", "not enough space on the disk")
@@ -22,6 +23,40 @@ def free_bytes(path: Path) -> int:
     """
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     return shutil.disk_usage(existing).free
+
+
+def build_bytes(volume: int, *, copied: int = 0, converted: bool = False) -> int:
+    """Bytes a build needs at its fullest moment, as far as they are known beforehand.
+
+    A WIM copied out of an ISO lies beside the volume until that is written; then the disk
+    lies beside what it is converted to. What is compressed is as large as it gets, so that
+    is not counted.
+
+    Args:
+        volume: bytes of the files on the Windows volume; holes of a disk take no room.
+        copied: bytes of the WIM that has to be copied out of an ISO.
+        converted: the disk is converted to another container that is not compressed.
+    """
+    return volume + max(copied, volume if converted else 0)
+
+
+def space_problem(folder: Path, needed: int, free: int | None = None) -> Problem | None:
+    """The problem of a folder with too little room for a build; None when there is enough.
+
+    Args:
+        folder: where the image is made.
+        needed: bytes, from :func:`build_bytes`.
+        free: bytes there are; asked for by default.
+    """
+    free = free_bytes(folder) if free is None else free
+    if free >= needed:
+        return None
+    return Problem(
+        f"The build needs about {log.size(needed)} in {folder}, which has only "
+        f"{log.size(free)} left.",
+        "Free some space there, or let image_path name a folder on another file system.",
+        host=True,
+    )
 
 
 def is_disk_full(error: OSError | CommandError) -> bool:
