@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_an_identity_is_that_of_the_file_a_link_leads_to(path: Path) -> None:
         ({"modified": 1}, "was written to"),
     ],
 )
-def test_what_is_a_difference(path: Path, change: dict[str, int], said: str) -> None:
+def test_what_is_a_difference(path: Path, change: dict[str, Any], said: str) -> None:
     """A number that a file system does not have is not compared."""
     before = identity_of(path)
     assert before.difference(replace(before, **change)) == said
