@@ -9,63 +9,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from winimagetools.errors import BuildError
-from winimagetools.files.names import check_name, fold, split_file, split_path
+from winimagetools.files.names import split_file, split_path
+from winimagetools.files.source_folder import source_is_dir, walk_source
 from winimagetools.files.space import room_for
-
-
-def walk_source(source: Path) -> Iterator[tuple[str, Path]]:
-    """Every folder and file below the host folder ``source``, parents first.
-
-    Yields paths relative to ``source`` with ``/``, and the host paths. Links are followed.
-
-    Raises:
-        BuildError: a name Windows cannot hold, two names that differ in case only, a link
-            that leads nowhere or round in a circle, or something that is no file.
-    """
-    yield from _walk_source(source, "", (os.path.realpath(source),))
-
-
-def _walk_source(folder: Path, prefix: str, above: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
-    seen: dict[str, str] = {}
-    for path in sorted(folder.iterdir()):
-        name, relative = path.name, prefix + path.name
-        check_name(name, str(path))
-        twin = seen.setdefault(fold(name), name)
-        if twin != name:
-            raise BuildError(
-                f"{folder} has both {twin!r} and {name!r}, which are one name for Windows.",
-                "Rename or remove one of them.",
-            )
-        yield relative, path
-        if source_is_dir(path):
-            real = os.path.realpath(path)
-            if real in above:
-                raise BuildError(f"The link {path} leads back to a folder above it.")
-            yield from _walk_source(path, relative + "/", (*above, real))
-
-
-def source_is_dir(path: Path) -> bool:
-    """Whether a host path is a folder rather than a plain file, links followed.
-
-    Raises:
-        BuildError: it is neither, or does not exist.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise BuildError(f"{path} cannot be copied: {error.strerror}.") from error
-    if stat.S_ISDIR(mode):
-        return True
-    if stat.S_ISREG(mode):
-        return False
-    raise BuildError(f"{path} is neither a file nor a folder and cannot be copied.")
+from winimagetools.files.upcase import fold
 
 
 def copy_data(source: Path, destination: Path) -> None:

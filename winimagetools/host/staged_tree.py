@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Protocol
 
 from winimagetools.errors import BuildError
-from winimagetools.files.names import fold, split_file, split_path
+from winimagetools.files.names import split_file, split_path
+from winimagetools.files.source_folder import source_is_dir, walk_source
 from winimagetools.files.space import room_for
-from winimagetools.host.mounted_tree import copy_data, names_in, source_is_dir, walk_source
+from winimagetools.files.upcase import fold
+from winimagetools.host.mounted_tree import copy_data, names_in
 
 PRIVATE = ("UnattendResources", "Unattend.xml", "Windows/Panther/unattend.xml")
 """Paths that hold passwords or run as administrator: for SYSTEM and Administrators only."""

@@ -7,7 +7,7 @@ import pytest
 from tests.files import read_files, write_files
 from winimagetools.contract import WindowsTree
 from winimagetools.errors import BuildError, DiskFullError
-from winimagetools.host.mounted_tree import MountedTree, walk_source
+from winimagetools.host.mounted_tree import MountedTree
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links and names Windows lacks")
 
@@ -122,35 +122,6 @@ def test_links_that_lead_outside_are_not_followed(root: Path, tmp_path: Path) ->
         with pytest.raises(BuildError):
             tree.write_bytes(path, b"x")
     assert read_files(outside) == {"secret": b"s"}
-
-
-@posix
-def test_walks_a_source_parents_first(tmp_path: Path) -> None:
-    """Folders come before what is in them, and links are followed."""
-    source = write_files(tmp_path / "in", {"b/c": b"", "a": b"1"})
-    (source / "z").symlink_to(source / "b")
-    assert [name for name, _ in walk_source(source)] == ["a", "b", "b/c", "z", "z/c"]
-
-
-@posix
-def test_sources_windows_cannot_hold_are_refused(tmp_path: Path) -> None:
-    """Twins in letter case, bad names, loops, broken links and pipes are told by name."""
-    with pytest.raises(BuildError, match="README"):
-        list(walk_source(write_files(tmp_path / "twins", {"readme": b"", "README": b""})))
-    with pytest.raises(BuildError, match=r"a:b"):
-        list(walk_source(write_files(tmp_path / "bad", {"a:b": b""})))
-    loop = write_files(tmp_path / "loop", {"x/y": b""})
-    (loop / "x" / "up").symlink_to(loop)
-    with pytest.raises(BuildError, match="leads back"):
-        list(walk_source(loop))
-    broken = write_files(tmp_path / "broken", {})
-    (broken / "gone").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(BuildError, match="gone"):
-        list(walk_source(broken))
-    pipe = write_files(tmp_path / "pipe", {})
-    os.mkfifo(pipe / "fifo")
-    with pytest.raises(BuildError, match="fifo"):
-        list(walk_source(pipe))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.errors import BuildError
-from winimagetools.files.names import fold
+from winimagetools.files.upcase import fold
 from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.ntfs import NtfsVolume

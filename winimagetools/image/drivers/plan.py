@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from winimagetools.errors import MediaError, Problem
+from winimagetools.files.names import path_faults
 from winimagetools.formats.inf.driver import Service
 from winimagetools.formats.inf.target import Target
 from winimagetools.guest.layout import SYSTEM_DRIVERS
@@ -113,7 +114,7 @@ def plan_infs(
         )
     boot = _boot_choice(found, target, problems)
     verdicts = _boot_files(index, boot, target, problems)
-    refuse(problems, [_incomplete(item) for item in found if item.missing], index.source.name)
+    refuse(problems, [fault for item in found for fault in _faults(item)], index.source.name)
     doubts = {file.source: verdict for file, verdict in verdicts.items()}
     return DriverPlan(
         source=index.source,
@@ -163,12 +164,15 @@ def unreadable(path: str, error: MediaError) -> Problem:
     )
 
 
-def _incomplete(item: FoundPackage) -> Problem:
-    return Problem(
-        f"{item.package.inf} names files that are not there: {join_names(item.missing)}. "
-        "Windows does not take such a package.",
-        "Copy the whole folder of a driver from its medium, or remove its .inf.",
-    )
+def _faults(item: FoundPackage) -> Iterator[Problem]:
+    """Why Windows would not take a package: files that lack, names it cannot hold."""
+    if item.missing:
+        yield Problem(
+            f"{item.package.inf} names files that are not there: {join_names(item.missing)}.",
+            "Copy the whole folder of a driver from its medium, or remove its .inf.",
+        )
+    for fault in path_faults(item.package.files):
+        yield Problem(f"{item.package.inf} comes with a file Windows cannot hold: {fault}")
 
 
 def _boot_choice(

@@ -192,12 +192,12 @@ def signing_advice(version: WindowsVersion) -> str:
     )
 
 
-def refuse(boot: Sequence[Problem], incomplete: Sequence[Problem], source: str) -> None:
+def refuse(boot: Sequence[Problem], unfit: Sequence[Problem], source: str) -> None:
     """Raise one MediaError for everything that is wrong with drivers; nothing when all is well.
 
     Args:
         boot: why the image would not start.
-        incomplete: which packages Windows would not take.
+        unfit: which packages Windows would not take.
         source: where they are.
 
     Raises:
@@ -205,7 +205,7 @@ def refuse(boot: Sequence[Problem], incomplete: Sequence[Problem], source: str) 
     """
     parts = [
         (f"The image would not start with these drivers from {source}:", boot),
-        (f"These driver packages from {source} are not complete:", incomplete),
+        (f"Windows does not take these driver packages from {source}:", unfit),
     ]
     texts = [
         heading + "".join(f"\n  - {problem.message}" for problem in problems)
@@ -213,5 +213,5 @@ def refuse(boot: Sequence[Problem], incomplete: Sequence[Problem], source: str) 
         if problems
     ]
     if texts:
-        hints = dict.fromkeys(item.hint for item in (*boot, *incomplete) if item.hint)
+        hints = dict.fromkeys(item.hint for item in (*boot, *unfit) if item.hint)
         raise MediaError("\n".join(texts), "\n".join(hints))

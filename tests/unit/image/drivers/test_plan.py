@@ -134,13 +134,23 @@ def test_incomplete_packages_are_refused() -> None:
     with pytest.raises(MediaError) as caught:
         plan_drivers(source(files), S2022)
     assert caught.value.message.splitlines() == [
-        "These driver packages from /drivers are not complete:",
-        "  - NetKVM/netkvm.inf names files that are not there: netkvmco.dll, netkvm.cat. "
-        "Windows does not take such a package.",
-        "  - viostor/viostor.inf names files that are not there: viostor.cat. "
-        "Windows does not take such a package.",
+        "Windows does not take these driver packages from /drivers:",
+        "  - NetKVM/netkvm.inf names files that are not there: netkvmco.dll, netkvm.cat.",
+        "  - viostor/viostor.inf names files that are not there: viostor.cat.",
     ]
     assert caught.value.hint.startswith("Copy the whole folder of a driver from its medium")
+
+
+def test_names_windows_cannot_hold() -> None:
+    """A file beside an INF whose name Windows cannot hold is told before it is copied."""
+    files = package("Balloon", "2k22") | {"Balloon/aux.h": b"", "Balloon/BALLOON.SYS": b""}
+    with pytest.raises(MediaError) as caught:
+        plan_drivers(source(files), S2022)
+    said = "  - Balloon/balloon.inf comes with a file Windows cannot hold: "
+    assert caught.value.message.splitlines()[1:] == [
+        f"{said}'Balloon/aux.h' is the name of a device.",
+        f"{said}'Balloon/BALLOON.SYS' and 'Balloon/balloon.sys' are one name for Windows.",
+    ]
 
 
 def test_files_that_nothing_copies_may_lack() -> None:
