@@ -56,5 +56,11 @@ def wim_bytes(
     return header.ljust(208, b"\0") + bytes(50) + xml
 
 
+def pipable(*images: str) -> bytes:
+    """A WIM as wimlib writes it for a pipe: the header at its beginning knows no places."""
+    whole = wim_bytes(*images, magic=b"WLPWM\0\0\0")
+    return whole[:48] + bytes(160) + whole[208:] + whole[:208]
+
+
 def _resource(size: int, flags: int, offset: int) -> bytes:
     return struct.pack("<QQQ", size | flags << 56, offset, size)

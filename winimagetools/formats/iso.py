@@ -20,6 +20,9 @@ from winimagetools.files.copy import ProgressCallback, copy_extents, cut_short, 
 from winimagetools.files.sparse import Extent
 from winimagetools.formats.iso_volume import has_iso_signature, read_volume
 
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a file that is read whole: an INF, a program, a boot file. Windows images never are."""
+
 
 class MediaTree(Protocol):
     """``plan.SourceTree``, with sizes, partial reads and progress."""
@@ -106,8 +109,15 @@ class _Tree(ABC):
         return wanted if wanted in self._exact else self._folded.get(wanted.casefold())
 
     def read_bytes(self, path: str) -> bytes:
-        """Content of a file. Raises MediaError."""
-        return self.read_range(path, 0, self.size(path))
+        """Content of a file. Raises MediaError, also when it is larger than :data:`LARGEST`."""
+        size = self.size(path)
+        if size > LARGEST:
+            raise MediaError(
+                f"{path} in {self.name} claims to have {size} bytes; that is more than any file "
+                "of its kind has.",
+                "Copy or download the medium again and compare its checksum with the publisher's.",
+            )
+        return self.read_range(path, 0, size)
 
     @abstractmethod
     def size(self, path: str) -> int:

@@ -11,16 +11,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pycdlib
 
 from winimagetools.errors import MediaError
 from winimagetools.files.sparse import Extent
+from winimagetools.formats.iso_structures import FIRST_DESCRIPTOR, SECTOR, Structures, TooMuch
 
-SECTOR = 2048
-_VOLUME_DESCRIPTOR = 16 * SECTOR
 _FILE_ENTRY, _EXTENDED_FILE_ENTRY, _ALLOCATION_EXTENT = 261, 266, 258
+_MOST_RANGES = 500_000
+"""Of all files; those of mastered media have one each, or one for each GiB."""
+_MOST_DESCRIPTORS = 100_000
 _AGAIN = "Copy or download it again and compare its checksum with the publisher's."
 
 
@@ -30,7 +32,7 @@ class _Damaged(Exception):
 
 def has_iso_signature(stream: BinaryIO) -> bool:
     """Whether an ISO 9660 volume descriptor is where it should be (ECMA-119, 8.1)."""
-    stream.seek(_VOLUME_DESCRIPTOR)
+    stream.seek(FIRST_DESCRIPTOR)
     return stream.read(6)[1:] == b"CD001"
 
 
@@ -54,7 +56,13 @@ def read_volume(stream: BinaryIO, name: str) -> dict[str, tuple[Extent, ...]]:
             "Give the path of an ISO file or of a folder.",
         )
     try:
-        files = dict(_read_tree(stream))
+        files = dict(_counted(_read_tree(stream)))
+    except TooMuch as error:
+        raise MediaError(
+            f"{name} is damaged or made to do harm: its folders claim to have more entries than "
+            "any medium has.",
+            _AGAIN,
+        ) from error
     # pycdlib raises struct.error, IndexError, AttributeError and more beside its own
     # exceptions when bytes are not what it expects, so nothing narrower will do.
     except Exception as error:
@@ -63,6 +71,18 @@ def read_volume(stream: BinaryIO, name: str) -> dict[str, tuple[Extent, ...]]:
     if any(_is_cut(extent, size, promised) for extents in files.values() for extent in extents):
         raise _cut_off(name, size)
     return files
+
+
+def _counted(
+    files: Iterator[tuple[str, tuple[Extent, ...]]],
+) -> Iterator[tuple[str, tuple[Extent, ...]]]:
+    """The files, as long as they are in no more ranges than any medium has."""
+    left = _MOST_RANGES
+    for name, extents in files:
+        left -= len(extents)
+        if left < 0:
+            raise TooMuch
+        yield name, extents
 
 
 def _is_cut(extent: Extent, size: int, promised: int) -> bool:
@@ -79,14 +99,14 @@ def _is_cut(extent: Extent, size: int, promised: int) -> bool:
 
 def _promised_size(stream: BinaryIO) -> int:
     """Bytes the ISO should have: the volume space size (ECMA-119, 8.4.8)."""
-    stream.seek(_VOLUME_DESCRIPTOR + 80)
+    stream.seek(FIRST_DESCRIPTOR + 80)
     blocks: int = struct.unpack("<I", stream.read(4).ljust(4, b"\0"))[0]
     return blocks * SECTOR
 
 
 def _read_tree(stream: BinaryIO) -> Iterator[tuple[str, tuple[Extent, ...]]]:
     iso = pycdlib.PyCdlib()
-    iso.open_fp(stream)
+    iso.open_fp(cast(BinaryIO, Structures(stream)))
     try:
         if iso.has_udf():
             start = iso.udf_main_descs.partitions[0].part_start_location
@@ -210,8 +230,12 @@ class _UdfFiles:
             raise _Damaged(f"allocation descriptors of kind {kind} are not known")
         step = 8 if kind == 0 else 16
         seen: set[int] = set()
+        count = 0
         while descriptors:
             following = b""
+            count += len(descriptors) // step
+            if count > _MOST_DESCRIPTORS:
+                raise TooMuch
             for at in range(0, len(descriptors) - step + 1, step):
                 word, block = struct.unpack_from("<II", descriptors, at)
                 if kind == 1 and struct.unpack_from("<H", descriptors, at + 8)[0] != 0:

@@ -146,7 +146,8 @@ class DriverInf:
     def models(self, target: Target) -> tuple[Model, ...]:
         """The devices this INF installs on ``target``; none when it is not for it."""
         found: list[Model] = []
-        for section in self._models_sections(target):
+        # Each once, however often a harmful INF names it.
+        for section in {name.casefold(): name for name in self._models_sections(target)}.values():
             found += (_model(line) for line in self.inf.lines(section) if line.key)
         return tuple(found)
 
@@ -195,9 +196,11 @@ class DriverInf:
         while waiting:
             current = waiting.pop(0)
             yield from self.inf.entries(current, key)
-            needed = [name for line in self.inf.entries(current, "Needs") for name in line.fields]
-            waiting += [name for name in needed if name.casefold() not in seen]
-            seen |= {name.casefold() for name in needed}
+            for line in self.inf.entries(current, "Needs"):
+                for name in line.fields:
+                    if name.casefold() not in seen:
+                        seen.add(name.casefold())
+                        waiting.append(name)
 
     def models_of(self, service: str, target: Target) -> tuple[Model, ...]:
         """The devices that a service drives on ``target``.
@@ -225,7 +228,8 @@ class DriverInf:
 
     def _service(self, line: InfLine) -> Service:
         section = line.field(2)
-        addreg = [name for entry in self.inf.entries(section, "AddReg") for name in entry.fields]
+        entries = self.inf.entries(section, "AddReg")
+        addreg = {name.casefold(): name for entry in entries for name in entry.fields}.values()
         values = (read_addreg(item, self.name) for name in addreg for item in self.inf.lines(name))
         return Service(
             name=line.field(0),
@@ -250,9 +254,10 @@ class DriverInf:
         """What ``CopyFiles`` of the install sections copies, and where to."""
         found: dict[CopiedFile, None] = {}
         for section in self.install_sections(target):
-            for entry in self._entries(section, "CopyFiles"):
-                for name in filter(None, entry.fields):
-                    found.update(dict.fromkeys(self._copied_by(name)))
+            entries = self._entries(section, "CopyFiles")
+            names = dict.fromkeys(name for entry in entries for name in entry.fields if name)
+            for name in names:
+                found.update(dict.fromkeys(self._copied_by(name)))
         return tuple(found)
 
     def _copied_by(self, name: str) -> Iterator[CopiedFile]:

@@ -20,6 +20,8 @@ from winimagetools.errors import MediaError
 MAX_SIZE = 8 * 1024 * 1024
 """Bytes; the largest INF that Windows 11 itself brings has 2 MiB."""
 
+MAX_LINES = 200_000
+"""Those 2 MiB have a tenth of it."""
 MAX_SUBSTITUTED = 32 * 1024 * 1024
 """Characters that all strings of an INF together may put in; a short INF can name a long
 string very often. Windows itself stops at 4096 in one field."""
@@ -32,7 +34,7 @@ _BOMS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class InfLine:
     """One logical line of a section.
 
@@ -81,12 +83,12 @@ def parse_inf(data: bytes, name: str) -> Inf:
         name: what to call it in messages.
 
     Raises:
-        MediaError: it is too large, grows too large by its strings, or has no ``[Version]``
-            section with a signature.
+        MediaError: it is too large, has too many lines, grows too large by its strings, or has
+            no ``[Version]`` section with a signature.
     """
     if len(data) > MAX_SIZE:
         raise MediaError(f"{name} has {len(data)} bytes; that is too large for an INF file.")
-    raw = _sections(decode(data))
+    raw = _sections(decode(data), name)
     strings = _Strings(_strings(raw), name)
     merged: dict[str, list[InfLine]] = {}
     for section, lines in raw:
@@ -117,17 +119,19 @@ def decode(data: bytes) -> str:
         return data.decode("cp1252", "replace")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _RawLine:
     key: str
     fields: tuple[str, ...]
     number: int
 
 
-def _sections(text: str) -> list[tuple[str, list[_RawLine]]]:
+def _sections(text: str, name: str) -> list[tuple[str, list[_RawLine]]]:
     """Sections in file order; what stands before the first one is ignored, as Windows does."""
     found: list[tuple[str, list[_RawLine]]] = []
-    for number, line in _logical_lines(text):
+    for count, (number, line) in enumerate(_logical_lines(text), start=1):
+        if count > MAX_LINES:
+            raise MediaError(f"{name} has more than {MAX_LINES} lines; that is no INF file.")
         if line.startswith("["):
             found.append((line[1:].partition("]")[0].strip().strip('"'), []))
         elif found:

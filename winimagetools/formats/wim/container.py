@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,9 +21,11 @@ _MAGIC, _PIPABLE_MAGIC = b"MSWIM\0\0\0", b"WLPWM\0\0\0"
 _VERSIONS = (0x10D00, 0x0E00)
 _WRITE_IN_PROGRESS = 0x40
 _COMPRESSED = 0x04
-_LARGEST_XML = 64 * 1024 * 1024
+_LARGEST_XML = 8 * 1024 * 1024
+"""Bytes; an edition has about 8 kB. As a tree they become thirty times as much."""
 AGAIN = "Copy or download it again and compare its checksum with the publisher's."
 _MISSING_SHOWN = 5
+_NAMES_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class WimHeader:
-    """The first 208 bytes of a WIM; ``part`` counts from 1 and ``parts`` is 1 when not split."""
+    """The header of a WIM; ``part`` counts from 1 and ``parts`` is 1 when not split.
+
+    ``pipable``: wimlib made it for reading from a pipe; Microsoft's programs cannot read it.
+    """
 
     flags: int
     guid: bytes
@@ -46,6 +51,7 @@ class WimHeader:
     image_count: int
     blob_table: Resource
     xml: Resource
+    pipable: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,11 +142,22 @@ def find_beside(path: Path, name: str) -> Path | None:
 def read_header(opened: WimBytes) -> WimHeader:
     """Read and check the header; afterwards the XML is known to lie inside the file.
 
+    That of a pipable WIM is complete only at the end of the file, where its writer knew
+    everything (wimlib's ``doc/man1/wimcapture.1``, ``--pipable``).
+
     Raises:
         MediaError: empty, cut off, damaged, or not a WIM.
     """
     data = opened.read(0, HEADER_SIZE)
     _check_kind(opened, data)
+    pipable = data.startswith(_PIPABLE_MAGIC)
+    if pipable:
+        data = opened.read(max(opened.size, 2 * HEADER_SIZE) - HEADER_SIZE, HEADER_SIZE)
+        if len(data) < HEADER_SIZE or not data.startswith(_PIPABLE_MAGIC):
+            raise MediaError(
+                f"{opened.source} is cut off: the header at the end of a pipable WIM is missing.",
+                AGAIN,
+            )
     header_size, version, flags = struct.unpack_from("<III", data, 8)
     part, parts, image_count = struct.unpack_from("<HHI", data, 40)
     header = WimHeader(
@@ -151,6 +168,7 @@ def read_header(opened: WimBytes) -> WimHeader:
         image_count=image_count,
         blob_table=_resource(data, 48),
         xml=_resource(data, 72),
+        pipable=pipable,
     )
     if header_size != HEADER_SIZE or version not in _VERSIONS:
         raise _damaged(opened, f"its header has version {version:#x} and {header_size} bytes")
@@ -171,12 +189,7 @@ def read_header(opened: WimBytes) -> WimHeader:
 def _check_kind(opened: WimBytes, data: bytes) -> None:
     if not data:
         raise MediaError(f"{opened.source} is empty.", AGAIN)
-    if data.startswith(_PIPABLE_MAGIC):
-        raise MediaError(
-            f"{opened.source} is a pipable WIM, which only wimlib can read.",
-            "Make a normal one of it: wimlib-imagex optimize --not-pipable",
-        )
-    if not data.startswith(_MAGIC):
+    if not data.startswith((_MAGIC, _PIPABLE_MAGIC)):
         raise MediaError(
             f"{opened.source} is not a WIM file: it does not begin like one.",
             "Give a WIM, ESD or SWM file, or the ISO it is in.",
@@ -222,6 +235,13 @@ def check_parts(opened: WimBytes, header: WimHeader) -> None:
             "not beside it.",
             "Put all parts into one folder.",
         )
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Names for a message, a hostile medium may have thousands."""
+    listed = list(names)
+    more = len(listed) - _NAMES_SHOWN
+    return ", ".join(listed[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _several(names: Sequence[str]) -> str:

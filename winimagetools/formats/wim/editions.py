@@ -21,6 +21,7 @@ from winimagetools.formats.wim.container import (
     WimHeader,
     check_parts,
     in_tree,
+    join_names,
     on_disk,
     read_header,
     read_xml,
@@ -122,7 +123,7 @@ def find_install_file(tree: SourceTree) -> str:
         )
     raise MediaError(
         f"{tree.name} has no sources/install.wim, install.esd or install.swm, only "
-        f"{', '.join(images)}.",
+        f"{join_names(images)}.",
         "Copy the file you want out of it and give its path instead.",
     )
 
@@ -206,7 +207,7 @@ def _choices(images: Sequence[WimImage], name: str) -> str:
 
     nearest = sorted(images, key=likeness, reverse=True)
     names = [f'"{image.name}"' if image.name else f"{image.index} (no name)" for image in nearest]
-    return f"Set image_name to one of: {', '.join(dict.fromkeys(names))}."
+    return f"Set image_name to one of: {join_names(dict.fromkeys(names))}."
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools.contract import InstallMedia
-from winimagetools.errors import BuildError
+from winimagetools.errors import BuildError, MediaError
 from winimagetools.formats import iso
 from winimagetools.formats.wim.editions import WimInfo, find_install_file, locate_media, read_wim
 from winimagetools.host.windows import scripts, virtdisk
@@ -39,8 +39,14 @@ class WindowsMedia:
 
     @cached_property
     def info(self) -> WimInfo:
-        """What it holds."""
-        return read_wim(self.path)
+        """What it holds. Raises MediaError, also for a WIM that DISM cannot read."""
+        info = read_wim(self.path)
+        if info.header.pipable:
+            raise MediaError(
+                f"{info.source} is a pipable WIM, which DISM cannot read.",
+                "Make a normal one of it: wimlib-imagex optimize --not-pipable",
+            )
+        return info
 
     @property
     def images(self) -> Sequence[WimImage]:

@@ -310,3 +310,32 @@ def test_damage(cuts: list[tuple[int, int]], junk: str, target: Target) -> None:
         assert len(inf.version_key) == 4
     except MediaError as error:
         assert error.message.startswith("test.inf")
+
+
+def test_sections_that_are_named_again_and_again() -> None:
+    """A section counts once, however often an INF names it: the work stays that of the file."""
+    many = 3000
+    inf = read(
+        "[Version]\nSignature=x\n[Manufacturer]\n"
+        + "x = Models, NTamd64\ny = MODELS, ntAMD64\n" * many
+        + "[Models.NTamd64]\n"
+        + "".join(f"d{n} = Install, id{n}\n" for n in range(many))
+        + "[Install]\nNeeds = "
+        + "More, MORE," * many
+        + "\nCopyFiles = "
+        + "Files," * many
+        + "\n[More]\nNeeds = Install\nCopyFiles = "
+        + "Files," * many
+        + "\n[Files]\n"
+        + "".join(f"f{n}.sys\n" for n in range(many))
+        + "[Install.Services]\nAddService = s, 2, Service\n"
+        + "[Service]\nServiceType = 1\nServiceBinary = %12%\\s.sys\n"
+        + "AddReg = Values,"
+        + "VALUES," * many
+        + "\n[Values]\n"
+        + "".join(f"HKR,,v{n},,1\n" for n in range(many))
+    )
+    assert len(inf.models(W10)) == many
+    assert len(inf.copied_files(W10)) == many
+    (service,) = inf.services(W10)
+    assert len(service.registry) == many

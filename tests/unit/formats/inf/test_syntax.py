@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winimagetools.errors import MediaError
-from winimagetools.formats.inf.syntax import MAX_SIZE, Inf, decode, parse_inf
+from winimagetools.formats.inf.syntax import MAX_LINES, MAX_SIZE, Inf, decode, parse_inf
 
 HEAD = '[Version]\r\nSignature="$Windows NT$"\r\n'
 
@@ -142,6 +144,30 @@ def test_too_large() -> None:
     """A file no INF can be is not even read."""
     with pytest.raises(MediaError, match="too large for an INF"):
         parse_inf(bytes(MAX_SIZE + 1), "big.inf")
+
+
+VERSION = b'[Version]\nSignature="$Windows NT$"\n'
+
+
+@pytest.mark.parametrize(
+    "use",
+    [b"%a%\n" * 16_000, b"x = " + b"%a%" * 16_000, b"[%a%]\n" * 16_000, b"%a% = 1\n" * 16_000],
+)
+def test_strings_that_grow(use: bytes) -> None:
+    """A file of 130 kB that its strings would make 960 MB of is refused with little memory."""
+    data = VERSION + b"[Strings]\na = " + b"x" * 60_000 + b"\n[b]\n" + use
+    tracemalloc.start()
+    with pytest.raises(MediaError, match=r"bomb\.inf grows to more than \d+ characters by its str"):
+        parse_inf(data, "bomb.inf")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 64 * 1024 * 1024
+
+
+def test_too_many_lines() -> None:
+    """Every line costs a hundred times its bytes, so that there is a limit for them too."""
+    with pytest.raises(MediaError, match="has more than 200000 lines"):
+        parse_inf(VERSION + b"[]\n" * MAX_LINES, "x.inf")
 
 
 @settings(max_examples=150, deadline=None)

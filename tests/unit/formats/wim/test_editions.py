@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.fakes import MemorySource
 from tests.unit.iso_bytes import make_iso
-from tests.unit.wim_bytes import GUID, SOLID, image_xml, wim_bytes
+from tests.unit.wim_bytes import GUID, SOLID, image_xml, pipable, wim_bytes
 from winimagetools.errors import MediaError
 from winimagetools.formats.wim.container import find_beside, part_names
 from winimagetools.formats.wim.editions import (
@@ -27,6 +27,7 @@ from winimagetools.model import Architecture, OtherImage, WimImage, WindowsVersi
 STANDARD = "Windows Server 2022 SERVERSTANDARD"
 CORE = "Windows Server 2022 SERVERSTANDARDCORE"
 WHOLE = wim_bytes(image_xml(1, STANDARD), image_xml(2, CORE))
+PIPABLE = pipable(image_xml(1, STANDARD), image_xml(2, CORE))
 
 
 def put(folder: Path, data: bytes, name: str = "install.wim") -> Path:
@@ -167,7 +168,9 @@ def test_missing_file(tmp_path: Path) -> None:
         (b"", "is empty"),
         (b"MZ" + bytes(500), "is not a WIM file"),
         (b"MSWIM\0\0\0" + bytes(30), "is cut off: it has 38 bytes"),
-        (wim_bytes(magic=b"WLPWM\0\0\0"), "pipable"),
+        (pipable(image_xml(1, "x"))[:-1], "the header at the end of a pipable WIM is missing"),
+        (pipable(image_xml(1, "x"))[:208], "the header at the end of a pipable WIM is missing"),
+        (wim_bytes(xml=bytes(8 * 1024 * 1024 + 2)), "it has no readable description"),
         (wim_bytes(version=0x20000), "is damaged: its header has version 0x20000"),
         (wim_bytes(flags=0x40), "never written to the end"),
         (wim_bytes(part=2, parts=3), "is part 2 of 3 of a split WIM"),
@@ -431,10 +434,13 @@ def only_media_errors(folder: Path, data: bytes) -> None:
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(changes=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.binary(max_size=8))))
-def test_mutated_bytes(tmp_path: Path, changes: list[tuple[int, bytes]]) -> None:
+@given(
+    whole=st.sampled_from([WHOLE, PIPABLE]),
+    changes=st.lists(st.tuples(st.integers(0, len(PIPABLE) - 1), st.binary(max_size=8))),
+)
+def test_mutated_bytes(tmp_path: Path, whole: bytes, changes: list[tuple[int, bytes]]) -> None:
     """Changed bytes give images or a MediaError, nothing else."""
-    data = bytearray(WHOLE)
+    data = bytearray(whole)
     for at, piece in changes:
         data[at : at + len(piece)] = piece
     only_media_errors(tmp_path, bytes(data))
@@ -453,3 +459,32 @@ def test_any_xml(tmp_path: Path, xml: str) -> None:
 def test_cut_anywhere(tmp_path: Path, length: int, tail: bytes) -> None:
     """A file cut at any length, with anything after, gives images or a MediaError."""
     only_media_errors(tmp_path, WHOLE[:length] + tail)
+
+
+def test_a_pipable_wim(tmp_path: Path) -> None:
+    """Its header is taken from its end, where it is complete."""
+    path = tmp_path / "x.wim"
+    path.write_bytes(pipable(image_xml(1, "Edition")))
+    info = read_wim(path)
+    assert [image.name for image in info.images] == ["Edition"]
+    assert info.header.pipable is True
+    path.write_bytes(wim_bytes(image_xml(1, "Edition")))
+    assert read_wim(path).header.pipable is False
+
+
+def test_editions_without_a_name(tmp_path: Path) -> None:
+    """They are offered by their index, no empty quotes."""
+    path = tmp_path / "x.wim"
+    path.write_bytes(wim_bytes(image_xml(1, "Windows"), image_xml(2, ""), image_xml(3, "")))
+    images = read_wim(path).images
+    with pytest.raises(MediaError) as caught:
+        select_image(images, "Window", path)
+    assert caught.value.hint == 'Set image_name to one of: "Windows", 2 (no name), 3 (no name).'
+
+
+def test_a_message_stays_short(tmp_path: Path) -> None:
+    """A medium with a thousand image files does not fill the screen."""
+    tree = MemorySource({f"a/{number:03}.wim": b"" for number in range(1000)})
+    with pytest.raises(MediaError, match=r"a/039\.wim and 960 more\.") as caught:
+        find_install_file(tree)
+    assert len(caught.value.message) < 700

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.fakes import MemorySource
 from tests.unit.host.windows.recorder import Recorder, VirtDisk
 from tests.unit.iso_bytes import make_iso
-from tests.unit.wim_bytes import image_xml, wim_bytes
+from tests.unit.wim_bytes import image_xml, pipable, wim_bytes
 from winimagetools.errors import MediaError
 from winimagetools.formats import iso
 from winimagetools.host.windows import virtdisk
@@ -47,6 +47,18 @@ def test_a_wim_needs_nothing_of_windows(tmp_path: Path, monkeypatch: pytest.Monk
         assert [image.name for image in media.images] == ["Edition"]
         assert [other.name for other in media.others] == ["PE"]
     assert (windows.library.calls, windows.recorder.calls) == ([], [])
+
+
+def test_a_pipable_wim_is_not_for_dism(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused when its editions are asked for, long before it would be applied."""
+    path = tmp_path / "install.wim"
+    path.write_bytes(pipable(image_xml(1, "Edition")))
+    with (
+        Attached(monkeypatch).media.open_install(path) as media,
+        pytest.raises(MediaError, match="is a pipable WIM, which DISM cannot read") as caught,
+    ):
+        _ = media.images
+    assert caught.value.hint.endswith("wimlib-imagex optimize --not-pipable")
 
 
 def test_the_wim_of_an_iso_is_read_from_its_drive(
