@@ -95,7 +95,7 @@ def _parameter(node: Node) -> Parameter:
     )
     return Parameter(
         variable.removeprefix("$"),
-        kinds[-1],
+        kinds[-1] if kinds else "object",
         "mandatory=$true" in words,
         "valuefrompipeline=$true" in words,
         default.removeprefix("=").strip(),

@@ -116,14 +116,18 @@ def package_names(folder: Path) -> tuple[str, ...]:
     return found or ("",)
 
 
-def feature_step(names: Sequence[str]) -> GuestStep:
-    """Turn features on, all in one go. Raises RequestError for a name dism cannot be given."""
+def feature_step(*names: str) -> GuestStep:
+    """Turn a feature on; several in one call only when they are of the same parent package
+    (DISM reference, "Enable or Disable Windows Features").
+    """
     return dism_step("/Enable-Feature", *(f"/FeatureName:{name}" for name in names))
 
 
-def capability_step(names: Sequence[str]) -> GuestStep:
-    """Add capabilities, all in one go."""
-    return dism_step("/Add-Capability", *(f"/CapabilityName:{name}" for name in names))
+def capability_step(name: str) -> GuestStep:
+    """Add a capability; one in each call is all that is documented (DISM reference,
+    "DISM Capabilities Package (.cab or .msu) Servicing").
+    """
+    return dism_step("/Add-Capability", f"/CapabilityName:{name}")
 
 
 def clean_up_step(version: WindowsVersion, purge: bool) -> Iterator[GuestStep]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.facts.releases import PNPUTIL_ADD_DRIVER
 from winimagetools.model import WindowsVersion
@@ -22,12 +23,19 @@ RESTART_NEEDED = 3010
 """ERROR_SUCCESS_REBOOT_REQUIRED: dism and wusa return it, and so does Servicing.cmd."""
 ALREADY_INSTALLED = 2359302
 """WU_S_ALREADY_INSTALLED (0x240006): what wusa returns for an update that is there."""
+NOT_APPLICABLE = 0x80240017 - 0x1_0000_0000
+"""WU_E_NOT_APPLICABLE: what wusa returns for an update that is not for this Windows, or is
+replaced by one that is there. ``%ERRORLEVEL%`` shows it as a signed number."""
+BUSY_CODES = (1618, 0x80240016 - 0x1_0000_0000)
+"""Another installation is running, in the words of Windows Installer and of Windows Update."""
 DRIVER_CODES = (0, 259, RESTART_NEEDED, 1641)
 """Exit codes of pnputil that are no failures: done, nothing to do, restart needed, begun."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:\\~+=-]+")
 _PRELUDE = ("@echo off", "setlocal EnableExtensions DisableDelayedExpansion", 'set "HERE=%~dp0"')
 _STAMP = '>>"%LOG%" echo %DATE% %TIME%'
+_RESULT = '>>"%RESULTS%" echo'
+_BUSY_TRIES = 20
 
 
 def dism_step(*arguments: str, ignore_errors: bool = False, settled: bool = False) -> GuestStep:
@@ -47,7 +55,8 @@ def package_step(path: str, *, ignore_errors: bool) -> GuestStep:
     """
     if path.casefold().endswith(".msu"):
         command = ("wusa.exe", f"{HERE}{path}", "/quiet", "/norestart")
-        return GuestStep(command, (0, RESTART_NEEDED, ALREADY_INSTALLED), ignore_errors)
+        accept = (0, RESTART_NEEDED, ALREADY_INSTALLED, NOT_APPLICABLE)
+        return GuestStep(command, accept, ignore_errors)
     return dism_step("/Add-Package", f"/PackagePath:{HERE}{path}", ignore_errors=ignore_errors)
 
 
@@ -74,13 +83,17 @@ def servicing_script(steps: Sequence[GuestStep]) -> bytes:
     r"""``Servicing.cmd``: does all steps that were not done yet, in order.
 
     Every step is tried three times, half a minute apart, because the servicing stack may be
-    busy right after the first logon. Steps done are marked by a file in ``done``, so the
-    script may be called again after a restart. It returns 0 when all is done, 3010 when
-    Windows has to restart, and then be called again, and the code of the step otherwise.
+    busy right after the first logon; while another installation is running (see
+    :data:`BUSY_CODES`) up to twenty times more. Steps done are marked by a file in ``done``, so
+    the script may be called again after a restart. Each step that ended adds a line to
+    ``results.txt``: ``done`` or ``failed``, exit code, command. It returns 0 when all is done,
+    3010 when Windows has to restart, and then be called again, and the code of the step
+    otherwise.
     """
     lines = [
         *_PRELUDE,
         'set "LOG=%SystemRoot%\\Panther\\winimagetools-servicing.log"',
+        'set "RESULTS=%HERE%results.txt"',
         'set "RESTART=0"',
         'if not exist "%HERE%done" mkdir "%HERE%done"',
     ]
@@ -115,18 +128,30 @@ _RUN = (
     f'set "CODE={RESTART_NEEDED}"',
     'if "%SETTLED%%RESTART%"=="11" exit /b 1',
     'set "TRY=1"',
+    'set "WAITS=0"',
     ":again",
     f"{_STAMP} step %STEP%: %COMMAND%",
     '%COMMAND% >>"%LOG%" 2>&1',
     'set "CODE=%ERRORLEVEL%"',
     f"{_STAMP} step %STEP%: exit code %CODE%",
     'for %%C in (%ACCEPT%) do if "%CODE%"=="%%C" goto done',
-    'if "%IGNORE%"=="1" goto done',
-    'if "%TRY%"=="3" exit /b 1',
+    f'for %%C in ({" ".join(map(str, BUSY_CODES))}) do if "%CODE%"=="%%C" goto busy',
+    'if "%IGNORE%"=="1" goto failed',
+    'if "%TRY%"=="3" goto failed',
     'set /a "TRY+=1"',
+    ":wait",
     "%SystemRoot%\\System32\\ping.exe -n 31 127.0.0.1 >nul",
     "goto again",
+    ":busy",
+    'set /a "WAITS+=1"',
+    f'if not "%WAITS%"=="{_BUSY_TRIES}" goto wait',
+    ":failed",
+    f"{_RESULT} failed %CODE% %COMMAND%",
+    'if not "%IGNORE%"=="1" exit /b 1',
+    "goto mark",
     ":done",
+    f"{_RESULT} done %CODE% %COMMAND%",
+    ":mark",
     f'if "%CODE%"=="{RESTART_NEEDED}" set "RESTART=1"',
     '>"%HERE%done\\%STEP%" echo %CODE%',
     "exit /b 0",
@@ -137,7 +162,9 @@ def driver_script(infs: Sequence[str], version: WindowsVersion | None) -> bytes:
     r"""``install.cmd``: adds and installs driver packages one INF at a time.
 
     It always returns 0: a driver that Windows does not take must not end the specialize
-    pass. What happened is in ``Windows\Panther\winimagetools-drivers.log``.
+    pass. What happened is in ``Windows\Panther\winimagetools-drivers.log``, and in
+    ``winimagetools-drivers.txt`` a line for each package, which ``Logon.ps1`` reports to the
+    build: ``done`` or ``failed``, exit code, INF file. Publishers are trusted in between only.
 
     Args:
         infs: INF files below the folder of the script, with ``\``.
@@ -147,25 +174,28 @@ def driver_script(infs: Sequence[str], version: WindowsVersion | None) -> bytes:
     new = version is not None and PNPUTIL_ADD_DRIVER.is_in(version)
     pnputil = '"%SystemRoot%\\System32\\pnputil.exe"'
     command = f"{pnputil} /add-driver %INF% /install" if new else f"{pnputil} -i -a %INF%"
+    trust = f'{_POWERSHELL} -File "%HERE%{TRUST_NAME}"'
+    log = '>>"%LOG%" 2>&1'
     lines = [
         *_PRELUDE,
         'set "LOG=%SystemRoot%\\Panther\\winimagetools-drivers.log"',
-        'set "FAILED=0"',
-        f'{_POWERSHELL} -File "%HERE%{TRUST_NAME}" >>"%LOG%" 2>&1',
+        'set "RESULTS=%SystemRoot%\\Panther\\winimagetools-drivers.txt"',
+        f"{trust} {log}",
     ]
     for inf in infs:
         lines += [f"set INF={quote(HERE + inf)}", "call :install"]
     lines += [
-        f"{_STAMP} %FAILED% of {len(infs)} driver packages failed",
+        f"{trust} -Remove {log}",
         "exit /b 0",
         "",
         ":install",
         f"{_STAMP} %INF%",
-        f'{command} >>"%LOG%" 2>&1',
+        f"{command} {log}",
         'set "CODE=%ERRORLEVEL%"',
         f"{_STAMP} exit code %CODE%",
-        f'for %%C in ({" ".join(map(str, DRIVER_CODES))}) do if "%CODE%"=="%%C" exit /b 0',
-        'set /a "FAILED+=1"',
+        'set "WORD=failed"',
+        f'for %%C in ({" ".join(map(str, DRIVER_CODES))}) do if "%CODE%"=="%%C" set "WORD=done"',
+        f"{_RESULT} %WORD% %CODE% %INF%",
         "exit /b 0",
     ]
     return _crlf(lines)
@@ -179,27 +209,8 @@ TRUST_NAME = "trust.ps1"
 
 
 def trust_script() -> bytes:
-    """``trust.ps1``: trusts the publishers of the staged catalogs that verify already.
-
-    Without that pnputil asks whether to trust a publisher other than Microsoft, and in the
-    specialize pass there is nobody to answer. A catalog whose own signature does not lead
-    to a trusted root is left alone.
-    """
-    return _crlf(
-        [
-            "$here = Split-Path -Parent $MyInvocation.MyCommand.Path",
-            "$kind = 'System.Security.Cryptography.X509Certificates.X509Store'",
-            "$store = New-Object $kind 'TrustedPublisher', 'LocalMachine'",
-            "$store.Open('ReadWrite')",
-            "foreach ($catalog in Get-ChildItem $here -Recurse -Filter *.cat) {",
-            "    $signature = Get-AuthenticodeSignature -FilePath $catalog.FullName",
-            "    if ($signature.Status -eq 'Valid') {",
-            "        $store.Add($signature.SignerCertificate)",
-            "    }",
-            "}",
-            "$store.Close()",
-        ]
-    )
+    """``trust.ps1``, which lies beside ``install.cmd``: trusts publishers, or no longer."""
+    return _crlf(data_path("guest/lib/Trust.ps1").read_text(encoding="ascii").splitlines())
 
 
 def _crlf(lines: Sequence[str]) -> bytes:

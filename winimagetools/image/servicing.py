@@ -126,10 +126,10 @@ def _staged(
         registry.append(_install_at_logon())
     packages, package_steps = staging.stage_packages(options.packages)
     steps = (
-        *([staging.feature_step(POWERSHELL_FEATURES)] if powershell else []),
-        *([staging.feature_step(options.features)] if options.features else []),
+        *([staging.feature_step(*POWERSHELL_FEATURES)] if powershell else []),
+        *(staging.feature_step(name) for name in options.features),
         *package_steps,
-        *([staging.capability_step(options.capabilities)] if options.capabilities else []),
+        *(staging.capability_step(name) for name in options.capabilities),
         *_clean_up(windows, options, found),
     )
     return ServicingPlan(

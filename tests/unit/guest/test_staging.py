@@ -138,7 +138,7 @@ def test_clean_up_depends_on_the_version(
 
 def test_the_script_does_the_steps() -> None:
     """Without steps there is none."""
-    steps = [staging.feature_step(["NetFx3", "TelnetClient"])]
+    steps = [staging.feature_step("NetFx3", "TelnetClient")]
     assert put(staging.servicing_files(steps)) == {
         f"{SERVICING}/Servicing.cmd": servicing_script(steps)
     }
@@ -148,4 +148,4 @@ def test_the_script_does_the_steps() -> None:
 def test_a_name_that_cannot_be_passed_is_refused() -> None:
     """Before anything is written."""
     with pytest.raises(RequestError):
-        staging.servicing_files([staging.feature_step(['a" & del'])])
+        staging.servicing_files([staging.feature_step('a" & del')])

@@ -89,10 +89,11 @@ def test_offline_in_the_order_of_the_powershell_tools(found: Findings) -> None:
 
 
 def test_the_guest_does_the_same_in_the_same_order(found: Findings) -> None:
-    """Only the registry is edited offline; boot drivers first."""
+    """Only the registry is edited offline; boot drivers first. Each feature is a step."""
     plan = plan_servicing(request(EVERYTHING), S2025, [DRIVERS], found, staged=True)
     assert plan.offline == (EditRegistry((BOOT, *first_boot_registry_edits(S2025.version))),)
     assert [step.command[-1] for step in plan.guest] == [
+        "/FeatureName:NetFx3",
         "/FeatureName:TelnetClient",
         "/norestart",
         "/CapabilityName:OpenSSH.Server~~~~0.0.1.0",

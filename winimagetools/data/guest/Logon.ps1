@@ -10,18 +10,22 @@ $customScriptsDir = "$resourcesDir\CustomScripts"
 try {
     . "$resourcesDir\lib\Programs.ps1"
     . "$resourcesDir\lib\Options.ps1"
+    . "$resourcesDir\lib\FirstLogon.ps1"
     . "$resourcesDir\lib\Hooks.ps1"
     . "$resourcesDir\lib\Licensing.ps1"
     . "$resourcesDir\lib\Servicing.ps1"
     . "$resourcesDir\lib\Updates.ps1"
     . "$resourcesDir\lib\Agents.ps1"
+    . "$resourcesDir\lib\Accounts.ps1"
     . "$resourcesDir\lib\Settings.ps1"
     . "$resourcesDir\lib\Sysprep.ps1"
+    . "$resourcesDir\lib\HookNames.ps1"
 
-    $windows = [System.Environment]::OSVersion.Version
     Clear-Reports
-    Write-Log "StatusInitial" "Windows $windows, PowerShell $($PSVersionTable.PSVersion)."
+    Write-Log "StatusInitial" "Windows $(Get-WindowsVersion), PowerShell $($PSVersionTable.PSVersion)."
     Remove-Item -Force $failureMark -ErrorAction SilentlyContinue
+    Invoke-FirstLogon
+    Write-DriverResults
 
     $productKey = Get-Option "DEFAULT" "product_key"
     if ($productKey) {
@@ -46,6 +50,7 @@ try {
 
     if (Test-Option "DEFAULT" "gold_image") {
         # The automatic logon stays: what is made from a golden image goes on from here.
+        Remove-StagingFolders
         Set-Location "$ENV:SystemDrive\"
         Invoke-Retry { Remove-Item -Recurse -Force $resourcesDir }
         Stop-Image "StatusFinal" "The golden image is ready." "done"
@@ -55,17 +60,17 @@ try {
         Install-VMwareTools
     }
     Invoke-Hook "RunBeforeCloudbaseInitInstall.ps1"
-    $cloudbaseInit = Install-CloudbaseInit
+    $cloudbaseInitInstallDir = Install-CloudbaseInit
     Invoke-Hook "RunAfterCloudbaseInitInstall.ps1"
 
     Optimize-Disk
     Clear-Addresses
 
-    $client = Test-WindowsClient
+    $windowsClient = Test-WindowsClient
     if (Test-Option "DEFAULT" "enable_shutdown_without_logon") {
         Enable-ShutdownWithoutLogon
     }
-    if ($client -and (Test-Option "DEFAULT" "disable_first_logon_animation")) {
+    if ($windowsClient -and (Test-Option "DEFAULT" "disable_first_logon_animation")) {
         Disable-FirstLogonAnimation
     }
     if (Test-Option "DEFAULT" "enable_ping_requests") {
@@ -74,7 +79,7 @@ try {
     if (Test-Option "DEFAULT" "enable_ipv6_eui64") {
         Enable-Eui64
     }
-    if ($client -and (Test-Option "DEFAULT" "enable_administrator_account")) {
+    if ($windowsClient -and (Test-Option "DEFAULT" "enable_administrator_account")) {
         Enable-AdministratorAccount
     }
     if (Test-Option "DEFAULT" "enable_active_mode") {
@@ -89,15 +94,18 @@ try {
         Set-TimeServers $timeServers
     }
 
-    $answerFile = "$cloudbaseInit\conf\Unattend.xml"
-    Set-PersistDrivers $answerFile (Test-Option "sysprep" "persist_drivers_install" $true)
+    $unattendedXmlPath = "$cloudbaseInitInstallDir\conf\Unattend.xml"
+    Set-PersistDrivers $unattendedXmlPath (Test-Option "sysprep" "persist_drivers_install" $true)
     if (Test-Option "sysprep" "disable_swap") {
         Invoke-Retry { Disable-Swap }
-        Enable-SwapAtFirstStart $answerFile
+        Enable-SwapAtFirstStart $unattendedXmlPath
     }
     Invoke-Hook "RunBeforeSysprep.ps1"
+    Remove-BuildAccount
+    Disable-BuildPing
+    Remove-StagingFolders
     Clear-FreeSpace
-    Invoke-Sysprep $answerFile
+    Invoke-Sysprep $unattendedXmlPath
     Invoke-Hook "RunAfterSysprep.ps1"
     Remove-Traces
     Stop-Image "StatusFinal" "The image is ready." "done"

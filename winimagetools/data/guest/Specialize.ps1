@@ -9,8 +9,7 @@ try {
     . "$resourcesDir\lib\Settings.ps1"
 
     Write-Log "Specialize" "First start."
-    # The machine can be watched by ping while it is prepared.
-    & $netsh firewall set icmpsetting 8 | Out-Host
+    Enable-BuildPing
     # Applications that install themselves for one user keep sysprep from generalizing.
     Set-Number "HKLM:\SOFTWARE\Policies\Microsoft\WindowsStore" "AutoDownload" 2
     Set-Number "HKLM:\SOFTWARE\Policies\Microsoft\Windows\CloudContent" "DisableWindowsConsumerFeatures" 1

@@ -6,7 +6,7 @@
 #   1006  power off
 
 function Invoke-Hook {
-    param([string]$Name)
+    param([Alias("ScriptFileName")][string]$Name)
     $path = Join-Path $customScriptsDir $Name
     if (-not (Test-Path $path)) {
         return

@@ -1,14 +1,36 @@
-# Running other programs, trying again, restarting.
+# Running other programs, trying again, restarting, and what Windows this is.
+
+# ERROR_INSTALL_ALREADY_RUNNING: Windows Installer takes one installation at a time.
+$installerBusy = 1618
+$installerTries = 60
+$installerInterval = 10
 
 function Invoke-Program {
     # Waits for the program; anything but an accepted exit code is an error.
     param([string]$Path, [string]$Arguments, [int[]]$Accept = @(0))
-    $process = Start-Process -FilePath $Path -ArgumentList $Arguments -Wait -PassThru -NoNewWindow
-    $code = $process.ExitCode
+    $code = Start-Program $Path $Arguments
+    for ($attempt = 1; $code -eq $installerBusy -and $attempt -lt $installerTries; $attempt++) {
+        Write-Host "Another installation is running; trying again."
+        Start-Sleep -Seconds $installerInterval
+        $code = Start-Program $Path $Arguments
+    }
     if ($Accept -notcontains $code) {
         throw "$Path $Arguments failed with exit code $code."
     }
     return $code
+}
+
+function Start-Program {
+    # Start-Process -Wait would also wait for everything the program leaves running.
+    param([string]$Path, [string]$Arguments)
+    $process = New-Object System.Diagnostics.Process
+    $process.StartInfo.FileName = $Path
+    $process.StartInfo.Arguments = $Arguments
+    $process.StartInfo.UseShellExecute = $false
+    $process.StartInfo.WorkingDirectory = (Get-Location -PSProvider FileSystem).ProviderPath
+    [void]$process.Start()
+    $process.WaitForExit()
+    return $process.ExitCode
 }
 
 function Invoke-Retry {
@@ -30,12 +52,9 @@ function Add-Count {
     # Counts something that happens once between two restarts; returns how often it did.
     param([string]$Name)
     $file = "$resourcesDir\count-$Name.txt"
-    Add-Content -Path $file -Value "1"
+    Add-Content -Path $file -Value "1" -Encoding Ascii
     return @(Get-Content $file).Count
 }
-
-# Hook scripts written for the PowerShell tools know it by this name.
-Set-Alias -Name ExecRetry -Value Invoke-Retry
 
 function Restart-Image {
     # Logon.ps1 is started again after the next automatic logon.
@@ -53,14 +72,18 @@ function Stop-Image {
     exit 0
 }
 
+function Get-WindowsVersion {
+    # [Environment]::OSVersion says 6.2 to a program that does not declare a later Windows.
+    return [version](Get-WmiObject -Class Win32_OperatingSystem).Version
+}
+
 function Test-WindowsVersion {
     # Whether this is at least that version, such as "6.2" for Windows 8 and Server 2012.
     param([string]$Least)
-    return [System.Environment]::OSVersion.Version -ge [version]$Least
+    return (Get-WindowsVersion) -ge [version]$Least
 }
 
 function Test-WindowsClient {
     $key = "HKLM:\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
-    $values = Get-ItemProperty -Path $key
-    return $values.InstallationType -eq "Client"
+    return (Get-ItemProperty -Path $key).InstallationType -eq "Client"
 }

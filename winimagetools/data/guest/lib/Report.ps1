@@ -21,8 +21,13 @@ function Write-Log {
     $time = (Get-Date).ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss")
     $line = "$time ${Stage}: $StageLog"
     Write-Host $line
-    if (Test-Path $resourcesDir) {
-        Add-Content -Path $logFile -Value $line -Encoding UTF8 -ErrorAction SilentlyContinue
+    try {
+        if (Test-Path $resourcesDir) {
+            Add-Content -Path $logFile -Value $line -Encoding UTF8
+        }
+    } catch {
+        # A full disk, say; the host hears of it all the same.
+        Write-Host "The log could not be written: $($_.Exception.Message)"
     }
     Send-Report $Stage $StageLog $Result
 }
@@ -110,7 +115,11 @@ function Stop-WithFailure {
     # would start after this script has to wait until the power is off.
     param($Failure)
     $text = "$($Failure.Exception.Message) $($Failure.InvocationInfo.PositionMessage)"
-    Set-Content -Path $failureMark -Value $text -Encoding UTF8 -ErrorAction SilentlyContinue
+    try {
+        Set-Content -Path $failureMark -Value $text -Encoding UTF8
+    } catch {
+        Write-Host "The mark could not be written: $($_.Exception.Message)"
+    }
     Write-Log "ERROR" $text "failed"
     Complete-Reports
     & "$ENV:SystemRoot\System32\shutdown.exe" /s /f /t 0

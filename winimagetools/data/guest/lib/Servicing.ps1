@@ -10,11 +10,36 @@ function Invoke-Servicing {
         return
     }
     Write-Log "Servicing" "Adding features and packages."
-    $code = Invoke-Program "$ENV:SystemRoot\System32\cmd.exe" "/c `"$script`"" @(0, $restartRequired)
+    try {
+        $code = Invoke-Program "$ENV:SystemRoot\System32\cmd.exe" "/c `"$script`"" @(0, $restartRequired)
+    } finally {
+        Write-StepResults "Servicing" "$resourcesDir\Servicing\results.txt"
+    }
     if ($code -eq $restartRequired) {
         Restart-Image "Servicing" "Features or packages need it."
     }
     Write-Log "Servicing" "Features and packages were added."
+}
+
+function Write-DriverResults {
+    # The driver packages that were installed in the specialize pass.
+    Write-StepResults "Drivers" "$ENV:SystemRoot\Panther\winimagetools-drivers.txt"
+}
+
+function Write-StepResults {
+    # A command script leaves one line for each step: "done" or "failed", exit code, command.
+    param([string]$Stage, [string]$Path)
+    $lines = @(Get-Content $Path -ErrorAction SilentlyContinue)
+    if ($lines.Count -eq 0) {
+        return
+    }
+    Remove-Item -Force $Path
+    $failed = @($lines | Where-Object { $_ -like "failed *" })
+    foreach ($line in $failed) {
+        $words = $line.Split(" ", 3)
+        Write-Log "$Stage(failed)" "Exit code $($words[1]): $($words[2])"
+    }
+    Write-Log "$Stage(results)" "$($failed.Count) of $($lines.Count) failed."
 }
 
 function Install-NetFramework35 {
@@ -31,15 +56,8 @@ function Clear-ComponentStore {
     if (-not (Test-WindowsVersion "6.2")) {
         return
     }
-    $arguments = "/Online /Cleanup-Image /StartComponentCleanup"
-    # Windows 8 and Server 2012 do not know /ResetBase.
-    if ($Purge -and (Test-WindowsVersion "6.3")) {
-        $arguments += " /ResetBase"
-    }
     try {
-        Invoke-Retry {
-            [void](Invoke-Program "$ENV:SystemRoot\System32\Dism.exe" $arguments @(0, $restartRequired))
-        }
+        Invoke-Retry { Invoke-ComponentCleanup $Purge }
     } catch {
         # A restart often helps, but not for ever.
         if ((Add-Count "cleanup-restarts") -gt $maximumRestarts) {
@@ -47,6 +65,16 @@ function Clear-ComponentStore {
         }
         Restart-Image "DISM" "The component store could not be cleaned."
     }
+}
+
+function Invoke-ComponentCleanup {
+    param([Alias("PurgeUpdates")]$Purge)
+    $arguments = "/Online /Cleanup-Image /StartComponentCleanup"
+    # Windows 8 and Server 2012 do not know /ResetBase.
+    if ($Purge -and (Test-WindowsVersion "6.3")) {
+        $arguments += " /ResetBase"
+    }
+    [void](Invoke-Program "$ENV:SystemRoot\System32\Dism.exe" $arguments @(0, $restartRequired))
     Write-Log "Cleanup" "The component store was cleaned."
 }
 

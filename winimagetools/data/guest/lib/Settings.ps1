@@ -2,6 +2,8 @@
 
 $systemPolicy = "HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
 $netsh = "$ENV:SystemRoot\System32\netsh.exe"
+# While it is prepared, the machine can be watched by ping.
+$buildPing = "winimagetools ping"
 
 function Set-Number {
     param([string]$Key, [string]$Name, [int]$Value)
@@ -34,29 +36,22 @@ function Enable-Ping {
     Write-Log "Ping" "Ping is answered over IPv4 and IPv6."
 }
 
+function Enable-BuildPing {
+    # The firewall may not be up this early; then the machine is built without.
+    & $netsh advfirewall firewall add rule "name=$buildPing" dir=in action=allow "protocol=icmpv4:8,any" | Out-Host
+    Write-Log "Ping" "Ping is answered during the build (exit code $LASTEXITCODE)."
+}
+
+function Disable-BuildPing {
+    # netsh returns 1 when there is no such rule.
+    [void](Invoke-Program $netsh "advfirewall firewall delete rule name=`"$buildPing`"" @(0, 1))
+}
+
 function Enable-Eui64 {
     # Clouds expect the address they derive from the MAC address.
     [void](Invoke-Program $netsh "interface ipv6 set global randomizeidentifiers=disabled")
     [void](Invoke-Program $netsh "interface ipv6 set privacy state=disabled")
     Write-Log "IPv6" "IPv6 addresses are derived from MAC addresses."
-}
-
-function Enable-AdministratorAccount {
-    # Found by its number: it has another name in other languages.
-    $filter = "LocalAccount=True AND SID LIKE 'S-1-5-21-%-500'"
-    $name = (Get-WmiObject -Class Win32_UserAccount -Filter $filter).Name
-    $expires = "`$u = [adsi]'WinNT://./$name,user'; " +
-        "`$u.UserFlags.Value = `$u.UserFlags.Value -band -bnot 65536; `$u.SetInfo()"
-    $folder = "$ENV:SystemRoot\Setup\Scripts"
-    [void](New-Item -Path $folder -ItemType Directory -Force)
-    # Sysprep disables the account, so the first start of the finished image enables it.
-    Add-Content -Path "$folder\SetupComplete.cmd" -Encoding Ascii -Value @(
-        "net.exe user `"$name`" /active:yes",
-        "powershell.exe -NoProfile -Command `"$expires`"",
-        "net.exe user `"$name`" /logonpasswordchg:yes"
-    )
-    ([adsi]"WinNT://./$name,user").SetPassword("")
-    Write-Log "Administrator" "The account $name will be enabled."
 }
 
 function Enable-AlwaysActiveMode {
@@ -73,13 +68,13 @@ function Enable-AlwaysActiveMode {
 }
 
 function Set-ImageTimeZone {
-    param([string]$Name)
+    param([Alias("CustomTimezone")][string]$Name)
     [void](Invoke-Program "$ENV:SystemRoot\System32\tzutil.exe" "/s `"$Name`"")
     Write-Log "Customization(1)" "The time zone is $Name."
 }
 
 function Set-TimeServers {
-    param([string]$Servers)
+    param([Alias("CustomNtpServers")][string]$Servers)
     $arguments = "/config /syncfromflags:manual /manualpeerlist:`"$Servers`""
     [void](Invoke-Program "$ENV:SystemRoot\System32\w32tm.exe" $arguments)
     Set-Service "W32Time" -StartupType Automatic

@@ -5,12 +5,14 @@ $unattendNamespace = "urn:schemas-microsoft-com:unattend"
 function Edit-AnswerFile {
     # Runs $Change with the document and its namespaces, then saves.
     param([string]$Path, [scriptblock]$Change)
+    # .NET does not know the location of PowerShell.
+    $file = (Resolve-Path -LiteralPath $Path).ProviderPath
     $document = New-Object System.Xml.XmlDocument
-    $document.Load($Path)
+    $document.Load($file)
     $names = New-Object System.Xml.XmlNamespaceManager $document.NameTable
     $names.AddNamespace("u", $unattendNamespace)
     [void](& $Change $document $names)
-    $document.Save($Path)
+    $document.Save($file)
 }
 
 function Set-PersistDrivers {
@@ -73,16 +75,24 @@ function Invoke-Sysprep {
     param([string]$AnswerFile)
     Write-Log "Sysprep" "Generalizing."
     $sysprep = "$ENV:SystemRoot\System32\Sysprep\Sysprep.exe"
-    $process = Start-Process -FilePath $sysprep -Wait -PassThru `
-        -ArgumentList "/generalize /oobe /quiet /quit /unattend:`"$AnswerFile`""
+    $code = Start-Program $sysprep "/generalize /oobe /quiet /quit /unattend:`"$AnswerFile`""
     $key = "HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State"
     $state = (Get-ItemProperty -Path $key).ImageState
     if ($state -ne "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE") {
         $errors = Get-Content "$ENV:SystemRoot\System32\Sysprep\Panther\setuperr.log" `
             -ErrorAction SilentlyContinue | Select-Object -Last 5
-        throw "Sysprep failed (exit code $($process.ExitCode), $state): $($errors -join ' / ')"
+        throw "Sysprep failed (exit code $code, $state): $($errors -join ' / ')"
     }
     Write-Log "Sysprep" "The image is generalized."
+}
+
+function Remove-StagingFolders {
+    # Packages and drivers that are installed by now.
+    foreach ($folder in "$resourcesDir\Servicing", "$ENV:SystemRoot\Drivers\winimagetools") {
+        if (Test-Path $folder) {
+            Invoke-Retry { Remove-Item -Recurse -Force $folder }
+        }
+    }
 }
 
 function Remove-Traces {

@@ -1,11 +1,13 @@
 # Windows updates through the Windows Update Agent. Every round ends with a restart; Logon.ps1
 # begins again after it, until nothing is left. An update that did not install in three rounds
 # is left out, so that one bad update cannot keep the image from being finished. When three
-# whole rounds fail, the image fails: nobody wants one without updates unknowingly.
+# whole rounds fail, the image fails: nobody wants one without updates unknowingly. Some updates
+# come anew while others are installed, so the rounds end at some time.
 
 $attemptsFile = "$resourcesDir\update-attempts.txt"
 $maximumAttempts = 3
 $maximumUpdates = 100
+$maximumRounds = 20
 $updateInstalled = 2
 
 function Install-WindowsUpdates {
@@ -18,6 +20,10 @@ function Install-WindowsUpdates {
             Restart-Image "Updates(reboot)" "Installed updates need it."
         }
         Write-Log "Updates" "No update is left to install."
+        return
+    }
+    if ((Add-Count "update-rounds") -gt $maximumRounds) {
+        Write-Log "Updates(failed)" "After $maximumRounds rounds $($updates.Count) updates are left."
         return
     }
     Write-Log "Updates" "Installing $($updates.Count) updates."
@@ -45,7 +51,9 @@ function Find-Updates {
         $count = @($attempts | Where-Object { $_ -eq $id }).Count
         if ($count -ge $maximumAttempts) {
             Write-Log "Updates(skipped)" "$($update.Title) failed $count times."
-        } elseif ($wanted.Count -lt $maximumUpdates -and -not $update.InstallationBehavior.CanRequestUserInput) {
+        } elseif ($update.InstallationBehavior.CanRequestUserInput) {
+            Write-Log "Updates(skipped)" "$($update.Title) may ask questions, and nobody is there."
+        } elseif ($wanted.Count -lt $maximumUpdates) {
             [void]$wanted.Add($update)
         }
     }
@@ -64,7 +72,7 @@ function Install-Updates {
     [void]$downloader.Download()
     $ready = New-Object -ComObject Microsoft.Update.UpdateColl
     foreach ($update in $Updates) {
-        Add-Content -Path $attemptsFile -Value $update.Identity.UpdateID
+        Add-Content -Path $attemptsFile -Value $update.Identity.UpdateID -Encoding Ascii
         if ($update.IsDownloaded) {
             [void]$ready.Add($update)
         } else {
