@@ -8,16 +8,18 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from winimagetools.errors import MediaError, RequestError
-from winimagetools.model import GIB, MIB, DiskLayout
+from winimagetools.errors import MediaError, Problem, RequestError
+from winimagetools.model import MIB, DiskLayout
 
 SECTOR = 512
 EFI_SIZE = 200 * MIB
 MSR_SIZE = 128 * MIB
 MINIMUM_WINDOWS = 64 * MIB
 """Below this an NTFS volume has no room for its own files and anything of Windows."""
-MBR_LIMIT = 2048 * GIB
-"""An MBR counts sectors of 512 bytes in 32 bits."""
+MBR_LIMIT = 2**41 - SECTOR
+"""An MBR counts sectors of 512 bytes in 32 bits, so one of exactly 2 TiB has one too many."""
+_LARGE_SECTOR = 4096
+_MBR_PARTITIONS = 446
 
 TYPE_EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 TYPE_MSR = "e3c9e316-0b5c-4db8-817d-f92df00215ae"
@@ -81,6 +83,21 @@ def minimum_size(layout: DiskLayout) -> int:
     return MIB + MINIMUM_WINDOWS
 
 
+def size_problem(size: int, layout: DiskLayout) -> Problem | None:
+    """Why a disk of ``size`` bytes cannot have a layout; None when it can."""
+    if size - size % MIB < minimum_size(layout):
+        return Problem(
+            f"A disk of {size // MIB} MiB is too small for a {layout} disk layout.",
+            f"Set disk_size to at least {minimum_size(layout)} bytes and enough for the image.",
+        )
+    if layout is DiskLayout.BIOS and size > MBR_LIMIT:
+        return Problem(
+            f"A disk with BIOS layout has to be smaller than 2 TiB; {size} bytes are too many.",
+            f"Set disk_size to at most {MBR_LIMIT} bytes, or disk_layout to UEFI.",
+        )
+    return None
+
+
 def plan_partitions(
     size: int, layout: DiskLayout, *, random_bytes: RandomBytes = os.urandom
 ) -> PartitionPlan:
@@ -98,19 +115,12 @@ def plan_partitions(
     Raises:
         RequestError: the disk is too small, or too large for an MBR.
     """
+    problem = size_problem(size, layout)
+    if problem is not None:
+        raise RequestError(problem.message, problem.hint)
     size -= size % MIB
-    if size < minimum_size(layout):
-        raise RequestError(
-            f"A disk of {size // MIB} MiB is too small for a {layout} disk layout.",
-            f"Set disk_size to at least {minimum_size(layout)} bytes and enough for the image.",
-        )
     if layout is DiskLayout.UEFI:
         return _plan_gpt(size, random_bytes)
-    if size > MBR_LIMIT:
-        raise RequestError(
-            "A disk with BIOS layout cannot be larger than 2 TiB.",
-            f"Set disk_size to at most {MBR_LIMIT} bytes, or disk_layout to UEFI.",
-        )
     signature = int.from_bytes(random_bytes(4), "little") or 1
     windows = Partition("Windows", MIB, size - MIB, TYPE_MBR_NTFS)
     return PartitionPlan(DiskLayout.BIOS, size, (windows,), signature=signature)
@@ -128,6 +138,47 @@ def _plan_gpt(size: int, random_bytes: RandomBytes) -> PartitionPlan:
         Partition("Windows", windows_start, size - MIB - windows_start, TYPE_BASIC_DATA, guid()),
     )
     return PartitionPlan(DiskLayout.UEFI, size, partitions, disk_guid=guid())
+
+
+ReadAt = Callable[[int, int], bytes]
+"""Reads a disk: offset and length in bytes; less at its end."""
+
+
+def check_sectors(read: ReadAt, name: str) -> None:
+    """Refuse a disk that was partitioned in sectors of 4096 bytes.
+
+    Images are made for disks with logical sectors of 512 bytes, which is what virtual machines
+    have. Tables, boot sectors and boot configuration count in sectors, so such an image does
+    not start from a disk with others, nor the other way round.
+
+    Args:
+        read: reads the disk; what a container such as VHDX holds, not the container.
+        name: what to call it in messages.
+
+    Raises:
+        MediaError: a GPT, or an NTFS volume of an MBR disk, lies where larger sectors put it.
+    """
+    if read(SECTOR, 8) != b"EFI PART" and (
+        read(_LARGE_SECTOR, 8) == b"EFI PART" or _has_large_ntfs(read)
+    ):
+        raise MediaError(
+            f"{name} has logical sectors of {_LARGE_SECTOR} bytes.",
+            f"Use a disk with logical sectors of {SECTOR} bytes (New-VHD "
+            f"-LogicalSectorSizeBytes {SECTOR}); others are not supported.",
+        )
+
+
+def _has_large_ntfs(read: ReadAt) -> bool:
+    """Whether the first NTFS partition of an MBR begins where 4096-byte sectors put it."""
+    table = read(0, SECTOR)
+    if len(table) < SECTOR or table[510:] != b"\x55\xaa":
+        return False
+    for entry in range(_MBR_PARTITIONS, 510, 16):
+        start = int.from_bytes(table[entry + 8 : entry + 12], "little")
+        boot = read(start * _LARGE_SECTOR, 16) if start else b""
+        if boot[3:7] == b"NTFS" and boot[11:13] == _LARGE_SECTOR.to_bytes(2, "little"):
+            return True
+    return False
 
 
 def sfdisk_script(plan: PartitionPlan) -> str:

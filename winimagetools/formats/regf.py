@@ -24,6 +24,11 @@ _ROOT_FLAGS = 0x2C
 """Root of the hive, not deletable, name in single-byte characters."""
 _KEY_ALL_ACCESS = 0xF003F
 _CONTAINER_INHERIT = 2
+_DIRTY_HINT = (
+    "In a WIM: mount the image on Windows (dism /Mount-Image), load that hive and unload it "
+    "(reg load, reg unload), which writes its logs into it, and unmount with /Commit. In a disk: "
+    "start that Windows and shut it down. Or use an image that was captured after a shutdown."
+)
 _ADMINISTRATORS = struct.pack("<BB6s2I", 1, 2, b"\0\0\0\0\0\5", 32, 544)
 _SYSTEM = struct.pack("<BB6sI", 1, 1, b"\0\0\0\0\0\5", 18)
 
@@ -82,7 +87,7 @@ def check_hive(data: bytes, name: str) -> None:
         raise MediaError(
             f"The registry hive {name} was not closed cleanly (sequence numbers {first} and "
             f"{second}): changes to it are still in its log files.",
-            "Start and shut down that Windows once, or use an undamaged image.",
+            _DIRTY_HINT,
         )
     if major != 1 or minor not in range(3, 7) or kind != 0 or layout != 1:
         raise MediaError(

@@ -249,6 +249,20 @@ def test_damaged_hives_are_refused(
     assert alone(hive)
 
 
+def test_a_dirty_hive_is_named_by_its_place_in_the_image(hive: Path) -> None:
+    """Not the copy that is worked on, and with a remedy that fits a WIM."""
+    data = bytearray(hive.read_bytes())
+    break_dirty(data)
+    hive.write_bytes(data)
+    with pytest.raises(MediaError) as caught:
+        apply_edits(hive, [RegistryEdit("SYSTEM", "Key")])
+    assert caught.value.message.startswith(
+        r"The registry hive \Windows\System32\config\SYSTEM in the image was not closed cleanly"
+    )
+    assert str(hive) not in str(caught.value)
+    assert "dism /Mount-Image" in caught.value.hint
+
+
 def test_a_missing_hive_is_named(tmp_path: Path) -> None:
     """A file that is not there is an error of the medium, not a traceback."""
     with pytest.raises(MediaError, match=r"SYSTEM cannot be read"), Hive(tmp_path / "SYSTEM"):

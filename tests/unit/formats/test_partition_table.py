@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from winimagetools.errors import MediaError, RequestError
 from winimagetools.formats.partition_table import (
+    MBR_LIMIT,
     Partition,
     PartitionPlan,
+    check_sectors,
     minimum_size,
     plan_partitions,
     sfdisk_script,
+    size_problem,
     table_differences,
 )
 from winimagetools.model import GIB, MIB, DiskLayout
@@ -70,7 +73,7 @@ def test_a_disk_signature_is_never_zero() -> None:
 
 
 @given(
-    size=st.integers(minimum_size(DiskLayout.UEFI), 2048 * GIB),
+    size=st.integers(minimum_size(DiskLayout.UEFI), MBR_LIMIT),
     layout=st.sampled_from(list(DiskLayout)),
 )
 @settings(max_examples=100)
@@ -103,9 +106,64 @@ def test_a_disk_that_is_too_small_is_refused_with_the_minimum(
 
 def test_a_bios_disk_beyond_two_tebibytes_is_refused() -> None:
     """An MBR cannot describe it; UEFI can."""
-    with pytest.raises(RequestError, match="disk_layout to UEFI"):
-        plan_partitions(2049 * GIB, DiskLayout.BIOS)
+    for size in (2**41 - 511, 2**41, 2049 * GIB):
+        with pytest.raises(RequestError, match="at most 2199023255040 bytes, or disk_layout to UE"):
+            plan_partitions(size, DiskLayout.BIOS)
+        assert size_problem(size, DiskLayout.UEFI) is None
+    assert size_problem(2**41 - 512, DiskLayout.BIOS) is None
+    assert plan_partitions(2**41 - 512, DiskLayout.BIOS).size == 2**41 - MIB
     assert plan_partitions(2049 * GIB, DiskLayout.UEFI).size == 2049 * GIB
+
+
+def disk(**parts: bytes) -> Callable[[int, int], bytes]:
+    """Reads a disk with ``bytes`` at the offsets ``at_...``."""
+    data = bytearray(64 * 1024)
+    for offset, part in parts.items():
+        start = int(offset.removeprefix("at_"))
+        data[start : start + len(part)] = part
+    return lambda offset, length: bytes(data[offset : offset + length])
+
+
+def mbr(start: int) -> bytes:
+    """A table with one NTFS partition at a sector."""
+    entry = bytes([0x80, 0, 0, 0, 7, 0, 0, 0]) + start.to_bytes(4, "little") + bytes(4)
+    return bytes(446) + bytes(16) + entry + bytes(32) + b"\x55\xaa"
+
+
+def ntfs(sector: int) -> bytes:
+    """The beginning of an NTFS volume."""
+    return b"\xebR\x90NTFS    " + sector.to_bytes(2, "little") + b"\x08"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        disk(at_4096=b"EFI PART"),
+        disk(at_0=mbr(2), at_8192=ntfs(4096)),
+    ],
+)
+def test_large_sectors_are_refused(read: Callable[[int, int], bytes]) -> None:
+    """Tables and volumes in sectors of 4096 bytes are told by where they lie."""
+    with pytest.raises(MediaError, match=r"g\.vhdx has logical sectors of 4096 bytes"):
+        check_sectors(read, "g.vhdx")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        disk(at_512=b"EFI PART"),
+        disk(at_512=b"EFI PART", at_4096=b"EFI PART"),
+        disk(at_0=mbr(2), at_1024=ntfs(512)),
+        disk(at_0=mbr(16), at_8192=ntfs(512)),
+        disk(at_0=mbr(2), at_8192=ntfs(512)),
+        disk(at_0=mbr(1000)),
+        disk(),
+        lambda *_: b"",
+    ],
+)
+def test_usual_sectors_pass(read: Callable[[int, int], bytes]) -> None:
+    """Everything else is left to whoever opens the disk."""
+    check_sectors(read, "disk")
 
 
 def test_the_sfdisk_script_of_a_uefi_disk() -> None:

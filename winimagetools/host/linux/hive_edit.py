@@ -26,6 +26,7 @@ from winimagetools.host.linux.hivex import Hivex, RawValue
 from winimagetools.plan import RegistryEdit, RegistryValue
 
 _CURRENT = "currentcontrolset"
+_SYSTEM_HIVES = ("SYSTEM", "SOFTWARE", "DEFAULT", "DRIVERS", "COMPONENTS", "SAM", "SECURITY")
 _SPLIT_VALUES = 4
 """Minor version since which Windows expects long value data in pieces."""
 _Key = tuple[str, ...]
@@ -43,6 +44,8 @@ class Hive:
     Args:
         path: the hive file.
         write: allow changes.
+        name: what to call it in messages, such as its place in the image; its path when
+            empty.
 
     Raises:
         MediaError: on entering: not a hive, dirty, damaged or cut off.
@@ -50,8 +53,9 @@ class Hive:
         BuildError: on leaving: the changes could not be saved, or read back otherwise.
     """
 
-    def __init__(self, path: Path, *, write: bool = False) -> None:
+    def __init__(self, path: Path, *, write: bool = False, name: str = "") -> None:
         self.path = path
+        self.name = name or str(path)
         self.changed = False
         self._write = write
         self._intended: dict[_Key, _Values] = {}
@@ -60,10 +64,10 @@ class Hive:
         try:
             data = self.path.read_bytes()
         except OSError as error:
-            raise MediaError(f"The registry hive {self.path} cannot be read: {error}.") from error
-        check_hive(data, str(self.path))
+            raise MediaError(f"The registry hive {self.name} cannot be read: {error}.") from error
+        check_hive(data, self.name)
         self._long_values = minor_version(data) < _SPLIT_VALUES
-        self._library = Hivex(self.path, write=self._write)
+        self._library = Hivex(self.path, write=self._write, name=self.name)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -102,7 +106,7 @@ class Hive:
             done = (*done, part.lower())
             if child is None:
                 if not part.isascii():
-                    raise BuildError(f"The key {key} cannot be added to {self.path} from Linux.")
+                    raise BuildError(f"The key {key} cannot be added to {self.name} from Linux.")
                 child = self._library.add_child(node, part)
                 self._intended[done] = {}
                 self.changed = True
@@ -139,7 +143,7 @@ class Hive:
     def _node(self, parts: _Key) -> int:
         node = self._find(parts)
         if node is None:
-            raise BuildError(f"The key {_path(parts)} has vanished from {self.path}.")
+            raise BuildError(f"The key {_path(parts)} has vanished from {self.name}.")
         return node
 
     def _raw(self, parts: _Key) -> list[RawValue]:
@@ -159,7 +163,7 @@ class Hive:
         for value in values:
             if len(value.data) > MAX_FLAT_VALUE and not self._long_values:
                 raise BuildError(
-                    f"The value {value.name!r} of {key} in {self.path} has {len(value.data)} "
+                    f"The value {value.name!r} of {key} in {self.name} has {len(value.data)} "
                     f"bytes; more than {MAX_FLAT_VALUE} cannot be written from Linux.",
                     "Make this change from within Windows.",
                 )
@@ -173,21 +177,21 @@ class Hive:
             _flush(copy)
             copy.replace(self.path)
         except OSError as error:
-            raise BuildError(f"The registry hive {self.path} cannot be saved: {error}.") from error
+            raise BuildError(f"The registry hive {self.name} cannot be saved: {error}.") from error
         finally:
             copy.unlink(missing_ok=True)
 
     def _verify(self, copy: Path) -> None:
         try:
-            with Hive(copy) as saved:
+            with Hive(copy, name=self.name) as saved:
                 wrong = [key for key, values in self._intended.items() if saved._has(key) != values]
         except WinImageError as error:
             raise BuildError(
-                f"The new registry hive for {self.path} is unusable: {error}"
+                f"The new registry hive for {self.name} is unusable: {error}"
             ) from error
         if wrong:
             raise BuildError(
-                f"The registry hive {self.path} was not changed: reading back the new one, the "
+                f"The registry hive {self.name} was not changed: reading back the new one, the "
                 f"key {_path(wrong[0])} does not hold what was written.",
                 "This is a fault of libhivex or of this machine; try another libhivex version.",
             )
@@ -198,7 +202,15 @@ class Hive:
         return {raw.name.lower(): raw for raw in self._raw(key)}
 
 
-def apply_edits(path: Path, edits: Sequence[RegistryEdit]) -> bool:
+def hive_name(hive: str) -> str:
+    r"""What to call a hive below ``Windows\System32\config`` in messages.
+
+    The file that is worked on is a copy with a name that means nothing to anybody.
+    """
+    return rf"\Windows\System32\config\{hive} in the image"
+
+
+def apply_edits(path: Path, edits: Sequence[RegistryEdit], name: str = "") -> bool:
     r"""Apply edits to one hive file, all or none.
 
     Each edit's key is created with its parents and its values are set; other values stay.
@@ -208,6 +220,7 @@ def apply_edits(path: Path, edits: Sequence[RegistryEdit]) -> bool:
     Args:
         path: the hive file.
         edits: edits that are all meant for this hive.
+        name: what to call it in messages; when empty, what ``edits`` say that it is.
 
     Returns:
         Whether anything was changed.
@@ -216,7 +229,9 @@ def apply_edits(path: Path, edits: Sequence[RegistryEdit]) -> bool:
         MediaError: the hive is dirty, damaged, or has no current control set.
         BuildError, ToolMissingError: see :class:`Hive`.
     """
-    with Hive(path, write=True) as hive:
+    if not name and edits and edits[0].hive in _SYSTEM_HIVES:
+        name = hive_name(edits[0].hive)
+    with Hive(path, write=True, name=name) as hive:
         sets = control_sets(hive) if any(_is_current(edit) for edit in edits) else ()
         for edit in in_control_sets(edits, sets):
             hive.add_key(edit.key)
@@ -242,7 +257,7 @@ def control_sets(hive: Hive) -> tuple[str, ...]:
             sets.append(key)
         elif name == "Current":
             raise MediaError(
-                f"{hive.path} does not say which control set is the current one.",
+                f"The registry hive {hive.name} does not say which control set is the current one.",
                 "Use an image whose SYSTEM hive is undamaged.",
             )
     return tuple(sets)

@@ -94,14 +94,15 @@ class Hivex:
     Args:
         path: the hive file; it must have passed ``check_hive``.
         write: load it for changes. They stay in memory until :meth:`commit`.
+        name: what to call it in messages; its path when empty.
 
     Raises:
         ToolMissingError: the library is not installed.
         BuildError: the library cannot read the hive.
     """
 
-    def __init__(self, path: Path, *, write: bool = False) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, write: bool = False, name: str = "") -> None:
+        self._name = name or str(path)
         self._library = _library()
         ctypes.set_errno(0)
         self._handle: int | None = self._library.hivex_open(
@@ -174,7 +175,7 @@ class Hivex:
 
     def _call(self, function: str, *arguments: object) -> Any:
         if self._handle is None:
-            raise ValueError(f"{self._path} is already closed")
+            raise ValueError(f"{self._name} is already closed")
         ctypes.set_errno(0)
         return getattr(self._library, function)(self._handle, *arguments)
 
@@ -183,7 +184,7 @@ class Hivex:
         reason = f" ({os.strerror(number)})" if number else ""
         kind = DiskFullError if is_disk_full(OSError(number, reason)) else BuildError
         return kind(
-            f"The registry hive {self._path} {what}{reason}.",
+            f"The registry hive {self._name} {what}{reason}.",
             "Use an undamaged image, and check that there is room on the disk.",
         )
 
