@@ -74,6 +74,7 @@ def program(name: str, package: str) -> None:
 @functools.cache
 def own_mounts() -> tuple[str, ...]:
     """Start of a command line that may mount; the test is skipped where none does."""
+    program("unshare", "util-linux")
     for way in (("unshare", "--mount"), ("unshare", "--user", "--map-root-user", "--mount")):
         trial = [*way, "mount", "-t", "tmpfs", "none", "/mnt"]
         with_mount = subprocess.run(trial, capture_output=True, check=False)

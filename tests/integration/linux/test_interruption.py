@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from fixtures.media import MediaSpec
+from tests import needs
 from tests.integration.linux.build import Job, command, start
 from winimagetools.model import MIB
 
 OLD = b"the image of yesterday"
+PATIENCE = 300
+"""Seconds after which a test gives up. It measures nothing: machines are slow or busy."""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def volume_bytes(folder: Path) -> int:
 
 def wait_until_writing(job: Job, process: subprocess.Popen[str]) -> None:
     """Wait until the Windows volume is being filled."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         if volume_bytes(job.folder) > 40 * MIB:
             return
@@ -60,14 +63,14 @@ def wait_until_writing(job: Job, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_while_applying(job: Job, number: signal.Signals) -> None:
-    """Ctrl-C and its relatives end it in seconds with code 130; the older image is untouched."""
+    """Ctrl-C and its relatives end it in this step with code 130; the older image is untouched."""
     process = start(job)
     wait_until_writing(job, process)
-    began = time.monotonic()
     process.send_signal(number)
-    _, error = process.communicate(timeout=30)
-    assert time.monotonic() - began < 10
+    _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, error
+    assert "Writing the Windows volume" in error
+    assert "Joining volume and disk" not in error
     assert "Traceback" not in error
     assert error.splitlines()[-1].startswith("error: ")
     assert is_old(job.image)
@@ -81,22 +84,34 @@ def test_impatience(job: Job) -> None:
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.01)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=PATIENCE)
     assert "Still cleaning up" in error
     assert "Traceback" not in error
     assert is_old(job.image)
     assert job.left_over() == []
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.2, 0.4, 0.6, 0.9])
-def test_stopped_at_any_moment(job: Job, delay: float) -> None:
-    """Whenever Ctrl-C comes, the older image or a complete new one is there and nothing else."""
+@pytest.mark.parametrize("delay", [0.05, 0.2])
+def test_stopped_while_python_starts(job: Job, delay: float) -> None:
+    """Python itself may show where it was; the older image is there and nothing else."""
     process = start(job)
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    if delay >= 0.4:  # before that Python itself may still be starting
-        assert "Traceback" not in error
+    process.communicate(timeout=PATIENCE)
+    assert is_old(job.image)
+    assert job.left_over() == []
+
+
+@pytest.mark.parametrize("delay", [0, 0.05, 0.1, 0.3, 0.6])
+def test_stopped_before_the_volume_is_written(job: Job, delay: float) -> None:
+    """Whenever Ctrl-C comes after the first line, the older image is there and nothing else."""
+    process = start(job)
+    assert process.stderr is not None
+    process.stderr.readline()
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in error
     assert is_old(job.image)
     assert job.left_over() == []
 
@@ -110,41 +125,49 @@ def test_killed_then_run_again(job: Job) -> None:
     assert is_old(job.image)
     assert job.left_over() != []
     again = start(job)
-    _, error = again.communicate(timeout=120)
+    _, error = again.communicate(timeout=PATIENCE)
     assert again.returncode == 0, error
     assert job.image.stat().st_size == 2 << 30
     assert job.left_over() == []
 
 
 def test_two_builds_of_the_same_image(job: Job) -> None:
-    """The second one is refused while the first goes on, and the first one finishes."""
+    """The second one is refused while the first is there, and the first one finishes."""
     first = start(job)
     wait_until_writing(job, first)
-    second = start(job)
-    _, error = second.communicate(timeout=60)
+    os.killpg(first.pid, signal.SIGSTOP)  # so that it cannot be done before the second comes
+    try:
+        second = start(job)
+        _, error = second.communicate(timeout=PATIENCE)
+    finally:
+        os.killpg(first.pid, signal.SIGCONT)
     assert second.returncode == 2
     assert f"process {first.pid}" in error
-    _, error = first.communicate(timeout=120)
+    _, error = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, error
     assert job.image.stat().st_size == 2 << 30
 
 
+ON_A_SMALL_DISK = """
+small=$1/small; mkdir "$small"; mount -t tmpfs -o size=150m none "$small" || exit 99
+cp "$1/win.raw" "$small"; shift
+"$@"; code=$?
+ls -A "$small"; cat "$small/win.raw"
+exit $code
+"""
+"""Runs a command while a small file system with an older image is there, and shows it."""
+
+
 def test_file_system_is_full(tmp_path: Path, large_wim: Path) -> None:
-    """A full file system while applying ends the build with one sentence and nothing left."""
-    job = Job(tmp_path, large_wim, {"DEFAULT.disk_layout": "BIOS"})
-    job.image.write_bytes(OLD)
-    mount = (
-        ["unshare", "--mount", "--map-root-user", "--user"] if os.geteuid() else ["unshare", "-m"]
-    )
-    script = 'mount -t tmpfs -o size=150m none "$1/small" && shift && exec "$@"'
-    small = tmp_path / "small"
-    small.mkdir()
-    target = Job(tmp_path, large_wim, {**job.options, "DEFAULT.image_path": small / "win.raw"})
-    argv = [*mount, "sh", "-c", script, "sh", str(tmp_path)]
-    process = subprocess.run(
-        [*argv, *command(target)], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert process.returncode == 1, process.stderr
-    assert "no room left" in process.stderr.casefold()
-    assert "Traceback" not in process.stderr
-    assert is_old(job.image)
+    """One sentence; the older image, and nothing else, is on the full file system."""
+    mount = needs.own_mounts()
+    (tmp_path / "win.raw").write_bytes(OLD)
+    image = tmp_path / "small" / "win.raw"
+    job = Job(tmp_path, large_wim, {"DEFAULT.disk_layout": "BIOS", "DEFAULT.image_path": image})
+    argv = [*mount, "sh", "-c", ON_A_SMALL_DISK, "sh", str(tmp_path), *command(job)]
+    process = subprocess.run(argv, capture_output=True, check=False, timeout=PATIENCE)
+    error = process.stderr.decode()
+    assert process.returncode == 1, error
+    assert "no room left" in error.casefold()
+    assert "Traceback" not in error
+    assert process.stdout == b"win.raw\n" + OLD
