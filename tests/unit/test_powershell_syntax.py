@@ -1,4 +1,4 @@
-"""All PowerShell of the project can be read by PowerShell."""
+"""All PowerShell of the project parses with the tree-sitter grammar; none of it is run here."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def test_a_script_of_the_host_has_no_error(name: str) -> None:
     "source", ["if ($a) { 'x", "function A { param([string]$b }", "$a = @('x',", "throw 'a' }"]
 )
 def test_errors_are_found(source: str) -> None:
-    """The grammar does refuse what PowerShell refuses."""
+    """The grammar does refuse broken scripts."""
     assert errors(source)

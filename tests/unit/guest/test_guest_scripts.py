@@ -1,4 +1,4 @@
-"""The scripts that run inside Windows: readable by PowerShell, and in step with the options.
+"""The text of the scripts that run inside Windows: it parses, and is in step with the options.
 
 What they do is tested where PowerShell runs them, in tests/powershell.
 """
@@ -33,8 +33,8 @@ def functions(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_powershell_can_read_it(path: Path) -> None:
-    """The grammar finds no error and nothing missing."""
+def test_the_grammar_finds_no_error(path: Path) -> None:
+    """Each script parses; whether it works is tested where PowerShell runs."""
     assert errors(path.read_text(encoding="ascii")) == []
 
 
@@ -54,14 +54,14 @@ def test_plain_and_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_nothing_waits_for_a_person(path: Path) -> None:
+def test_no_script_names_a_command_that_waits_for_a_key(path: Path) -> None:
     """Nobody sits in front of the machine."""
     assert not re.search(r"ReadKey|Read-Host|\bpause\b", path.read_text(encoding="ascii"), re.I)
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)
-def test_every_failure_is_reported_and_powers_off(name: str) -> None:
-    """Each entry point ends in the one handler, which marks, reports and shuts down."""
+def test_entry_points_end_with_the_one_failure_handler(name: str) -> None:
+    """Its text has the mark, the report, the shutdown and the exit in this order."""
     assert text(f"{name}.ps1").rstrip().endswith("} catch {\n    Stop-WithFailure $_\n}")
     report = text("lib/Report.ps1")
     handler = report[report.index("function Stop-WithFailure") :]
@@ -93,8 +93,8 @@ def test_defaults_in_the_guest_are_those_of_the_options() -> None:
                 assert bool(true) == defaults[section, key], key
 
 
-def test_the_stages_are_in_the_order_of_the_powershell_tools() -> None:
-    """From licence to power-off."""
+def test_the_text_of_logon_names_the_stages_in_order() -> None:
+    """From licence to power-off, as in the PowerShell tools."""
     stages = (
         "Set-WindowsLicense $productKey",
         "Install-QemuGuestAgent",
@@ -135,7 +135,7 @@ def test_the_stages_are_in_the_order_of_the_powershell_tools() -> None:
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)
-def test_everything_called_is_loaded(name: str) -> None:
+def test_everything_an_entry_point_names_is_loaded(name: str) -> None:
     """Each of our functions an entry point reaches is defined in a part it loads."""
     source = text(f"{name}.ps1")
     parts = re.findall(r'^\s*\. "\$resourcesDir\\(lib\\\w+\.ps1)"$', source, re.MULTILINE)
@@ -177,8 +177,8 @@ def test_reports_fit_into_the_data_exchange() -> None:
     assert (int(longest[1]) + 1) * 2 <= 2048
 
 
-def test_hooks_find_the_functions_of_the_old_module() -> None:
-    """Scripts that import ini.psm1 can read, set and remove values, by the same parameters."""
+def test_the_ini_module_declares_the_functions_of_the_old_one() -> None:
+    """Functions to read, set and remove values, with the same parameters, are exported."""
     found = parameters(text("ini.psm1"))
     names = {name: [item.name for item in found[name]] for name in found}
     assert names["Get-IniFileValue"] == ["Key", "Section", "Default", "Path", "AsBoolean"]
