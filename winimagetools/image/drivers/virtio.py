@@ -68,6 +68,30 @@ class VirtioSelection:
     left_out: LeftOut
 
 
+def virtio_sources(iso: Path | None, base: Path | None) -> tuple[Path, ...]:
+    """The ISOs and folders with virtio drivers that a configuration names, each once.
+
+    ``virtio_base_path`` may be an ISO too; that never takes the place of ``virtio_iso_path``.
+    Whatever is looked for on virtio media, the guest agent too, is looked for in all of them.
+
+    Args:
+        iso: ``virtio_iso_path``.
+        base: ``virtio_base_path``.
+    """
+    found: list[Path] = []
+    for path in (iso, base):
+        if path is not None and not any(_is_same(path, known) for known in found):
+            found.append(path)
+    return tuple(found)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.samefile(other)
+    except OSError:
+        return False
+
+
 def select_virtio_drivers(index: DriverIndex, image: ImageInfo) -> VirtioSelection:
     """Choose for each driver the folder that is closest to an image and has an INF for it.
 
