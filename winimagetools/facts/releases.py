@@ -130,6 +130,9 @@ GRAPHICAL_MENU_ON_SERVERS = Ability(WINDOWS_10)
 FIRST_START_SCREENS = Ability(WINDOWS_8)
 """Answers to the screens for local and online accounts and wireless networks ("OOBE", Microsoft,
 Unattended Windows Setup Reference); older ones refuse an answer file with them."""
+WITHOUT_OLD_SETTINGS = Ability(WINDOWS_10)
+"""Doing without ``VisualEffects/FontSmoothing``, which answer files have no more since 1709, and
+without ``NetworkLocation``, which is deprecated ("Changed answer file settings", Microsoft)."""
 POWERSHELL_IN_SERVER_CORE = Ability(WINDOWS_8)
 """PowerShell turned on in Server Core as installed."""
 SHA256_SIGNATURES = Ability(WINDOWS_8)
