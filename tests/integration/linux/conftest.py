@@ -48,3 +48,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def client(tmp_path: Path) -> Client:
     """A downloader with an empty cache."""
     return Client(tmp_path / "cache")
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Client:
+    """One that waits for a second only, for servers that make it wait."""
+    return Client(tmp_path / "cache", patience=1)

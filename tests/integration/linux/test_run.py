@@ -124,12 +124,20 @@ def gone(pid_file: Path) -> bool:
     return False
 
 
+def wait_for_number(pid_file: Path) -> None:
+    """Wait until a program has written down its number."""
+    for _ in range(6000):
+        if pid_file.exists() and pid_file.read_text().strip():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{pid_file.name} was not written within a minute")
+
+
 def press_ctrl_c_after(pid_file: Path) -> None:
     """Send this process the signal of Ctrl-C half a second after a program has begun."""
 
     def press() -> None:
-        while not pid_file.exists() or not pid_file.read_text().strip():
-            time.sleep(0.01)
+        wait_for_number(pid_file)
         time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -273,7 +281,7 @@ def test_a_program_that_leaves_something_running(program: Path) -> None:
     program.write_text("#!/bin/sh\nsleep 60 &\necho $! >child\necho answer\n")
     began = time.monotonic()
     assert run(FAKE, []) == "answer\n"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert gone(Path("child"))
 
 
@@ -282,9 +290,9 @@ def test_a_signal_of_the_user_ends_the_program(program: Path, tmp_path: Path) ->
     program.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\nexec sleep 60\n")
     script = "from winimagetools.run import Tool, run; run(Tool('fake-tool', 'p', 'r'), [])"
     with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE) as process:
-        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
-            time.sleep(0.02)
+        wait_for_number(tmp_path / "pid")
+        time.sleep(0.5)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=10)
+        _, error = process.communicate(timeout=60)
     assert error.rstrip().endswith(b"KeyboardInterrupt")
     assert gone(tmp_path / "pid")

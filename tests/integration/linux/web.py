@@ -87,18 +87,23 @@ def rest(handler: Handler) -> None:
 
 
 class Client:
-    """A downloader that notes its pauses instead of making them."""
+    """A downloader that notes its pauses instead of making them.
 
-    def __init__(self, cache: Path) -> None:
+    Args:
+        cache: its folder.
+        patience: seconds it waits for a server; many, as the server shares a busy machine.
+    """
+
+    def __init__(self, cache: Path, patience: float = 20) -> None:
         self.pauses: list[float] = []
         self.cache = cache
         self.downloader = Downloader(
             cache,
             attempts=3,
             pause=2,
-            connect_timeout=0.5,
-            read_timeout=0.5,
-            slow_for=1,
+            connect_timeout=patience,
+            read_timeout=patience,
+            slow_for=2 * patience,
             sleep=self.pauses.append,
         )
         self.fetch = self.downloader.fetch
