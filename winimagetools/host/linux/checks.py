@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from winimagetools.errors import Problem, ToolMissingError
+from winimagetools.errors import HostError, Problem
 from winimagetools.host.linux import esp, grub, hivex, libwim, ntfs, volume
 from winimagetools.host.linux.disks import SFDISK
 from winimagetools.model import DiskLayout
@@ -12,7 +12,7 @@ from winimagetools.output.convert import QEMU_IMG
 from winimagetools.plan import Requirements
 
 Look = Callable[[], object]
-"""Looks for one thing; raises ToolMissingError when it is not there."""
+"""Looks for one thing; raises HostError when it cannot be used."""
 
 
 def wanted(requirements: Requirements) -> Iterator[Look]:
@@ -46,6 +46,6 @@ class LinuxChecks:
         for look in wanted(requirements):
             try:
                 look()
-            except ToolMissingError as error:
+            except HostError as error:
                 problems.append(Problem(error.message, error.hint, host=True))
         return problems

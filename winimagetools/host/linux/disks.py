@@ -14,7 +14,7 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.contract import Disk
-from winimagetools.errors import BuildError, HostError, RequestError
+from winimagetools.errors import BuildError, HostError, MediaError, RequestError
 from winimagetools.files.copy import copy_file
 from winimagetools.files.space import room_for
 from winimagetools.formats.partition_table import (
@@ -128,7 +128,10 @@ def write_table(raw: Path, plan: PartitionPlan) -> None:
 
 def check_table(raw: Path, plan: PartitionPlan) -> None:
     """Read the partition table back. Raises BuildError when it is not as planned."""
-    differences = table_differences(plan, run(SFDISK, ["--json", raw]))
+    try:
+        differences = table_differences(plan, run(SFDISK, ["--json", raw]))
+    except MediaError as error:
+        raise BuildError(f"{error.message} Was it written by {SFDISK.name}?") from error
     if differences:
         raise BuildError(
             f"The partition table of {raw.name} is not as planned: {' '.join(differences)}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from winimagetools.errors import BuildError
+from winimagetools.errors import BuildError, MediaError
+from winimagetools.formats.fat32 import Fat32
 from winimagetools.formats.partition_table import SECTOR, Partition
 from winimagetools.run import Tool, run
 
@@ -50,7 +51,7 @@ def mcopy_arguments(disk: Path, partition: Partition, items: list[Path]) -> list
 
 
 def write_esp(disk: Path, partition: Partition, content: Path) -> None:
-    """Format the EFI system partition and fill it.
+    """Format the EFI system partition, fill it, and read it back.
 
     Args:
         disk: the raw disk.
@@ -58,7 +59,7 @@ def write_esp(disk: Path, partition: Partition, content: Path) -> None:
         content: folder whose content goes to the root of the partition.
 
     Raises:
-        BuildError: the content does not fit.
+        BuildError: the content does not fit, or is not there afterwards.
     """
     needed, there = needed_sectors(content), capacity_sectors(partition.size)
     if needed > there:
@@ -71,6 +72,56 @@ def write_esp(disk: Path, partition: Partition, content: Path) -> None:
     items = sorted(content.iterdir())
     if items:
         run(MCOPY, mcopy_arguments(disk, partition, items), env=_SETTINGS, cwd=disk.parent)
+    check_esp(disk, partition, content)
+
+
+def check_esp(disk: Path, partition: Partition, content: Path) -> None:
+    """Compare every byte of every file on the EFI system partition with what it should be.
+
+    Args:
+        disk: the raw disk.
+        partition: the EFI system partition.
+        content: folder whose content must be in the root of the partition, and nothing else.
+
+    Raises:
+        BuildError: naming the first difference.
+    """
+    with disk.open("rb") as file:
+
+        def read(offset: int, count: int) -> bytes:
+            file.seek(partition.start + offset)
+            return file.read(min(count, max(partition.size - offset, 0)))
+
+        try:
+            difference = _difference(Fat32(read), partition, content)
+        except MediaError as error:
+            difference = error.message
+    if difference:
+        raise BuildError(
+            f"The EFI system partition of {disk.name} was not written as it should be. "
+            f"{difference}",
+            "The image would not start. Install mtools again: apt install --reinstall mtools",
+        )
+
+
+def _difference(volume: Fat32, partition: Partition, content: Path) -> str:
+    """What is not as planned, as a sentence; empty when all is."""
+    place = (partition.start // SECTOR, partition.size // SECTOR)
+    if (volume.boot.hidden, volume.boot.total) != place:
+        return "It does not say where on the disk it is, or how large."
+    found = {entry.path: entry for entry in volume.entries()}
+    wanted = {path.relative_to(content).as_posix(): path for path in content.rglob("*")}
+    for name in sorted(found.keys() | wanted.keys()):
+        if name not in found:
+            return f"{name} is missing."
+        if name not in wanted:
+            return f"{name} does not belong there."
+        entry, path = found[name], wanted[name]
+        if entry.is_dir != path.is_dir():
+            return f"{name} is a {'folder' if entry.is_dir else 'file'}."
+        if not entry.is_dir and volume.content(entry) != path.read_bytes():
+            return f"{name} has another content."
+    return ""
 
 
 def capacity_sectors(size: int) -> int:
