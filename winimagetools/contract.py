@@ -85,6 +85,13 @@ class InstallMedia(Protocol):
     def copied_bytes(self) -> int:
         """How much :meth:`wim_file` copies into ``work``; 0 where the WIM is used as it lies."""
 
+    def check_unchanged(self) -> None:
+        """Compare the medium with what it was when it was opened; asked when it was applied.
+
+        Raises:
+            MediaError: it was replaced or written to, so another edition may be on the disk.
+        """
+
     @property
     def images(self) -> Sequence[WimImage]:
         """The Windows editions."""

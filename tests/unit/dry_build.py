@@ -92,6 +92,9 @@ class FakeInstall:
         """Nothing is copied."""
         return 0
 
+    def check_unchanged(self) -> None:
+        """There is nothing that could change."""
+
 
 class FakeMedia:
     """Media without content: the editions above and a virtio ISO with two drivers."""

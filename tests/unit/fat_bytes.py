@@ -22,15 +22,16 @@ def make_fat(files: Mapping[str, bytes | None], hidden: int = 2048, total: int =
         hidden: sectors in front of the volume.
         total: sectors of the volume.
     """
-    table, clusters = [0x0FFFFFF8, LAST, LAST], {2: b""}
+    table = [0x0FFFFFF8, LAST, LAST]
+    clusters: dict[int, bytes] = {2: b""}
 
     def store(data: bytes) -> int:
         """Put data into clusters, each second one first, so that chains jump."""
         if not data:
             return 0
         pieces = [data[at : at + SECTOR] for at in range(0, len(data), SECTOR)]
-        numbers = [*range(len(table), len(table) + len(pieces))]
-        numbers = numbers[::2] + numbers[1::2]
+        ascending = list(range(len(table), len(table) + len(pieces)))
+        numbers = ascending[::2] + ascending[1::2]
         table.extend([0] * len(pieces))
         for number, after, piece in zip(numbers, [*numbers[1:], LAST], pieces, strict=True):
             table[number], clusters[number] = after, piece

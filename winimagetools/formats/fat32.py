@@ -62,12 +62,13 @@ def read_boot_sector(data: bytes) -> BootSector:
     Raises:
         MediaError: it is not that of a FAT32 volume.
     """
-    sectors = struct.unpack_from("<HBHB", data, 11) if len(data) >= 512 else (0, 0, 0, 0)
-    if data[510:512] != b"\x55\xaa" or data[82:90] != b"FAT32   " or 0 in sectors:
+    if data[510:512] != b"\x55\xaa" or data[82:90] != b"FAT32   ":
         raise MediaError("It is not a FAT32 volume.")
-    hidden, total, table_size = struct.unpack_from("<III", data, 28)
-    (root,) = struct.unpack_from("<I", data, 44)
-    return BootSector(*sectors, hidden, total, table_size, root)
+    sector_size, cluster_size, reserved, tables = struct.unpack_from("<HBHB", data, 11)
+    hidden, total, table_size, _, root = struct.unpack_from("<5I", data, 28)
+    if 0 in (sector_size, cluster_size, reserved, tables):
+        raise MediaError("It is not a FAT32 volume.")
+    return BootSector(sector_size, cluster_size, reserved, tables, hidden, total, table_size, root)
 
 
 class Fat32:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from winimagetools import log
-from winimagetools.errors import CommandError
+from winimagetools.errors import BuildError, CommandError
 from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
 from winimagetools.retry import execute_retry
@@ -33,6 +33,13 @@ _OPTIONS = {
     DiskFormat.VHDX: ("-o", "subformat=dynamic,block_size=1M"),
 }
 """VMDK is ``monolithicSparse``, qemu's default and what the PowerShell tools make."""
+_BEGINNINGS = {
+    DiskFormat.QCOW2: b"QFI\xfb",
+    DiskFormat.VHD: b"conectix",
+    DiskFormat.VHDX: b"vhdxfile",
+    DiskFormat.VMDK: b"KDMV",
+}
+"""How the containers begin that qemu-img makes with :data:`_OPTIONS`."""
 _PERCENT = re.compile(r"\((\d+\.\d+)/100%\)")
 
 
@@ -120,6 +127,7 @@ def convert(
     Raises:
         DiskFullError: no room for the destination.
         CommandError: qemu-img failed.
+        BuildError: it said that it did not, but made no such file.
 
     Port of ``Convert-VirtualDisk``.
     """
@@ -131,6 +139,21 @@ def convert(
             _convert_once(arguments, source)
 
     execute_retry(attempt, retry_on=_BusyError, sleep=sleep)
+    _check_made(destination, disk_format)
+
+
+def _check_made(path: Path, disk_format: DiskFormat) -> None:
+    beginning = _BEGINNINGS.get(disk_format, b"")
+    try:
+        with path.open("rb") as file:
+            found = file.read(max(len(beginning), 1))
+    except OSError:
+        found = b""
+    if not found or not found.startswith(beginning):
+        raise BuildError(
+            f"{QEMU_IMG.name} said that it was done, but {path.name} is no {disk_format} file.",
+            f"Install it again: apt install --reinstall {QEMU_IMG.package}",
+        )
 
 
 def _convert_once(arguments: list[str | Path], source: Path) -> None:

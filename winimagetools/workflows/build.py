@@ -248,6 +248,7 @@ def _offline_disk(
         _service(host, disk, plan)
         with log.step("Write the disk"):
             host.disks.finish(disk)
+        medium.check_unchanged()
     return disk_path
 
 

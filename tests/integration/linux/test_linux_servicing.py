@@ -66,6 +66,8 @@ def test_applying_something_else_fails(disk: LinuxDisk, install_wim: Path, tmp_p
         def copied_bytes(self) -> int:
             return 0
 
+        def check_unchanged(self) -> None: ...
+
     with (
         LinuxMedia().open_install(install_wim) as media,
         pytest.raises(MediaError, match=r"gone\.wim"),

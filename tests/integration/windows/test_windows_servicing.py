@@ -47,6 +47,9 @@ class Medium:
         """Nothing is copied."""
         return 0
 
+    def check_unchanged(self) -> None:
+        """Nobody changes it."""
+
 
 @pytest.fixture
 def servicing(administrator: None, shell: PowerShell) -> WindowsServicing:

@@ -19,8 +19,11 @@ from winimagetools.output.image_files import ImageFiles
 OUT = Path("work/image")
 
 
-def _fail(monkeypatch: pytest.MonkeyPatch, *outputs: str) -> list[Any]:
-    """Let qemu-img fail with each of ``outputs`` in turn and then succeed; returns the calls."""
+def _fail(monkeypatch: pytest.MonkeyPatch, *outputs: str, made: bytes = b"\0") -> list[Any]:
+    """Let qemu-img fail with each of ``outputs`` in turn and then succeed; returns the calls.
+
+    What it makes begins with ``made``; nothing is made when that is empty.
+    """
     calls: list[Any] = []
     waiting = list(outputs)
 
@@ -28,6 +31,8 @@ def _fail(monkeypatch: pytest.MonkeyPatch, *outputs: str) -> list[Any]:
         calls.append(arguments)
         if waiting:
             raise CommandError("qemu-img convert", 1, waiting.pop(0))
+        if made:
+            Path(str(arguments[-1])).write_bytes(made)
 
     monkeypatch.setattr(convert, "follow", fake)
     return calls
@@ -42,6 +47,32 @@ def test_a_busy_source_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     convert.convert(source, tmp_path / "a.raw", DiskFormat.RAW, False, sleep=calls.append)
     arguments = convert_arguments(source, tmp_path / "a.raw", DiskFormat.RAW, False)
     assert calls == [arguments, 4.0, arguments, 8.0, arguments]
+
+
+@pytest.mark.parametrize(
+    ("disk_format", "beginning"),
+    [
+        (DiskFormat.QCOW2, b"QFI\xfb\0\0\0\3"),
+        (DiskFormat.VHD, b"conectix"),
+        (DiskFormat.VHDX, b"vhdxfile"),
+        (DiskFormat.VMDK, b"KDMV\1"),
+        (DiskFormat.RAW, b"\0"),
+    ],
+)
+def test_a_qemu_img_that_makes_nothing_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk_format: DiskFormat, beginning: bytes
+) -> None:
+    """Or something else, although it ends with exit code 0."""
+    source, out = tmp_path / "a.vhdx", tmp_path / "image.out"
+    source.touch()
+    _fail(monkeypatch, made=beginning)
+    convert.convert(source, out, disk_format, False)
+    wrong = [b""] if disk_format is DiskFormat.RAW else [b"", b"\0" * 16]
+    for made in wrong:
+        out.unlink(missing_ok=True)
+        _fail(monkeypatch, made=made)
+        with pytest.raises(BuildError, match=rf"image\.out is no {disk_format} file"):
+            convert.convert(source, out, disk_format, False)
 
 
 def test_after_four_attempts_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,13 +56,12 @@ class LinuxMedia:
         """Open a WIM, ESD, first SWM part, or the one inside an ISO.
 
         Raises:
-            MediaError: it cannot be used, or changed before it was not needed any more.
+            MediaError: it cannot be used.
         """
         with ExitStack() as stack:
             media = LinuxInstallMedia(path, stack, self._slices)
             try:
                 yield media
-                media.check_unchanged()
             except MediaError as error:
                 media.check_unchanged()
                 if media.taken_out is None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from winimagetools.contract import InstallMedia
 from winimagetools.errors import BuildError, MediaError
+from winimagetools.files.identity import Watch
 from winimagetools.formats import iso
 from winimagetools.formats.wim.editions import WimInfo, find_install_file, locate_media, read_wim
 from winimagetools.host.windows import scripts, virtdisk
@@ -25,9 +26,15 @@ from winimagetools.retry import execute_retry
 
 @dataclass(frozen=True)
 class WindowsMedia:
-    """An opened medium: a WIM with a path Windows knows."""
+    """An opened medium: a WIM with a path Windows knows.
+
+    Args:
+        path: the WIM.
+        watch: knows whether it changed; None for one that Windows lets nobody write to.
+    """
 
     path: Path
+    watch: Watch | None = None
 
     def wim_file(self, work: Path) -> Path:
         """The WIM; inside an ISO it is a file of the attached volume."""
@@ -36,6 +43,11 @@ class WindowsMedia:
     def copied_bytes(self) -> int:
         """0: Windows attaches ISOs."""
         return 0
+
+    def check_unchanged(self) -> None:
+        """Raise MediaError when the WIM is not what it was when it was opened."""
+        if self.watch is not None:
+            self.watch.check()
 
     @cached_property
     def info(self) -> WimInfo:
@@ -99,7 +111,8 @@ class WindowsMediaReader:
     @contextmanager
     def open_install(self, path: Path) -> Iterator[InstallMedia]:
         if not is_iso(path):
-            yield WindowsMedia(path)
+            with Watch([path] if path.is_file() else []) as watch:
+                yield WindowsMedia(path, watch)
             return
         with self._attached(path) as root:
             tree = iso.FolderTree(root)

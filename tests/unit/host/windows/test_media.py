@@ -118,3 +118,14 @@ def test_a_driver_iso_is_attached_as_a_private_copy(
     assert path.read_bytes() == content
     assert windows.library.calls[1:] == ATTACHED
     assert windows.roots == [Path("Q:\\")] * 2
+
+
+def test_a_wim_that_is_replaced_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What DISM applied may not be the edition that was chosen."""
+    path = tmp_path / "install.wim"
+    path.write_bytes(b"a WIM")
+    with Attached(monkeypatch).media.open_install(path) as media:
+        media.check_unchanged()
+        path.write_bytes(b"a WIM" + b"more")
+        with pytest.raises(MediaError, match=r"install\.wim changed while it was used"):
+            media.check_unchanged()
