@@ -10,6 +10,7 @@ import datetime
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PureWindowsPath
 
 from winimagetools.errors import MediaError
@@ -136,6 +137,20 @@ class DriverInf:
     def _driver_ver(self) -> InfLine | None:
         return next(self.inf.entries("Version", "DriverVer"), None)
 
+    @cached_property
+    def _decorated(self) -> dict[str, list[str]]:
+        """Sections by each name they may be a decorated form of; some INFs have thousands."""
+        found: dict[str, list[str]] = {}
+        for section in self.inf.sections:
+            parts = section.split(".")
+            for count in range(1, len(parts) + 1):
+                found.setdefault(".".join(parts[:count]), []).append(section)
+        return found
+
+    def _chosen(self, name: str, target: Target) -> str | None:
+        """The section Windows takes for an install section that is named."""
+        return choose_section(name, self._decorated.get(name.casefold(), ()), target)
+
     def catalogs(self, target: Target) -> tuple[str, ...]:
         """The catalog Windows checks the files against; a decorated one wins over the plain."""
         keys = [line.key.casefold() for line in self.inf.lines("Version")]
@@ -164,14 +179,14 @@ class DriverInf:
             return True
         if self.inf.lines("Manufacturer"):
             return False
-        return choose_section("DefaultInstall", self.inf.sections, target) is not None
+        return self._chosen("DefaultInstall", target) is not None
 
     def install_sections(self, target: Target) -> tuple[str, ...]:
         """The install sections Windows would run on ``target``, each once."""
         names = dict.fromkeys(model.install_section for model in self.models(target))
         if not names:
             names = {"DefaultInstall": None}
-        chosen = (choose_section(name, self.inf.sections, target) for name in names if name)
+        chosen = (self._chosen(name, target) for name in names if name)
         return tuple(dict.fromkeys(section for section in chosen if section))
 
     def services(self, target: Target) -> tuple[Service, ...]:
@@ -211,10 +226,9 @@ class DriverInf:
         Raises:
             MediaError: the flags of an ``AddService`` are no number.
         """
-        sections = set(self.inf.sections)
         driven: dict[str, bool] = {}
         for name in {model.install_section for model in self.models(target)}:
-            chosen = choose_section(name, sections, target) if name else None
+            chosen = self._chosen(name, target) if name else None
             driven[name] = chosen is not None and self._drives(chosen, service)
         return tuple(model for model in self.models(target) if driven[model.install_section])
 
