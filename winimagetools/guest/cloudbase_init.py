@@ -2,12 +2,14 @@ r"""Cloudbase-Init: its installer and configuration files, put into \UnattendRes
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from winimagetools.errors import RequestError
 from winimagetools.facts.architecture import NAMES, require
 from winimagetools.guest import layout
-from winimagetools.guest.layout import MSI_MAGIC
+from winimagetools.guest.installers import MSI_MAGIC
 from winimagetools.model import Architecture
 from winimagetools.plan import Download, FileAddition, HostPath
 
@@ -74,22 +76,57 @@ def cloudbase_init_files(
     )
 
 
-def check_msi(path: Path) -> None:
-    """Refuse a file that is no Windows installer package.
+def check_config(path: Path, option: str) -> None:
+    """Refuse a configuration file that Cloudbase-Init could not read.
+
+    Its parser (``oslo.config``) opens the file in the code page of the guest and knows no byte
+    order mark: one in UTF-16, or in UTF-8 with a mark, stops the service at every start.
+
+    Args:
+        path: a ``cloudbase-init.conf``.
+        option: of the configuration, which names it.
 
     Raises:
-        RequestError: it does not exist, or is something else.
+        RequestError: naming the line.
     """
-    try:
-        with path.open("rb") as stream:
-            begin = stream.read(len(MSI_MAGIC))
-    except OSError as error:
+    data = path.read_bytes()
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
         raise RequestError(
-            f"The Cloudbase-Init installer {path} cannot be read: {error.strerror}.",
-            "Correct msi_path, or leave it empty to download one.",
-        ) from error
-    if begin != MSI_MAGIC:
-        raise RequestError(
-            f"{path} is not an MSI package.",
-            "It may be an incomplete download or a web page; download it again.",
+            f"Cloudbase-Init cannot read {path}: it begins with a byte order mark or is UTF-16.",
+            "Save it as UTF-8 without a byte order mark.",
+            option,
         )
+    for number, wrong in _wrong_lines(data.decode("latin-1").splitlines()):
+        raise RequestError(
+            f"Cloudbase-Init cannot read {path}: line {number} {wrong}.",
+            "Write [section], key = value, or a comment that starts with #.",
+            option,
+        )
+
+
+def _wrong_lines(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """What the parser of oslo.config has against lines, as the rest of a sentence."""
+    section = continues = False
+    for number, line in enumerate((line.rstrip() for line in lines), 1):
+        if line.startswith((" ", "\t")):
+            if not continues:
+                yield number, "is indented but continues nothing"
+            continue
+        continues = False
+        if line.startswith("["):
+            section = True
+            if not line.endswith("]") or len(line) <= 2:
+                yield number, "is no [section]"
+        elif line and not line.startswith(("#", ";")):
+            continues = True
+            yield from ((number, wrong) for wrong in _wrong_assignment(line, section))
+
+
+def _wrong_assignment(line: str, section: bool) -> Iterator[str]:
+    found = re.search("[:=]", line)
+    if found is None:
+        yield "has neither = nor :"
+    elif not line[: found.start()].strip():
+        yield "has no name before its ="
+    elif not section:
+        yield "stands before the first [section]"

@@ -33,6 +33,3 @@ INSTALL_SCRIPT = rf"{STAGED_DRIVERS}\install.cmd"
 TRUST_SCRIPT = rf"{STAGED_DRIVERS}\trust.ps1"
 INSTALL_COMMAND = r"cmd.exe /c %SystemRoot%\Drivers\winimagetools\install.cmd"
 """Installs the staged drivers."""
-
-MSI_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""Compound File Binary header ([MS-CFB] 2.2), the container of every MSI."""

@@ -12,15 +12,19 @@ r"""The QEMU guest agent: where its installer comes from.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from winimagetools.errors import MediaError, RequestError
+from winimagetools.errors import ChecksumError, MediaError, RequestError
 from winimagetools.facts.architecture import NAMES
-from winimagetools.guest.layout import MSI_MAGIC, QEMU_AGENT
+from winimagetools.files.hash import sha256_of
+from winimagetools.guest.installers import MSI_MAGIC, check_msi
+from winimagetools.guest.layout import QEMU_AGENT
 from winimagetools.model import AgentSource, Architecture
-from winimagetools.plan import Download, FileAddition, FileSource, Member, SourceTree
+from winimagetools.plan import Download, FileAddition, FileSource, HostPath, Member, SourceTree
 
 DEFAULT_URL = (
     "https://fedorapeople.org/groups/virt/virtio-win/direct-downloads/archive-qemu-ga"
@@ -55,6 +59,17 @@ class FromWeb:
 
 
 @dataclass(frozen=True)
+class FromFile:
+    """Take the installer that lies at ``path`` of this machine; it has to have ``sha256``."""
+
+    path: str
+    sha256: str = ""
+
+
+Attempt = FromIso | FromWeb | FromFile
+
+
+@dataclass(frozen=True)
 class Decision:
     """What to try, in this order, until one works; nothing when no agent is wanted.
 
@@ -62,14 +77,14 @@ class Decision:
         attempts: the places to take the installer from.
     """
 
-    attempts: tuple[FromIso | FromWeb, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
 
-def iso_state(path: Path | None) -> IsoState:
-    """Look at ``virtio_iso_path`` from outside; None when it is not set."""
-    if path is None:
+def iso_state(given: str, found: Path | None) -> IsoState:
+    """What is known of the virtio ISO: the option as it stands, and the path it led to."""
+    if not given:
         return IsoState.NOT_GIVEN
-    return IsoState.PRESENT if path.is_file() else IsoState.MISSING
+    return IsoState.PRESENT if found is not None else IsoState.MISSING
 
 
 def decide(
@@ -103,7 +118,7 @@ def decide(
     if wanted.casefold() in ("", "false"):
         return Decision()
     if url and checksum:
-        return Decision((FromWeb(url.strip(), _sha256(checksum)),))
+        return Decision((_from_place(url.strip(), _sha256(checksum)),))
     kind = source.strip().casefold()
     if kind == AgentSource.ISO:
         return Decision((_from_iso(iso, iso_path, architecture),))
@@ -139,15 +154,9 @@ def _from_iso(iso: IsoState, iso_path: str, architecture: Architecture) -> FromI
     return FromIso(architecture)
 
 
-def _from_web(wanted: str, architecture: Architecture) -> FromWeb:
+def _from_web(wanted: str, architecture: Architecture) -> FromWeb | FromFile:
     if wanted.casefold() != "true":
-        if not re.match(r"https?://", wanted, re.IGNORECASE):
-            raise RequestError(
-                f"{wanted!r} is neither True nor False nor a URL.",
-                "A URL starts with http:// or https://.",
-                "install_qemu_ga",
-            )
-        return FromWeb(wanted)
+        return _from_place(wanted)
     name = NAMES[architecture].guest_agent_url
     if not name:
         raise RequestError(
@@ -158,22 +167,19 @@ def _from_web(wanted: str, architecture: Architecture) -> FromWeb:
     return FromWeb(DEFAULT_URL.format(name=name))
 
 
-def check(
-    install_qemu_ga: str, source: str, url: str, checksum: str, iso_path: Path | None
-) -> None:
-    """Refuse what no image can be made with, before its architecture is known.
-
-    Raises:
-        RequestError: as :func:`decide` does for an amd64 image.
-    """
-    decide(
-        install_qemu_ga,
-        source=source,
-        url=url,
-        checksum=checksum,
-        iso=iso_state(iso_path),
-        architecture=Architecture.AMD64,
-        iso_path=str(iso_path or ""),
+def _from_place(place: str, sha256: str = "") -> FromWeb | FromFile:
+    """An address of the network, or a file: as ``file:`` URL or path, as WebClient takes both."""
+    if re.match(r"https?://", place, re.IGNORECASE):
+        return FromWeb(place, sha256)
+    if re.match(r"file:", place, re.IGNORECASE):
+        path = unquote(urlsplit(place).path)
+        return FromFile(re.sub(r"^/(?=[A-Za-z]:)", "", path), sha256)
+    if place.casefold().endswith(".msi") and "://" not in place:
+        return FromFile(place, sha256)
+    raise RequestError(
+        f"{place!r} is neither True nor False, nor a URL, nor the path of an MSI file.",
+        "A URL starts with http:// or https://.",
+        "install_qemu_ga",
     )
 
 
@@ -228,21 +234,24 @@ def not_found(iso_name: str, architecture: Architecture) -> MediaError:
     )
 
 
-def from_iso(source: SourceTree, architecture: Architecture) -> Member:
-    """The installer on a virtio ISO.
+def from_iso(isos: Sequence[SourceTree], architecture: Architecture) -> Member:
+    """The installer on the first virtio ISO, or copy of one in a folder, that has it.
 
     Port of ``Copy-QemuGuestAgentFromISO``.
 
     Raises:
-        MediaError: the ISO has none for this architecture, or cannot be read.
+        MediaError: none has one for this architecture.
     """
-    path = find_in_iso(source, architecture)
-    if path is None:
-        raise not_found(source.name, architecture)
-    return Member(source, path)
+    for iso in isos:
+        path = find_in_iso(iso, architecture)
+        if path is not None:
+            return Member(iso, path)
+    raise not_found(" and ".join(iso.name for iso in isos), architecture)
 
 
-def installer(decision: Decision, iso: SourceTree | None) -> tuple[FileAddition, tuple[str, ...]]:
+def installer(
+    decision: Decision, isos: Sequence[SourceTree], find: Callable[[str], Path] = Path
+) -> tuple[FileAddition, tuple[str, ...]]:
     """The installer as decided, and what speaks against a place that is passed over.
 
     The places are tried in their order when the image is made, so that an ISO that cannot be
@@ -251,16 +260,19 @@ def installer(decision: Decision, iso: SourceTree | None) -> tuple[FileAddition,
 
     Args:
         decision: from :func:`decide`, with at least one attempt.
-        iso: the opened virtio ISO; needed when the decision asks for it.
+        isos: the opened virtio ISOs and folders; needed when the decision asks for one.
+        find: makes an absolute path of one that stands in the configuration.
 
     Raises:
         MediaError: the only place is the ISO, and it cannot be used.
+        RequestError: there is no such file, or it is no MSI.
+        ChecksumError: the file has another SHA-256.
     """
     sources: list[FileSource] = []
     passed: list[str] = []
     for attempt in decision.attempts:
         try:
-            sources.append(_source(attempt, iso))
+            sources.append(_source(attempt, isos, find))
         except MediaError as error:
             if attempt is decision.attempts[-1]:
                 raise
@@ -268,9 +280,22 @@ def installer(decision: Decision, iso: SourceTree | None) -> tuple[FileAddition,
     return FileAddition(QEMU_AGENT, tuple(sources), "QEMU guest agent"), tuple(passed)
 
 
-def _source(attempt: FromIso | FromWeb, iso: SourceTree | None) -> FileSource:
-    if isinstance(attempt, FromWeb):
-        return Download(attempt.url, attempt.sha256, (MSI_MAGIC,))
-    if iso is None:
-        raise MediaError("The virtio ISO cannot be read.", "See what is wrong with it.")
-    return from_iso(iso, attempt.architecture)
+def _source(
+    attempt: Attempt, isos: Sequence[SourceTree], find: Callable[[str], Path]
+) -> FileSource:
+    match attempt:
+        case FromWeb(url, sha256):
+            return Download(url, sha256, (MSI_MAGIC,))
+        case FromFile(path, sha256):
+            return HostPath(_checked(find(path), sha256))
+        case FromIso(architecture):
+            return from_iso(isos, architecture)
+
+
+def _checked(path: Path, sha256: str) -> Path:
+    check_msi(path, "install_qemu_ga")
+    if sha256 and sha256_of(path) != sha256:
+        raise ChecksumError(
+            f"{path} does not have the SHA-256 {sha256}.", "Correct url or checksum."
+        )
+    return path

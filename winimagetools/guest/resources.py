@@ -2,6 +2,7 @@ r"""What goes into \UnattendResources and \curtin, besides what is downloaded.""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,15 @@ from winimagetools.data import data_path
 from winimagetools.guest import layout
 from winimagetools.plan import Content, FileAddition, HostPath
 
+HOOKS = (
+    "RunBeforeWindowsUpdates.ps1",
+    "RunAfterWindowsUpdates.ps1",
+    "RunBeforeCloudbaseInitInstall.ps1",
+    "RunAfterCloudbaseInitInstall.ps1",
+    "RunBeforeSysprep.ps1",
+    "RunAfterSysprep.ps1",
+)
+"""The scripts of the user that the guest runs, in this order."""
 HOOKS_FOLDER = "windows-curtin-hooks"
 """Name of the repository whose hooks the PowerShell tools install."""
 
@@ -39,16 +49,33 @@ def unattend_resources(
 
 
 def find_curtin_hooks(folder: Path) -> Path | None:
-    """The user's hooks beside a configuration file: ``windows-curtin-hooks/curtin``.
+    """The user's hooks beside a configuration file, or in the clone it lies in.
 
-    A ``windows-curtin-hooks`` that itself holds ``finalize`` or ``curtin-hooks`` counts too.
-    None when there are none.
+    ``windows-curtin-hooks/curtin``, or a ``windows-curtin-hooks`` that itself holds the hooks,
+    beside the file or in an ``UnattendResources`` there or one folder above: where the
+    PowerShell tools have their submodule. None when there are none.
     """
-    repository = folder / HOOKS_FOLDER
-    for candidate in (repository / layout.CURTIN, repository):
-        if any((candidate / name).is_file() for name in ("finalize", "curtin-hooks")):
-            return candidate
+    for place in (folder, folder / layout.RESOURCES, folder.parent / layout.RESOURCES):
+        repository = place / HOOKS_FOLDER
+        for candidate in (repository / layout.CURTIN, repository):
+            if any((candidate / name).is_file() for name in ("finalize", "curtin-hooks")):
+                return candidate
     return None
+
+
+def misnamed_hooks(folder: Path) -> list[tuple[str, str]]:
+    """Scripts whose names are nearly one of a hook, and the name that was meant.
+
+    Other files may lie beside the hooks; only what looks like one of the six is told.
+    """
+    known = {name.casefold(): name for name in HOOKS}
+    names = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
+    nearly = (
+        (name, difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.85))
+        for name in names
+        if name.casefold() not in known and name.casefold().endswith(".ps1")
+    )
+    return [(name, known[match[0]]) for name, match in nearly if match]
 
 
 def custom_resources(

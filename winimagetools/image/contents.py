@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from winimagetools.contract import ReadOnlyTree
-from winimagetools.facts.product_key import map_kms_product_key
+from winimagetools.facts.product_key import DEFAULT_KMS_KEY, map_kms_product_key
 from winimagetools.guest import (
     answer_file as answers,
 )
@@ -22,8 +22,6 @@ from winimagetools.image.servicing import ServicingPlan
 from winimagetools.model import Architecture, WimImage
 from winimagetools.plan import Content, FileAddition, FileChange, Sources
 from winimagetools.settings.findings import Findings
-
-DEFAULT_KMS_KEY = "default_kms_key"
 
 
 def answer_file(
@@ -125,18 +123,18 @@ def _guest_agent(
 ) -> tuple[FileChange, ...]:
     """The QEMU guest agent from where the configuration says."""
     wanted = request.agent
+    isos = [source for source in (sources.virtio_iso, sources.virtio_folder) if source is not None]
     decision = qemu_agent.decide(
         wanted.install,
         source=wanted.source,
         url=wanted.url,
         checksum=wanted.checksum,
-        iso=qemu_agent.iso_state(request.drivers.virtio_iso),
+        iso=qemu_agent.IsoState.PRESENT if isos else qemu_agent.IsoState.NOT_GIVEN,
         architecture=architecture,
-        iso_path=str(request.drivers.virtio_iso or ""),
     )
     if not decision.attempts:
         return ()
-    addition, passed = qemu_agent.installer(decision, sources.virtio_iso)
+    addition, passed = qemu_agent.installer(decision, isos, found.config.resolve_path)
     for sentence in passed:
         found.warn("source", sentence)
     return (addition,)

@@ -22,7 +22,7 @@ from winimagetools.plan import BuildPlan, Delivery
 from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
 
 FREE_SPACE = 500 * MIB
-"""Bytes left spare when a disk is shrunk, as in the reference."""
+"""Bytes left spare when a disk is shrunk, as in the PowerShell tools."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def new_windows_online_image(
     """Make an image from an installation medium and finish it in a virtual machine.
 
     Arguments and errors are those of :func:`new_windows_cloud_image`. An older image stays
-    until the new one is complete; the reference deleted it first.
+    until the new one is complete; the PowerShell tools deleted it first.
 
     Port of ``New-WindowsOnlineImage``.
     """

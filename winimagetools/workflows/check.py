@@ -62,5 +62,5 @@ def _check_image(host: Host, request: Request, folder: Path) -> None:
         check_finished(host, disk, request)
 
 
-# A function of the reference, not a test to collect.
+# A function of the PowerShell tools, not a test to collect.
 test_offline_windows_image.__test__ = False  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from winimagetools.config import read_config
 from winimagetools.contract import Host, InstallMedia, ReadOnlyTree
 from winimagetools.errors import MediaError
 from winimagetools.formats.wim.editions import select_image
-from winimagetools.image import preflight
+from winimagetools.image import preflight, refusals
 from winimagetools.image.decide import choose_drivers, decide
 from winimagetools.image.request import Request, Workflow
 from winimagetools.model import WimImage
@@ -93,7 +93,7 @@ def plan_from_medium(
         _look_at_drivers(prepared, medium)
         found.settle()
         raise MediaError(f"{request.wim} holds nothing to install.", "Use another medium.")
-    preflight.check_fits(found, request, edition)
+    refusals.check_fits(found, request, edition)
     windows = ImageInfo.of(edition)
     plan = decide(request, windows, prepared.sources, found, host, edition=edition)
     found.settle()

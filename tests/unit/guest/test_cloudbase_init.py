@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from oslo_config.cfg import ConfigParser, ParseError
 
 from tests.unit.fakes import FakeFetcher, put
 from winimagetools.errors import DownloadError, RequestError
 from winimagetools.guest.cloudbase_init import (
-    check_msi,
+    check_config,
     cloudbase_init_files,
     cloudbase_init_source,
 )
+from winimagetools.guest.installers import check_msi
 from winimagetools.model import Architecture
 
 MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 installer"
@@ -85,8 +91,60 @@ def test_everything_of_the_user_is_used(tmp_path: Path) -> None:
 def test_a_missing_or_wrong_installer_is_refused(tmp_path: Path) -> None:
     """Before anything else is taken for it."""
     with pytest.raises(RequestError, match=r"none\.msi cannot be read"):
-        check_msi(tmp_path / "none.msi")
+        check_msi(tmp_path / "none.msi", "msi_path")
     page = tmp_path / "page.msi"
     page.write_bytes(b"<html>")
     with pytest.raises(RequestError, match="not an MSI package"):
-        check_msi(page)
+        check_msi(page, "msi_path")
+
+
+CONFIGS = (
+    b"",
+    b"[DEFAULT]\r\nusername=Admin\r\n",
+    b"[DEFAULT]\n# comment\n; comment\nplugins=a,\n    b,\n\tc\n\nname: value\n",
+    b"key=before any section\n",
+    "[DEFAULT]\nusername=Jos\u00e9\n".encode(),
+    b"\xef\xbb\xbf[DEFAULT]\nusername=Admin\n",
+    "[DEFAULT]\nusername=Admin\n".encode("utf-16"),
+    b"[DEFAULT\nusername=Admin\n",
+    b"[]\nusername=Admin\n",
+    b"[DEFAULT]\nusername\n",
+    b"[DEFAULT]\n=Admin\n",
+    b"[DEFAULT]\n  username=Admin\n",
+    b"[DEFAULT]\nusername=Admin\n\n  after a blank line\n",
+)
+
+
+@pytest.mark.parametrize("data", CONFIGS)
+def test_what_cloudbase_init_reads(tmp_path: Path, data: bytes) -> None:
+    """The judge is the parser of oslo.config, which Cloudbase-Init uses, in a Western code page."""
+    path = tmp_path / "cloudbase-init.conf"
+    path.write_bytes(data)
+    parser = ConfigParser(str(path), {})
+    with mock_code_page("cp1252"):
+        try:
+            parser.parse()
+            readable = True
+        except (ParseError, ValueError):
+            readable = False
+    if readable:
+        check_config(path, "cloudbase_init_config_path")
+        return
+    with pytest.raises(
+        RequestError, match=r"Cloudbase-Init cannot read .*cloudbase-init\.conf"
+    ) as caught:
+        check_config(path, "cloudbase_init_config_path")
+    assert caught.value.option == "cloudbase_init_config_path"
+
+
+@contextmanager
+def mock_code_page(name: str) -> Iterator[None]:
+    """Let files be opened as on a Windows with this code page."""
+    real = builtins.open
+
+    def opened(path: Any, mode: str = "r", **options: Any) -> Any:
+        return real(path, mode, **{"encoding": name, **options})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builtins, "open", opened)
+        yield

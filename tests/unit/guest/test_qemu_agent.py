@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.fakes import FakeFetcher, MemorySource, MemoryTree, put
 from winimagetools.errors import ChecksumError, DownloadError, MediaError, RequestError
 from winimagetools.guest import qemu_agent
-from winimagetools.guest.qemu_agent import Decision, FromIso, FromWeb, IsoState
+from winimagetools.guest.qemu_agent import Decision, FromFile, FromIso, FromWeb, IsoState
 from winimagetools.model import Architecture
 
 URL = "https://example.org/agent.msi"
@@ -113,11 +113,11 @@ def test_a_checksum_that_is_none_is_refused(checksum: str) -> None:
         decide("True", "web", URL, checksum)
 
 
-@pytest.mark.parametrize("value", ["yes", "1", r"C:\agent.msi", "ftp://example.org/a.msi"])
+@pytest.mark.parametrize("value", ["yes", "1", r"C:\agent.exe", "ftp://example.org/a.msi"])
 @pytest.mark.parametrize("source", ["web", "auto"])
 def test_a_value_that_is_no_url_is_refused(value: str, source: str) -> None:
     """``install_qemu_ga`` is True, False or a URL."""
-    with pytest.raises(RequestError, match="neither True nor False nor a URL"):
+    with pytest.raises(RequestError, match="neither True nor False, nor a URL"):
         decide(value, source)
 
 
@@ -283,8 +283,8 @@ def acquire(
     decision: Decision, fetcher: FakeFetcher, iso: dict[str, bytes] | None = None
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
     """What comes into the image, and what was passed over on the way."""
-    source = MemorySource(iso) if iso is not None else None
-    addition, passed = qemu_agent.installer(decision, source)
+    isos = [MemorySource(iso)] if iso is not None else []
+    addition, passed = qemu_agent.installer(decision, isos)
     return put(addition, fetcher=fetcher), passed
 
 
@@ -311,7 +311,7 @@ def test_an_iso_without_installer_stops_source_iso() -> None:
     """The error names the architecture and where was searched, before anything is made."""
     iso = MemorySource({"guest-agent/qemu-ga-i386.msi": b""})
     with pytest.raises(MediaError) as caught:
-        qemu_agent.installer(decide("True", "iso"), iso)
+        qemu_agent.installer(decide("True", "iso"), [iso])
     for text in ("amd64", "virtio-win.iso", *PLACES[Architecture.AMD64], "*qemu-ga*x64*.msi"):
         assert text in str(caught.value)
 
@@ -339,7 +339,7 @@ def test_auto_falls_back_when_the_iso_cannot_be_read(
     """A damaged ISO shows only when the installer is copied; it ends in the download too."""
     url = DEFAULT[Architecture.AMD64]
     source = MemorySource(dict(FULL_ISO))
-    addition, _ = qemu_agent.installer(decide("True", "auto"), source)
+    addition, _ = qemu_agent.installer(decide("True", "auto"), [source])
     source.lose("guest-agent/qemu-ga-x86_64.msi")
     assert put(addition, fetcher=FakeFetcher(tmp_path, {url: WEB_MSI})) == {TARGET: WEB_MSI}
     assert "Trying the next place." in caplog.text
@@ -364,7 +364,7 @@ def test_a_wrong_checksum_stops_and_leaves_nothing(tmp_path: Path) -> None:
     tree = MemoryTree({TARGET: b"older"})
     fetcher = FakeFetcher(tmp_path, {URL: WEB_MSI})
     decision = decide("True", "auto", URL, SHA256)
-    addition, _ = qemu_agent.installer(decision, MemorySource(dict(FULL_ISO)))
+    addition, _ = qemu_agent.installer(decision, [MemorySource(dict(FULL_ISO))])
     with pytest.raises(ChecksumError):
         put(addition, tree, fetcher)
     assert (tree.content, fetcher.asked) == ({}, [URL])
@@ -377,21 +377,53 @@ def test_a_web_page_is_no_installer(tmp_path: Path) -> None:
         acquire(decide(INSTALL_URL), fetcher)
 
 
-def test_iso_state_looks_at_the_path(tmp_path: Path) -> None:
-    """Not given, missing and present are told apart; a folder is no ISO."""
-    iso = tmp_path / "virtio.iso"
-    assert qemu_agent.iso_state(None) is IsoState.NOT_GIVEN
-    assert qemu_agent.iso_state(iso) is IsoState.MISSING
-    assert qemu_agent.iso_state(tmp_path) is IsoState.MISSING
-    iso.write_bytes(b"")
-    assert qemu_agent.iso_state(iso) is IsoState.PRESENT
+def test_iso_state() -> None:
+    """Not given, missing and present are told apart."""
+    assert qemu_agent.iso_state("", None) is IsoState.NOT_GIVEN
+    assert qemu_agent.iso_state("virtio.iso", None) is IsoState.MISSING
+    assert qemu_agent.iso_state("virtio.iso", Path("virtio.iso")) is IsoState.PRESENT
 
 
-def test_check_refuses_before_the_architecture_is_known(tmp_path: Path) -> None:
-    """Preflight learns of a missing ISO and of a bad checksum, and of nothing else."""
-    qemu_agent.check("False", "iso", "", "", None)
-    qemu_agent.check("True", "auto", "", "", tmp_path / "none.iso")
-    with pytest.raises(RequestError, match=r"does not exist: .*none\.iso"):
-        qemu_agent.check("True", "iso", "", "", tmp_path / "none.iso")
-    with pytest.raises(RequestError, match="not a SHA-256"):
-        qemu_agent.check("True", "iso", URL, "12", None)
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("file:///srv/agents/qemu%20ga.msi", "/srv/agents/qemu ga.msi"),
+        ("FILE:///C:/agents/qemu-ga.msi", "C:/agents/qemu-ga.msi"),
+        ("agents/qemu-ga.MSI", "agents/qemu-ga.MSI"),
+        (r"D:\agents\qemu-ga.msi", r"D:\agents\qemu-ga.msi"),
+    ],
+)
+def test_a_file_of_this_machine(written: str, path: str) -> None:
+    """The PowerShell tools take file: URLs and paths wherever they take an address."""
+    assert decide(written).attempts == (FromFile(path),)
+    assert decide("True", "iso", written, SHA256).attempts == (FromFile(path, SHA256),)
+
+
+def test_the_file_is_used(tmp_path: Path) -> None:
+    """Found as the configuration finds its paths; nothing is downloaded."""
+    (tmp_path / "own.msi").write_bytes(MSI)
+    addition, _ = qemu_agent.installer(decide("own.msi"), [], lambda text: tmp_path / text)
+    fetcher = FakeFetcher(tmp_path)
+    assert put(addition, fetcher=fetcher) == {TARGET: MSI}
+    assert fetcher.asked == []
+
+
+def test_a_file_that_is_no_installer_is_refused(tmp_path: Path) -> None:
+    """Missing, of another kind, or with another checksum: before anything is made."""
+    decision = decide("own.msi")
+    with pytest.raises(RequestError, match=r"own\.msi cannot be read"):
+        qemu_agent.installer(decision, [], lambda text: tmp_path / text)
+    (tmp_path / "own.msi").write_bytes(b"<html>")
+    with pytest.raises(RequestError, match="not an MSI package"):
+        qemu_agent.installer(decision, [], lambda text: tmp_path / text)
+    (tmp_path / "own.msi").write_bytes(WEB_MSI)
+    pinned = decide("True", "web", "own.msi", SHA256)
+    with pytest.raises(ChecksumError, match="does not have the SHA-256"):
+        qemu_agent.installer(pinned, [], lambda text: tmp_path / text)
+
+
+def test_every_virtio_medium_is_searched(tmp_path: Path) -> None:
+    """An ISO without an installer does not hide the one beside it."""
+    isos = [MemorySource({}, "first.iso"), MemorySource(FULL_ISO, "second")]
+    addition, passed = qemu_agent.installer(decide("True", "iso"), isos)
+    assert (put(addition), passed) == ({TARGET: MSI}, ())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.files import read_files
 from tests.unit.fakes import put as put_into_image
 from winimagetools.data import data_path
@@ -100,3 +102,10 @@ def test_the_configuration_has_windows_line_ends() -> None:
     """UTF-8 without mark, each line ended once."""
     content = put_into_image(guest_config("[DEFAULT]\na=ä\r\nb=2"))
     assert content == {"UnattendResources/config.ini": "[DEFAULT]\r\na=ä\r\nb=2\r\n".encode()}
+
+
+@pytest.mark.parametrize("below", ["", "Examples"])
+def test_hooks_are_found_in_a_clone_of_the_powershell_tools(tmp_path: Path, below: str) -> None:
+    """Their submodule lies in UnattendResources, beside the configuration or one folder above."""
+    hooks = put(tmp_path / "UnattendResources/windows-curtin-hooks/curtin", finalize="")
+    assert find_curtin_hooks(put(tmp_path / below)) == hooks

@@ -17,8 +17,8 @@ from winimagetools.host.linux.vm import LinuxVm
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import HyperV
-from winimagetools.image import preflight
-from winimagetools.image.request import Request, Workflow
+from winimagetools.image import preflight, refusals
+from winimagetools.image.request import DriverPaths, Request, Workflow
 from winimagetools.model import (
     GIB,
     MIB,
@@ -72,7 +72,7 @@ def misfits(host: Host, image: WimImage, **options: object) -> list[Problem]:
     values = {key: str(value) for key, value in {**CLOUD, **options}.items()}
     Path("config.ini").write_text(config_text(values))
     found = read_config("config.ini")
-    preflight.check_fits(found, preflight.read_request(found, Workflow.CLOUD, host), image)
+    refusals.check_fits(found, preflight.read_request(found, Workflow.CLOUD, host), image)
     return [*found.problems, *found.warnings]
 
 
@@ -487,3 +487,69 @@ def test_disk_nearly_too_small(host: Host) -> None:
     (warning,) = misfits(host, IMAGE, disk_size=10 * GIB + 100 * MIB)
     assert warning.key == "disk_size"
     assert "little room" in warning.message
+
+
+def test_a_check_looks_only_at_the_image(host: Host) -> None:
+    """What went into the image may be gone by the time it is checked."""
+    gone = {
+        "msi_path": "gone.msi",
+        "custom_resources_path": "gone",
+        "unattend_xml_path": "gone.xml",
+        "wallpaper_path": "gone.jpg",
+        "extra_packages": "gone.cab",
+        "drivers_path": "gone",
+        "virtio_iso_path": "gone.iso",
+        "wim_file_path": "gone.wim",
+    }
+    request = read(host, Workflow.TEST, image_path="finished.vhdx", **gone)
+    assert request.drivers == DriverPaths(
+        Path("gone.iso").absolute(), None, Path("gone").absolute()
+    )
+
+
+def test_a_golden_image_needs_no_medium(host: Host) -> None:
+    """Options of the medium, of the answer file and of DISM are not looked at."""
+    gone = {"wim_file_path": "no.wim", "unattend_xml_path": "no.xml", "extra_packages": "no.cab"}
+    request = read(host, Workflow.GOLDEN, gold_image_path="gold.vhdx", **gone)
+    assert request.golden.name == "gold.vhdx"
+    assert request.servicing.packages == ()
+
+
+def test_a_wallpaper_that_is_turned_off_is_not_looked_at(host: Host) -> None:
+    """The path may be anything."""
+    read(host, Workflow.CLOUD, enable_custom_wallpaper=False, wallpaper_path="gone.jpg")
+
+
+@pytest.mark.parametrize(
+    "key", ["cloudbase_init_config_path", "cloudbase_init_unattended_config_path"]
+)
+def test_a_configuration_cloudbase_init_cannot_read(host: Host, key: str) -> None:
+    """It is refused before the build, not found in the log of a machine that has no user."""
+    Path("wide.conf").write_text("[DEFAULT]\n", encoding="utf-16")
+    (problem,) = problems(host, Workflow.CLOUD, **{key: "wide.conf"})
+    assert problem.key == key
+    assert "without a byte order mark" in problem.hint
+
+
+def test_a_hook_that_is_never_run(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """A name that is nearly one of the six is warned about, with the right one."""
+    for name in ("RunAfterWindowsUpdate.ps1", "runbeforesysprep.PS1", "helper.ps1", "notes.txt"):
+        Path("scripts", name).touch()
+    read(host, Workflow.CLOUD, custom_scripts_path="scripts")
+    (record,) = [item for item in caplog.records if "custom_scripts_path" in item.getMessage()]
+    assert "RunAfterWindowsUpdate.ps1 is never run" in record.getMessage()
+    assert "Call it RunAfterWindowsUpdates.ps1" in record.getMessage()
+
+
+def test_maas_without_hooks(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """An image for MAAS without curtin hooks is warned about, as VMware without its tools is."""
+    read(host, Workflow.CLOUD, image_type="MAAS", virtual_disk_format="RAW", image_path="a.raw")
+    assert "MAAS cannot deploy an image without curtin hooks" in caplog.text
+
+
+def test_two_virtio_isos(host: Host, folder: Path) -> None:
+    """``virtio_iso_path`` is not dropped because ``virtio_base_path`` is an ISO too."""
+    Path("other.iso").touch()
+    paths = {"virtio_iso_path": "virtio.iso", "virtio_base_path": "other.iso"}
+    request = read(host, Workflow.CLOUD, **paths)
+    assert request.drivers == DriverPaths(folder / "virtio.iso", folder / "other.iso", None)

@@ -140,7 +140,7 @@ class WindowsServicing:
         self._dism_again(feature_arguments(windows_disk(disk).root, names))
 
     def add_capabilities(self, disk: Disk, names: Sequence[str]) -> None:
-        """Add capabilities; the reference gave DISM the whole comma separated text as one.
+        """Add capabilities; the PowerShell tools gave DISM the whole comma separated text as one.
 
         Port of ``Add-CapabilitiesToImage``.
         """
@@ -149,7 +149,7 @@ class WindowsServicing:
     def clean_updates(self, disk: Disk, purge: bool) -> None:
         """Remove superseded components. Port of ``Clean-WindowsUpdates``.
 
-        Windows 7 hosts, on which the reference skipped it, are no longer hosts.
+        Windows 7 hosts, on which the PowerShell tools skipped it, are no longer hosts.
         """
         self._dism(cleanup_arguments(windows_disk(disk).root, purge))
 

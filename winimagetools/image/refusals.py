@@ -1,0 +1,279 @@
+"""What a request cannot be: everything that is refused before the first slow step.
+
+Each check goes on after a problem, so that all of them are said together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
+from winimagetools.facts.releases import UEFI_ON_X86
+from winimagetools.formats import iso
+from winimagetools.formats.partition_table import MBR_LIMIT
+from winimagetools.guest import answer_file, cloudbase_init, qemu_agent, resources, wallpaper
+from winimagetools.guest.installers import check_msi
+from winimagetools.image.drivers import plan as drivers
+from winimagetools.image.request import Request, Workflow, split_list
+from winimagetools.model import (
+    GIB,
+    MIB,
+    Architecture,
+    DiskFormat,
+    DiskLayout,
+    ImageType,
+    WimImage,
+)
+from winimagetools.paths import is_iso, is_windows_path
+from winimagetools.settings.findings import Findings
+
+MINIMUM_MEMORY = 512 * MIB
+"""Less than any supported Windows starts with."""
+NTFS_OVERHEAD = 1.08
+"""File-system structures and cluster slack per byte of file data, measured on Windows trees."""
+SPARE = GIB
+"""Bytes Windows needs free to finish its first boot."""
+LARGEST_VHD = 2040 * GIB
+"""Microsoft's limit, see "Virtual Hard Disk Image Format Specification"."""
+_NAME = re.compile(r"[A-Za-z0-9._~ +()-]+")
+"""What names of Windows features and capabilities consist of."""
+
+
+def path_hint(text: str) -> str:
+    """What to do about a path of Windows on a machine that has none; else empty."""
+    if is_windows_path(text) and not Path(text).drive:
+        return "It is a Windows path; give the path the file has on this machine."
+    return ""
+
+
+def refuse(found: Findings, request: Request) -> None:
+    """Put everything that speaks against a request into the findings.
+
+    What its workflow does not use is not looked at. Port of ``Validate-WindowsImageConfig``.
+    """
+    for check in _CHECKS[request.workflow]:
+        check(found, request)
+
+
+def _check_build(found: Findings, request: Request) -> None:
+    """What every workflow that makes an image needs."""
+    config = found.config
+    found.attempt("image_path", lambda: _check_target(found, request), None)
+    _check_product_key(found)
+    _check_time_zone(found)
+    _check_drivers(found, request)
+    _check_contents(found, request)
+    _check_hooks(found, request)
+    _check_names(found)
+    if config.enable_custom_wallpaper:
+        found.attempt(
+            "wallpaper_path",
+            lambda: wallpaper.check_wallpaper(config.wallpaper_path, config.wallpaper_solid_color),
+            None,
+        )
+    found.attempt("source", lambda: _check_agent(found, request), None)
+    if request.image_type is ImageType.MAAS and not request.install_maas_hooks:
+        found.warn(
+            "install_maas_hooks",
+            "It is not set: MAAS cannot deploy an image without curtin hooks.",
+            "Set install_maas_hooks = True.",
+        )
+    if request.image_type is ImageType.VMWARE and not config.vmware_tools_path:
+        found.warn(
+            "vmware_tools_path",
+            "It is not set: the image may not be usable on VMware without VMware Tools.",
+        )
+    if config.zip_password and "zip" not in request.delivery.compression:
+        found.warn("zip_password", "It is not used: compression_format has no zip.")
+    if config.compress_qcow2 and request.delivery.disk_format is not DiskFormat.QCOW2:
+        found.warn("compress_qcow2", f"It is not used: {request.delivery.describe()} comes out.")
+
+
+def _check_agent(found: Findings, request: Request) -> None:
+    """What no image can be made with, before its architecture is known."""
+    wanted, paths = request.agent, request.drivers
+    given = found.config.virtio_iso_path or found.config.virtio_base_path
+    qemu_agent.decide(
+        wanted.install,
+        source=wanted.source,
+        url=wanted.url,
+        checksum=wanted.checksum,
+        iso=qemu_agent.iso_state(given, paths.virtio_iso or paths.virtio_folder),
+        architecture=Architecture.AMD64,
+        iso_path=given,
+    )
+
+
+def _check_contents(found: Findings, request: Request) -> None:
+    """Files that only their first bytes, or all of them, show to be of the right kind."""
+    init = request.cloudbase_init
+    checks: tuple[tuple[str, Path | None, Callable[[Path], object]], ...] = (
+        ("unattend_xml_path", request.unattend, answer_file.check_template),
+        ("msi_path", init.msi, partial(check_msi, option="msi_path")),
+        *(
+            (key, path, partial(cloudbase_init.check_config, option=key))
+            for key, path in (
+                ("cloudbase_init_config_path", init.config),
+                ("cloudbase_init_unattended_config_path", init.unattended_config),
+            )
+        ),
+        ("wallpaper_path", request.wallpaper.picture, wallpaper.read_picture),
+    )
+    for key, path, check in checks:
+        if path is not None:
+            found.attempt(key, partial(check, path), None)
+
+
+def _check_hooks(found: Findings, request: Request) -> None:
+    for folder in request.custom_scripts:
+        for name, meant in resources.misnamed_hooks(folder):
+            found.warn(
+                "custom_scripts_path",
+                f"{folder / name} is never run: no hook has this name.",
+                f"Call it {meant} if that was meant.",
+            )
+
+
+def _check_names(found: Findings) -> None:
+    for key, what in (("extra_features", "feature"), ("extra_capabilities", "capability")):
+        for name in split_list(getattr(found.config, key)):
+            if not _NAME.fullmatch(name):
+                found.add(
+                    key,
+                    f"{name} cannot be the name of a Windows {what}.",
+                    "Names have letters, digits and . - _ ~ and are separated by commas.",
+                )
+
+
+def _check_target(found: Findings, request: Request) -> None:
+    text = found.config.image_path
+    target = request.delivery.path
+    if not text:
+        return
+    if is_windows_path(text) and not Path(text).drive:
+        found.add("image_path", f"{text} cannot be written.", path_hint(text))
+    elif target.is_dir():
+        found.add("image_path", f"{text} is a folder.", "Give the name of the image as well.")
+    elif not target.parent.is_dir():
+        found.add("image_path", f"The folder {target.parent} does not exist.", "Make it first.")
+    last = request.delivery.compression[-1:] or (request.delivery.disk_format.extension,)
+    if target.suffix and target.suffix[1:].casefold() not in {*last, "tgz", "img", "dd"}:
+        found.warn(
+            "image_path",
+            f"It ends in {target.suffix}, but what comes out is {request.delivery.describe()}.",
+        )
+
+
+def _check_product_key(found: Findings) -> None:
+    key = found.config.product_key
+    if key and key != DEFAULT_KMS_KEY and not is_product_key(key):
+        found.add(
+            "product_key",
+            "The product key is not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX.",
+            "Give such a key, default_kms_key, or nothing.",
+        )
+
+
+def _check_time_zone(found: Findings) -> None:
+    if "/" in found.config.time_zone:
+        found.add(
+            "time_zone",
+            f"{found.config.time_zone} is not what Windows calls a time zone.",
+            "Give the Windows name, such as W. Europe Standard Time; tzutil /l lists them.",
+        )
+
+
+def _check_drivers(found: Findings, request: Request) -> None:
+    if request.drivers.folder is not None:
+        message = drivers.check_drivers_folder(iso.FolderTree(request.drivers.folder))
+        if message:
+            found.add("drivers_path", message)
+    if request.drivers.virtio_iso is not None and not is_iso(request.drivers.virtio_iso):
+        found.add("virtio_iso_path", f"{request.drivers.virtio_iso} is not an .iso file.")
+
+
+def _check_media(found: Findings, request: Request) -> None:
+    if not found.config.image_name.strip():
+        found.add("image_name", "No edition is named.", "List them with: winimagetools wim-info")
+    if request.layout is DiskLayout.BIOS and found.config.disk_size > MBR_LIMIT:
+        found.add("disk_size", "A BIOS disk cannot be larger than 2 TiB.", "Use UEFI.")
+    if request.delivery.disk_format is DiskFormat.VHD and found.config.disk_size > LARGEST_VHD:
+        found.add("disk_size", "A VHD cannot be larger than 2040 GiB.", "Use VHDX.")
+
+
+def _check_golden_output(found: Findings, request: Request) -> None:
+    """A golden image must stay one that New-WindowsFromGoldenImage can attach.
+
+    The PowerShell tools' ``!$x -in @(...)`` never was true; this is the check it means.
+    """
+    if not found.config.gold_image:
+        return
+    if request.image_type is not ImageType.HYPER_V:
+        found.add("image_type", "A golden image has to be of type HYPER-V.")
+    if request.delivery.disk_format not in (DiskFormat.VHD, DiskFormat.VHDX):
+        found.add("virtual_disk_format", "A golden image has to be a VHD or VHDX.")
+    if request.delivery.path.suffix.casefold() not in (".vhd", ".vhdx"):
+        found.add("image_path", "The name of a golden image has to end in .vhd or .vhdx.")
+
+
+def _check_golden(found: Findings, request: Request) -> None:
+    if not found.config.gold_image_path:
+        found.add("gold_image_path", "No golden image is given.", "Set it to a VHD or VHDX.")
+    elif request.golden.name and request.golden.suffix.casefold() not in (".vhd", ".vhdx"):
+        found.add("gold_image_path", f"{request.golden} is not a .vhd or .vhdx file.")
+
+
+def _check_online(found: Findings, _request: Request) -> None:
+    config = found.config
+    if not config.run_sysprep and not config.force:
+        found.add(
+            "run_sysprep",
+            "Without sysprep the image is not usable in a cloud.",
+            "Set force = True if you want it all the same.",
+        )
+    if config.cpu_count < 1:
+        found.add("cpu_count", f"{config.cpu_count} processors are not enough.")
+    if config.ram_size < MINIMUM_MEMORY:
+        found.add("ram_size", f"{log.size(config.ram_size)} of memory is not enough for Windows.")
+
+
+def _check_tested_image(found: Findings, request: Request) -> None:
+    text = found.config.image_path
+    if text and not request.delivery.path.is_file():
+        found.add("image_path", f"The image {text} does not exist.", path_hint(text))
+
+
+_CHECKS: dict[Workflow, tuple[Callable[[Findings, Request], None], ...]] = {
+    Workflow.CLOUD: (_check_build, _check_media),
+    Workflow.ONLINE: (_check_golden_output, _check_online, _check_build, _check_media),
+    Workflow.GOLDEN: (_check_online, _check_build, _check_golden),
+    Workflow.TEST: (_check_tested_image,),
+}
+
+
+def check_fits(found: Findings, request: Request, image: WimImage) -> None:
+    """Find a disk that the image cannot fit on or start from."""
+    if image.architecture is Architecture.ARM64 and request.layout is DiskLayout.BIOS:
+        found.add("disk_layout", f"{image.name} is for arm64 and has no BIOS.", "Use UEFI.")
+    old_x86 = image.architecture is Architecture.X86 and not UEFI_ON_X86.is_in(image.version)
+    if old_x86 and request.layout is DiskLayout.UEFI:
+        found.add("disk_layout", f"{image.name} for x86 has no UEFI.", "Use BIOS.")
+    overhead = 330 * MIB if request.layout is DiskLayout.UEFI else 2 * MIB
+    needed = int(image.disk_bytes * NTFS_OVERHEAD) + overhead
+    if request.disk_size < needed:
+        found.add(
+            "disk_size",
+            f"{log.size(request.disk_size)} is too small for {image.name}, "
+            f"which takes about {log.size(needed)}.",
+            f"Use at least {-(-(needed + SPARE) // GIB)}GB.",
+        )
+    elif request.disk_size < needed + SPARE:
+        found.warn(
+            "disk_size",
+            f"{log.size(request.disk_size)} leaves Windows little room: "
+            f"{image.name} alone takes about {log.size(needed)}.",
+        )
