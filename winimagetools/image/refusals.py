@@ -200,7 +200,7 @@ def _check_media(found: Findings, request: Request) -> None:
     if not found.config.image_name.strip():
         found.add("image_name", "No edition is named.", "List them with: winimagetools wim-info")
     if request.layout is DiskLayout.BIOS and found.config.disk_size > MBR_LIMIT:
-        found.add("disk_size", "A BIOS disk cannot be larger than 2 TiB.", "Use UEFI.")
+        found.add("disk_size", "A BIOS disk has to be smaller than 2 TiB.", "Use UEFI.")
     if request.delivery.disk_format is DiskFormat.VHD and found.config.disk_size > LARGEST_VHD:
         found.add("disk_size", "A VHD cannot be larger than 2040 GiB.", "Use VHDX.")
 

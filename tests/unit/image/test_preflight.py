@@ -167,9 +167,9 @@ def test_everything_is_told_together(host: Host) -> None:
             "A VHD cannot be larger than 2040 GiB.",
         ),
         (
-            {"disk_size": 2048 * GIB + 1, "disk_layout": "BIOS"},
+            {"disk_size": 2048 * GIB, "disk_layout": "BIOS"},
             "disk_size",
-            "A BIOS disk cannot be larger than 2 TiB.",
+            "A BIOS disk has to be smaller than 2 TiB.",
         ),
         ({"virtio_iso_path": "first.msu"}, "virtio_iso_path", "first.msu is not an .iso file."),
     ],
@@ -187,7 +187,7 @@ def test_what_is_wrong_is_told_at_its_option(
 @pytest.mark.parametrize(
     ("disk_format", "layout", "size"),
     [
-        ("VHDX", "BIOS", 2048 * GIB),
+        ("VHDX", "BIOS", 2048 * GIB - 512),
         ("VHD", "BIOS", 2040 * GIB),
         ("VHD", "UEFI", 2040 * GIB),
         ("VHDX", "UEFI", 4096 * GIB),
