@@ -14,7 +14,7 @@ from winimagetools import log
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
 from winimagetools.facts.releases import UEFI_ON_X86
 from winimagetools.formats import iso
-from winimagetools.formats.partition_table import MBR_LIMIT
+from winimagetools.formats.partition_table import size_problem
 from winimagetools.guest import answer_file, cloudbase_init, qemu_agent, resources, wallpaper
 from winimagetools.guest.installers import check_msi
 from winimagetools.image.drivers import plan as drivers
@@ -199,8 +199,9 @@ def _check_drivers(found: Findings, request: Request) -> None:
 def _check_media(found: Findings, request: Request) -> None:
     if not found.config.image_name.strip():
         found.add("image_name", "No edition is named.", "List them with: winimagetools wim-info")
-    if request.layout is DiskLayout.BIOS and found.config.disk_size > MBR_LIMIT:
-        found.add("disk_size", "A BIOS disk has to be smaller than 2 TiB.", "Use UEFI.")
+    problem = size_problem(request.disk_size, request.layout)
+    if problem is not None:
+        found.add("disk_size", problem.message, problem.hint)
     if request.delivery.disk_format is DiskFormat.VHD and found.config.disk_size > LARGEST_VHD:
         found.add("disk_size", "A VHD cannot be larger than 2040 GiB.", "Use VHDX.")
 

@@ -6,86 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.dry_build import SERVER_2022, FakeMedia, config_text, lay_out
+from tests.unit.dry_build import FakeMedia, config_text
 from tests.unit.host.windows.recorder import Recorder
+from tests.unit.image.reading import CLOUD, keys, problems, read
 from tests.unit.recording_host import recording_host
 from winimagetools.config import read_config
 from winimagetools.contract import Host
-from winimagetools.errors import ConfigurationError, HostError, Problem, ToolMissingError
+from winimagetools.errors import HostError, ToolMissingError
 from winimagetools.host.linux.checks import LinuxChecks
 from winimagetools.host.linux.vm import LinuxVm
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import HyperV
-from winimagetools.image import preflight, refusals
-from winimagetools.image.request import DriverPaths, Request, Workflow
+from winimagetools.image import preflight
+from winimagetools.image.request import DriverPaths, Workflow
 from winimagetools.model import (
     GIB,
-    MIB,
-    Architecture,
     DiskFormat,
     DiskLayout,
     ImageType,
-    WimImage,
-    WindowsVersion,
 )
 from winimagetools.plan import Requirements, VmRequest
 from winimagetools.run import Tool
 
-CLOUD = {"wim_file_path": "install.wim", "image_name": SERVER_2022, "image_path": "win.vhdx"}
-IMAGE = WimImage(
-    1,
-    SERVER_2022,
-    Architecture.AMD64,
-    WindowsVersion(10, 0, 20348),
-    size=15 * GIB,
-    hard_link_bytes=6 * GIB,
-)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with every file a configuration may name; the current one."""
-    lay_out(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def host() -> Host:
-    """A host that lacks nothing."""
-    return recording_host(FakeMedia(), lambda _: None, work_format=DiskFormat.VHDX)
-
-
-def read(host: Host, workflow: Workflow, **options: object) -> Request:
-    """Check a configuration."""
-    values = {key: str(value) for key, value in {**CLOUD, **options}.items()}
-    Path("config.ini").write_text(config_text(values))
-    found = read_config("config.ini")
-    request = preflight.read_request(found, workflow, host)
-    found.settle()
-    return request
-
-
-def misfits(host: Host, image: WimImage, **options: object) -> list[Problem]:
-    """Why an edition cannot be installed as a configuration says."""
-    values = {key: str(value) for key, value in {**CLOUD, **options}.items()}
-    Path("config.ini").write_text(config_text(values))
-    found = read_config("config.ini")
-    refusals.check_fits(found, preflight.read_request(found, Workflow.CLOUD, host), image)
-    return [*found.problems, *found.warnings]
-
-
-def problems(host: Host, workflow: Workflow, **options: object) -> list[Problem]:
-    """What is wrong with a configuration."""
-    with pytest.raises(ConfigurationError) as caught:
-        read(host, workflow, **options)
-    return list(caught.value.problems)
-
-
-def keys(host: Host, workflow: Workflow, **options: object) -> list[str]:
-    """Which options are wrong."""
-    return [problem.key for problem in problems(host, workflow, **options)]
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_a_request_is_typed_and_complete(host: Host, folder: Path) -> None:
@@ -169,7 +113,7 @@ def test_everything_is_told_together(host: Host) -> None:
         (
             {"disk_size": 2048 * GIB, "disk_layout": "BIOS"},
             "disk_size",
-            "A BIOS disk has to be smaller than 2 TiB.",
+            "has to be smaller than 2 TiB",
         ),
         ({"virtio_iso_path": "first.msu"}, "virtio_iso_path", "first.msu is not an .iso file."),
     ],
@@ -284,27 +228,6 @@ def test_container_of_a_finished_image(host: Host, workflow: Workflow) -> None:
     assert request.delivery.disk_format is DiskFormat.RAW
 
 
-@pytest.mark.parametrize(
-    ("name", "warned"),
-    [("win.qcow2", False), ("win.img", False), ("win", False), ("win.vhdx", True)],
-)
-def test_a_misleading_name(
-    host: Host, caplog: pytest.LogCaptureFixture, name: str, warned: bool
-) -> None:
-    """A name that promises another container is warned about."""
-    read(host, Workflow.CLOUD, image_path=name, virtual_disk_format="QCOW2")
-    assert ("but what comes out is QCOW2." in caplog.text) is warned
-
-
-def test_vmware_without_tools(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    """An image for VMware without its tools is warned about; tools that are missing refused."""
-    read(host, Workflow.CLOUD, image_type="VMWARE", image_path="win.vmdk")
-    assert "vmware_tools_path: It is not set" in caplog.text
-    assert keys(host, Workflow.CLOUD, image_type="VMware", vmware_tools_path="none.exe") == [
-        "vmware_tools_path"
-    ]
-
-
 @pytest.mark.parametrize("workflow", [Workflow.ONLINE, Workflow.GOLDEN])
 def test_without_sysprep(host: Host, workflow: Workflow) -> None:
     """No sysprep makes an unusable image, which has to be insisted on."""
@@ -313,40 +236,10 @@ def test_without_sysprep(host: Host, workflow: Workflow) -> None:
     assert read(host, workflow, force=True, **options).machine is None
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"image_type": "KVM"}, ["image_type", "virtual_disk_format"]),
-        ({"virtual_disk_format": "QCOW2"}, ["virtual_disk_format"]),
-        ({"image_path": "gold.qcow2"}, ["image_path"]),
-        ({"compression_format": "zip", "image_path": "gold.zip"}, ["image_path"]),
-    ],
-)
-def test_a_golden_image_has_to_stay_one(
-    host: Host, options: dict[str, str], expected: list[str]
-) -> None:
-    """What the PowerShell tools' check means: type HYPER-V, container and name VHD or VHDX."""
-    assert set(keys(host, Workflow.ONLINE, gold_image=True, **options)) == set(expected)
-
-
-def test_a_golden_image(host: Host) -> None:
-    """VHD and VHDX of type HYPER-V are accepted."""
-    request = read(
-        host, Workflow.ONLINE, gold_image=True, virtual_disk_format="VHD", image_path="gold.VHD"
-    )
-    assert request.delivery.disk_format is DiskFormat.VHD
-
-
 @pytest.mark.parametrize("path", ["", "nowhere.vhdx", "virtio.iso"])
 def test_start_from_a_golden_image(host: Host, path: str) -> None:
     """A golden image has to be given, to exist, and to be a VHD or VHDX."""
     assert keys(host, Workflow.GOLDEN, gold_image_path=path) == ["gold_image_path"]
-
-
-@pytest.mark.parametrize(("option", "value"), [("cpu_count", 0), ("ram_size", "256MB")])
-def test_machine_too_small(host: Host, option: str, value: object) -> None:
-    """A machine no Windows starts in is refused."""
-    assert keys(host, Workflow.ONLINE, **{option: value}) == [option]
 
 
 def test_image_to_check_is_missing(host: Host) -> None:
@@ -451,44 +344,6 @@ def test_machine_of_the_online_stage(host: Host) -> None:
     assert request.machine == VmRequest("", Path(), 4 * GIB, 3, "lan", 2, disable_secure_boot=True)
 
 
-@pytest.mark.parametrize(("layout", "least"), [("BIOS", "11GB"), ("UEFI", "12GB")])
-def test_disk_too_small_for_the_image(host: Host, layout: str, least: str) -> None:
-    """The size that would do is named, and does; hard links are not counted twice."""
-    (problem,) = misfits(host, IMAGE, disk_size="9GB", disk_layout=layout)
-    assert (problem.key, problem.hint) == ("disk_size", f"Use at least {least}.")
-    assert misfits(host, IMAGE, disk_size=least, disk_layout=layout) == []
-
-
-@pytest.mark.parametrize(
-    ("architecture", "version", "wrong", "right"),
-    [(Architecture.ARM64, "10.0.26100", "BIOS", "UEFI"), (Architecture.X86, "6.1", "UEFI", "BIOS")],
-)
-def test_layout_the_edition_cannot_start_from(
-    host: Host, architecture: Architecture, version: str, wrong: str, right: str
-) -> None:
-    """It is refused before anything is copied."""
-    image = dataclasses.replace(
-        IMAGE, architecture=architecture, version=WindowsVersion.parse(version)
-    )
-    (problem,) = misfits(host, image, disk_layout=wrong)
-    assert problem.key == "disk_layout"
-    assert f"has no {wrong}" in problem.message
-    assert misfits(host, image, disk_layout=right) == []
-
-
-def test_compression_inside_another_container(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    """``compress_qcow2`` that has nothing to compress is warned about."""
-    read(host, Workflow.CLOUD, compress_qcow2=True)
-    assert "compress_qcow2 (line 5): It is not used: VHDX comes out." in caplog.text
-
-
-def test_disk_nearly_too_small(host: Host) -> None:
-    """A disk that Windows can hardly breathe on is warned about."""
-    (warning,) = misfits(host, IMAGE, disk_size=10 * GIB + 100 * MIB)
-    assert warning.key == "disk_size"
-    assert "little room" in warning.message
-
-
 def test_a_check_looks_only_at_the_image(host: Host) -> None:
     """What went into the image may be gone by the time it is checked."""
     gone = {
@@ -518,33 +373,6 @@ def test_a_golden_image_needs_no_medium(host: Host) -> None:
 def test_a_wallpaper_that_is_turned_off_is_not_looked_at(host: Host) -> None:
     """The path may be anything."""
     read(host, Workflow.CLOUD, enable_custom_wallpaper=False, wallpaper_path="gone.jpg")
-
-
-@pytest.mark.parametrize(
-    "key", ["cloudbase_init_config_path", "cloudbase_init_unattended_config_path"]
-)
-def test_a_configuration_cloudbase_init_cannot_read(host: Host, key: str) -> None:
-    """It is refused before the build, not found in the log of a machine that has no user."""
-    Path("wide.conf").write_text("[DEFAULT]\n", encoding="utf-16")
-    (problem,) = problems(host, Workflow.CLOUD, **{key: "wide.conf"})
-    assert problem.key == key
-    assert "without a byte order mark" in problem.hint
-
-
-def test_a_hook_that_is_never_run(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    """A name that is nearly one of the six is warned about, with the right one."""
-    for name in ("RunAfterWindowsUpdate.ps1", "runbeforesysprep.PS1", "helper.ps1", "notes.txt"):
-        Path("scripts", name).touch()
-    read(host, Workflow.CLOUD, custom_scripts_path="scripts")
-    (record,) = [item for item in caplog.records if "custom_scripts_path" in item.getMessage()]
-    assert "RunAfterWindowsUpdate.ps1 is never run" in record.getMessage()
-    assert "Call it RunAfterWindowsUpdates.ps1" in record.getMessage()
-
-
-def test_maas_without_hooks(host: Host, caplog: pytest.LogCaptureFixture) -> None:
-    """An image for MAAS without curtin hooks is warned about, as VMware without its tools is."""
-    read(host, Workflow.CLOUD, image_type="MAAS", virtual_disk_format="RAW", image_path="a.raw")
-    assert "MAAS cannot deploy an image without curtin hooks" in caplog.text
 
 
 def test_two_virtio_isos(host: Host, folder: Path) -> None:
