@@ -53,7 +53,7 @@ def path_hint(text: str) -> str:
 def refuse(found: Findings, request: Request) -> None:
     """Put everything that speaks against a request into the findings.
 
-    What its workflow does not use is not looked at. Port of ``Validate-WindowsImageConfig``.
+    What its workflow does not use is not looked at.
     """
     for check in _CHECKS[request.workflow]:
         check(found, request)
