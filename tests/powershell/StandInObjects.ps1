@@ -258,7 +258,7 @@ function New-SerialPortStandIn {
             $report = ConvertFrom-Json (ConvertTo-ShownJson $line)
             $W.Reports += $report
             # Where in a script, and which PowerShell, is another question.
-            $message = $report.message -replace ' At C:\\.*$|(?<=PowerShell )[\d.]+', ''
+            $message = $report.message -replace ' At [^ ]+:\d+ char:.*$' -replace '(?<=PowerShell )[\d.]+(?=\.)', 'X'
             Add-Call "report $($report.stage): $message ($($report.result))"
         }
         DiscardOutBuffer = { $this.Waiting = $false }

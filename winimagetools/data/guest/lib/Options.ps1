@@ -13,7 +13,7 @@ function Test-Option {
     try {
         return Get-IniFileValue -Path $configIniPath -Section $Section -Key $Key `
             -Default $Default -AsBoolean
-    } catch {
+    } catch [System.FormatException] {
         Write-Log "Configuration" "[$Section] $Key is neither True nor False; using $Default."
         return $Default
     }
