@@ -6,7 +6,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from winimagetools.errors import RequestError
 from winimagetools.guest.answer_file import (
@@ -346,3 +349,32 @@ def test_byte_order_marks_win(codec: str) -> None:
     """Files with a mark, and UTF-16 without one, need no declaration."""
     text = answers(settings("specialize", component(SHELL, "amd64", "<a>ä</a>"))).decode()
     assert found(made(text.encode(codec))) == [("specialize", "amd64", "ä")]
+
+
+# --- whatever the bytes are -----------------------------------------------------------------
+
+WHOLE = [default_template(), SEVERAL, PANTHER]
+
+
+@hypothesis.settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(WHOLE),
+    st.lists(st.tuples(st.integers(0, 8000), st.binary(max_size=6)), max_size=4),
+    st.sampled_from([Architecture.AMD64, Architecture.X86, Architecture.ARM64]),
+)
+def test_any_bytes(
+    xml: bytes, changes: list[tuple[int, bytes]], architecture: Architecture
+) -> None:
+    """Changed bytes give an answer file or one clear error, and every look agrees."""
+    data = bytearray(xml)
+    for at, piece in changes:
+        data[at % len(data) : at % len(data) + len(piece)] = piece
+    image = replace(SERVER, architecture=architecture)
+    try:
+        root = made(bytes(data), image)
+    except RequestError as error:
+        assert error.hint
+        return
+    assert {one for _, one, _ in found(root)} <= {architecture.value, "wow64"}
+    template_warnings(bytes(data), image, "x")
+    logon_problem(bytes(data), "x")
