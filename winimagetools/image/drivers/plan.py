@@ -22,7 +22,14 @@ from winimagetools.image.drivers.index import (
     folder_of,
     join_names,
 )
-from winimagetools.image.drivers.signing import Verdict, check_boot_file, doubt_notes, refuse
+from winimagetools.image.drivers.signing import (
+    Verdict,
+    catalog_notes,
+    check_boot_file,
+    check_catalog,
+    doubt_notes,
+    refuse,
+)
 from winimagetools.model import MIB
 from winimagetools.plan import (
     DriverFile,
@@ -33,6 +40,7 @@ from winimagetools.plan import (
 )
 
 _LARGEST_BINARY = 256 * MIB
+_LARGEST_CATALOG = 16 * MIB
 
 
 def check_drivers_folder(source: SourceTree) -> str:
@@ -115,15 +123,20 @@ def plan_infs(
     boot = _boot_choice(found, target, problems)
     verdicts = _boot_files(index, boot, target, problems)
     refuse(problems, [fault for item in found for fault in _faults(item)], index.source.name)
+    critical = {id(item) for item, _ in boot}
     doubts = {file.source: verdict for file, verdict in verdicts.items()}
+    catalogs = _catalog_warnings(index, (it for it in found if id(it) not in critical), target)
     return DriverPlan(
         source=index.source,
         folders=tuple(dict.fromkeys(folder_of(item.package.inf) for item in found)),
-        packages=_packages(found, [item for item, _ in boot]),
+        packages=_packages(found, critical),
         boot_files=tuple(verdicts),
         registry=tuple(edit for item, it in boot for edit in boot_edits(item.inf, it, target)),
         notes=before.notes + more.notes,
-        warnings=before.warnings + more.warnings + doubt_notes(doubts, target, uefi=False),
+        warnings=before.warnings
+        + more.warnings
+        + doubt_notes(doubts, target, uefi=False)
+        + catalogs,
         uefi_warnings=doubt_notes(doubts, target, uefi=True),
     )
 
@@ -220,6 +233,24 @@ def _boot_files(
     return files
 
 
+def _catalog_warnings(
+    index: DriverIndex, found: Iterable[FoundPackage], target: Target
+) -> tuple[str, ...]:
+    reasons = {item.package.inf: _catalog_reason(index, item, target) for item in found}
+    return catalog_notes(reasons, target)
+
+
+def _catalog_reason(index: DriverIndex, item: FoundPackage, target: Target) -> str:
+    """Why Windows does not load a driver that it does not need to boot; empty if it does."""
+    if not any(file.casefold().endswith(".sys") for file in item.package.files):
+        return ""
+    for name in item.inf.catalogs(target):
+        path = index.find_beside(item.package.inf, name)
+        if path and index.source.size(path) <= _LARGEST_CATALOG:
+            return check_catalog(index.source.read_bytes(path), target)
+    return ""
+
+
 def _check_binary(source: SourceTree, path: str, target: Target) -> Verdict:
     size = source.size(path)
     if size > _LARGEST_BINARY:
@@ -237,11 +268,8 @@ def _binary(index: DriverIndex, item: FoundPackage, service: Service, target: Ta
     return None
 
 
-def _packages(
-    found: Iterable[FoundPackage], boot: Sequence[FoundPackage]
-) -> tuple[DriverPackage, ...]:
-    """The packages, with names that differ: ``viostor``, ``viostor-2``."""
-    critical = {id(item) for item in boot}
+def _packages(found: Iterable[FoundPackage], critical: set[int]) -> tuple[DriverPackage, ...]:
+    """The packages, with names that differ: ``viostor``, ``viostor-2``; critical ones by ``id``."""
     used: dict[str, int] = {}
     named: list[DriverPackage] = []
     for item in found:

@@ -85,6 +85,33 @@ def check_boot_file(data: bytes, path: str, target: Target) -> Verdict:
     return Verdict(doubt=_doubt(signature, target), signer=signature.signer)
 
 
+def check_catalog(data: bytes, target: Target) -> str:
+    """Why Windows does not load the drivers of a catalog, completing "It ..."; empty if it does.
+
+    A catalog is a PKCS #7 message itself. One that is none is left to Windows, which can also
+    take the signatures in the files.
+
+    Args:
+        data: the ``.cat`` file.
+        target: the Windows.
+    """
+    signature = best_signature([data])
+    if target.architecture not in _CHECKED or signature.trust is Trust.UNSIGNED:
+        return ""
+    return _reason(signature, target)
+
+
+def catalog_notes(reasons: Mapping[str, str], target: Target) -> tuple[str, ...]:
+    """One sentence for each reason why drivers are not loaded; ``reasons`` by INF."""
+    return tuple(
+        f"Windows {target.version.major}.{target.version.minor} for {target.architecture} does not "
+        f"load these drivers, whose catalog {reason}: "
+        f"{', '.join(inf for inf, why in reasons.items() if why == reason)}. "
+        f"{signing_advice(target.version)}"
+        for reason in dict.fromkeys(filter(None, reasons.values()))
+    )
+
+
 def _reason(signature: Signature, target: Target) -> str:
     """Why a 64-bit Windows does not load a driver, completing "The driver ..."."""
     if signature.trust is Trust.UNSIGNED:

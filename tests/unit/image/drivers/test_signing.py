@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from fixtures.virtio_pe import driver_binary
+from fixtures.virtio_pe import driver_binary, message
 from tests.unit.fakes import MemorySource
 from tests.unit.image.drivers.packages import (
     S2012R2,
@@ -163,3 +163,29 @@ def test_no_cross_certificate_from_1607_on() -> None:
         "The certificate of Red Hat, Inc. does not lead to Microsoft, so Windows may not start "
         "with these drivers: viostor/viostor.sys. Use virtio-win 0.1.208"
     )
+
+
+@pytest.mark.parametrize(
+    ("image", "windows", "signer", "reason"),
+    [
+        (W7, "w7", "attested", "is signed by Microsoft by attestation only, which is valid from"),
+        (S2012R2, "2k12R2", "self", "is signed with a certificate that its maker issued itself"),
+        (W7, "w7", "authority", "is signed with a certificate that does not lead to Microsoft"),
+        (W7, "w7", "cross", ""),
+        (W7, "w7", "microsoft", ""),
+        (S2022, "2k22", "attested", ""),
+        (W7, "w7", "", ""),
+    ],
+)
+def test_catalogs(image: ImageInfo, windows: str, signer: str, reason: str) -> None:
+    """A driver that is not needed to boot and would not be loaded is a warning."""
+    files = package("NetKVM", windows) | package("Balloon", windows) | package("smbus", windows)
+    for name in ("NetKVM/netkvm", "Balloon/balloon", "smbus/smbus"):
+        files[f"{name}.cat"] = message(signer) if signer else b"nothing of the kind"
+    warnings = plan_drivers(source(files), image).warnings
+    if not reason:
+        assert warnings == ()
+        return
+    (warning,) = warnings
+    assert f"does not load these drivers, whose catalog {reason}" in warning
+    assert ": Balloon/balloon.inf, NetKVM/netkvm.inf. Use virtio-win " in warning
