@@ -1,6 +1,6 @@
 """``python -m winimagetools``."""
 
-from winimagetools.cli.main import main
+from winimagetools.cli.start import start
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(start())

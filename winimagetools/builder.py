@@ -77,6 +77,11 @@ docstring of the port names it::
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from winimagetools.cli.start import start
+
+    raise SystemExit(start())
+
 from winimagetools.config import get_windows_image_config, new_windows_image_config
 from winimagetools.formats.wim.editions import get_wim_file_images_info
 from winimagetools.image.drivers.virtio import add_virtio_drivers_from_iso
@@ -99,13 +104,3 @@ __all__ = [
     "resize_vhd_image",
     "test_offline_windows_image",
 ]
-
-
-def _main() -> int:
-    from winimagetools.cli.main import main
-
-    return main()
-
-
-if __name__ == "__main__":
-    raise SystemExit(_main())

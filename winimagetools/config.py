@@ -91,11 +91,18 @@ def read_config(
 
 def _load(path: Path) -> IniFile:
     try:
-        return IniFile.read(path)
+        document = IniFile.read(path)
     except RequestError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             raise ConfigurationError([_NO_FILE], str(path)) from error
         raise ConfigurationError([Problem(error.message, error.hint)]) from error
+    broken = [
+        Problem("The line holds bytes that are no text.", "Write it anew.", line=entry.line)
+        for entry in document.undecodable()
+    ]
+    if broken:
+        raise ConfigurationError(broken, str(path))
+    return document
 
 
 def _position(problem: Problem) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -33,6 +34,10 @@ _USUAL_COLUMNS = 80
 _FORESEEABLE = 0.01
 """Share of the work before which the time left is anybody's guess."""
 
+_NO_LETTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters but tabulator and line feed, and what turns the direction of writing."""
 _steps: list[StepRecord] = []
 _drawing: list[Progress] = []
 """Bars that may be on the terminal; a line that is logged goes in their place."""
@@ -46,6 +51,19 @@ class StepRecord:
     name: str
     depth: int
     seconds: float
+
+
+def printable(text: str) -> str:
+    """A text as it may go to a terminal: no secrets, and nothing that is no letter.
+
+    Names from media and output of programs may hold escape sequences, which set the title of
+    a window, move the cursor, or let a line say something else than it does.
+    """
+    return _NO_LETTERS.sub(_written_out, mask(text))
+
+
+def _written_out(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -62,7 +80,7 @@ class _MaskingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         word = self._WORDS.get(record.levelno, record.levelname)
-        return mask(f"{self.formatTime(record, self.datefmt)} {word} {record.getMessage()}")
+        return printable(f"{self.formatTime(record, self.datefmt)} {word} {record.getMessage()}")
 
 
 def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -148,7 +166,7 @@ class Progress:
     """
 
     def __init__(self, name: str, total: int = 0, stream: TextIO | None = None) -> None:
-        self.name = name
+        self.name = printable(name)
         self.total = total
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()

@@ -58,12 +58,17 @@ class Tool:
     reason: str
 
     def find(self) -> str:
-        """Full path of the program. Raises ToolMissingError."""
-        search = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
-        found = shutil.which(self.name, path=search)
-        if found is None:
-            raise ToolMissingError(self.name, self.package, self.reason)
-        return found
+        """Full path of the program. Raises ToolMissingError.
+
+        Only whole paths of ``PATH`` count: ``shutil.which`` on Windows, and an empty or
+        relative entry of ``PATH`` anywhere, would take a program from the current folder.
+        """
+        folders = [*os.environ.get("PATH", os.defpath).split(os.pathsep), *_SYSTEM_FOLDERS]
+        for folder in (Path(entry.strip('"')) for entry in folders):
+            for name in (self.name, f"{self.name}.exe"):
+                if folder.is_absolute() and (found := shutil.which(folder / name)):
+                    return os.fspath(found)
+        raise ToolMissingError(self.name, self.package, self.reason)
 
 
 def show(argv: Sequence[str | os.PathLike[str]]) -> str:

@@ -24,7 +24,7 @@ WORKING = {
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"masking"}),
-    frozenset({"model", "errors", "log", "paths", "version", "data"}),
+    frozenset({"model", "errors", "log", "paths", "interruption", "version", "data"}),
     frozenset({"run", "retry"}),
     frozenset({"plan", "facts", "files"}),
     frozenset({"formats", "net", "contract"}),

@@ -3,8 +3,11 @@ from __future__ import annotations
 import io
 import logging
 import re
+import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from winimagetools import log
 
@@ -179,3 +182,32 @@ def test_progress_is_rare_in_a_log(lines: io.StringIO, monkeypatch: pytest.Monke
         for done in (10, 20, 30, 40, 50):
             progress.update(done)
     assert lines.getvalue().count("Copying") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;title\x07\x1b[2J", r"\x1b]0;title\x07\x1b[2J"),
+        ("a\rb\x08\x7f\x9b1m", r"a\rb\x08\x7f\x9b1m"),
+        ("exe.\u202egpj \u2066x\u200f", r"exe.\u202egpj \u2066x\u200f"),
+        ("half \ud800 \udcff", r"half \ud800 \udcff"),
+        ("größe 日本\tx\n  y", "größe 日本\tx\n  y"),
+    ],
+)
+def test_only_letters_reach_the_terminal(text: str, shown: str) -> None:
+    """Escape sequences, and what turns the direction of writing, are written out."""
+    stream = io.StringIO()
+    log.setup(stream)
+    log.info(text)
+    log.warning(text)
+    assert log.printable(text) == shown
+    assert stream.getvalue().count(shown) == 2
+
+
+@given(st.text())
+def test_any_text_is_printable(text: str) -> None:
+    """Whatever a name holds, it can be encoded and has no control characters."""
+    shown = log.printable(text)
+    shown.encode()
+    categories = {unicodedata.category(letter) for letter in shown if letter not in "\t\n"}
+    assert not categories & {"Cc", "Cs"}

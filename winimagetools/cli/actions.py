@@ -24,7 +24,7 @@ from winimagetools.workflows.check import test_offline_windows_image
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(log.mask(text) + "\n")
+    sys.stdout.write(log.printable(text) + "\n")
 
 
 def new_config(arguments: argparse.Namespace) -> int:

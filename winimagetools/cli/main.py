@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from winimagetools import log
+from winimagetools import interruption, log
 from winimagetools.cli import actions
 from winimagetools.cli.powershell_modules import expand_arguments
 from winimagetools.cli.signals import obey_signals
@@ -429,7 +429,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = build_parser().parse_args(translate(words))
         action: Callable[[argparse.Namespace], int] = arguments.action
         code = action(arguments)
-        sys.stdout.flush()
+        with interruption.completing():
+            sys.stdout.flush()
         return code
     except WinImageError as error:
         _print_error(error.message, error.hint)
@@ -473,6 +474,6 @@ def _describe(error: OSError) -> str:
 
 
 def _print_error(message: str, hint: str) -> None:
-    print(log.mask(f"error: {message}"), file=sys.stderr)
+    print(log.printable(f"error: {message}"), file=sys.stderr)
     if hint:
-        print(log.mask(f"       {hint}"), file=sys.stderr)
+        print(log.printable(f"       {hint}"), file=sys.stderr)

@@ -10,6 +10,7 @@ import signal
 from contextlib import suppress
 from types import FrameType
 
+from winimagetools import interruption
 from winimagetools.errors import Interrupted
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -19,17 +20,22 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 def obey_signals() -> None:
     """Let the first signal raise in the main thread; later ones say that it was heard.
 
+    One that comes when the result is complete (:mod:`winimagetools.interruption`) changes
+    nothing any more.
+
     A signal that is ignored stays so: ``nohup`` and shells that start something in the
     background mean it.
     """
     stopping = False
+    interruption.begin()
 
     def stop(number: int, _: FrameType | None) -> None:
         nonlocal stopping
-        if stopping:
+        if stopping or interruption.is_complete():
+            answer = b"Still cleaning up.\n" if stopping else b"The image is complete already.\n"
             # Not through sys.stderr, which may be in the middle of a line.
             with suppress(OSError):
-                os.write(2, b"Still cleaning up.\n")
+                os.write(2, answer)
             return
         stopping = True
         if number == signal.SIGINT:

@@ -38,6 +38,8 @@ _LINE_END = re.compile(r"(\r?\r?\n|\r)")
 """CR CR LF is what a careless conversion leaves: one end, as editors count lines."""
 _LOOKED_AT = 4096
 """Bytes at the beginning of a file that show whether it is text."""
+LARGEST = 16 * 1024 * 1024
+"""Bytes; a configuration with every option has 16 kB."""
 _NO_PART_OF_A_LINE = frozenset("\r\n\0")
 
 # Windows gives the five bytes that code page 1252 leaves open the control characters of
@@ -166,7 +168,13 @@ class IniFile:
             with path.open("rb") as stream:
                 start = stream.read(_LOOKED_AT)
                 _refuse_binary(start, path)
-                return cls(start + stream.read(), str(path))
+                rest = stream.read(LARGEST)
+                if len(rest) == LARGEST:
+                    raise RequestError(
+                        f"{path} has more than {LARGEST} bytes, so it is no ini file.",
+                        "Check the path.",
+                    )
+                return cls(start + rest, str(path))
         except FileNotFoundError as error:
             raise RequestError(
                 f"The ini file {path} does not exist.", "Check the path, or create the file first."
@@ -230,6 +238,12 @@ class IniFile:
                 value = _unquote(text) if equals else None
                 quoted = value is not None and value != text.strip(_BLANKS)
                 yield Entry(section, key.rstrip(_BLANKS), value, number, quoted)
+
+    def undecodable(self) -> Iterator[Entry]:
+        """Lines that hold half a character (a lone surrogate), or bytes that are none."""
+        return (
+            entry for entry in self.entries() if not is_unicode(entry.key + (entry.value or ""))
+        )
 
     def find_section(self, section: str) -> Section | None:
         """The first section of this name."""
@@ -299,7 +313,7 @@ class IniFile:
 
     def _refuse_unreadable(self, section: str, key: str, value: str) -> None:
         for kind, text in (("section", section), ("key", key), ("value", value)):
-            if _NO_PART_OF_A_LINE.intersection(text) or not _is_unicode(text):
+            if _NO_PART_OF_A_LINE.intersection(text) or not is_unicode(text):
                 shown = f"The value of {key!r}" if kind == "value" else f"The {kind} {text!r}"
                 raise RequestError(
                     f"{shown} cannot be written to {self.name}: it contains a line break, a NUL "
@@ -316,7 +330,8 @@ def _fold(name: str) -> str:
     return name.strip(_BLANKS).lower()
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether every character is whole: no half of one, no byte that could not be decoded."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 

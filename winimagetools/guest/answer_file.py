@@ -30,6 +30,8 @@ from winimagetools.guest.layout import SERVICING_COMMAND
 from winimagetools.model import WimImage
 
 TEMPLATE_NAME = UNATTEND_TEMPLATE
+LARGEST = 8 * 1024 * 1024
+"""Bytes; answer files have some ten kilobytes."""
 LONGEST_COMMAND = 259
 """Characters Windows accepts in the ``Path`` of a RunSynchronousCommand."""
 _POWERSHELL = r"%SystemRoot%\System32\WindowsPowerShell\v1.0\powershell.exe"
@@ -104,6 +106,11 @@ def check_template(path: Path) -> None:
     Raises:
         RequestError: saying why.
     """
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise RequestError(
+            f"{path} has {size} bytes; that is no answer file.", "Check unattend_xml_path."
+        )
     root = parse(path.read_bytes(), str(path))
     check_source(root, str(path))
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from winimagetools import log
+from winimagetools import interruption, log
 from winimagetools.errors import BuildError, CommandError, MediaError
 from winimagetools.files.access import Access, access_of, give_access
 from winimagetools.files.build_folder import BuildFolder
@@ -27,6 +27,7 @@ class ImageFiles:
     """The ``Files`` of every host; see :class:`winimagetools.contract.Files`."""
 
     def build_folder(self, image_path: Path) -> AbstractContextManager[Path]:
+        interruption.begin()
         return BuildFolder(image_path)
 
     def convert(
@@ -130,7 +131,8 @@ def _access(destination: Path, mode: int | None) -> Access:
 
 def _move(source: Path, destination: Path, access: Access) -> None:
     try:
-        source.replace(destination)
+        with interruption.completing():
+            source.replace(destination)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -145,7 +147,8 @@ def _copy_across(source: Path, destination: Path, access: Access) -> None:
             copy_file(source, beside)
         give_access(beside, access)
         _flush(beside)
-        beside.replace(destination)
+        with interruption.completing():
+            beside.replace(destination)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

@@ -20,13 +20,15 @@ from types import MappingProxyType
 from typing import TypeVar, cast
 
 from winimagetools.errors import IniValueError, Problem
-from winimagetools.formats.ini_document import quote
+from winimagetools.formats.ini_document import is_unicode, quote
 from winimagetools.ini import DEFAULT_SECTION, to_boolean
 
 Value = bool | int | str
 _T = TypeVar("_T", bool, int, str)
 
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+LARGEST_SIZE = 1 << 50
+"""1024 TB; no container, volume or virtual machine here takes more."""
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*(?:([KMGT])(?:I?B)?|B)?", re.IGNORECASE)
 _TEMP = re.compile(r"\$\{env:te?mp\}(?:[\\/]+|$)", re.IGNORECASE)
 
@@ -66,8 +68,13 @@ class Option:
         """The value a text stands for.
 
         Raises:
-            IniValueError: the text is not of this kind.
+            IniValueError: the text is not of this kind, or holds half a character.
         """
+        if not is_unicode(text):
+            raise IniValueError(
+                "The value holds bytes that are no text.",
+                "Write it in UTF-8; a file with such a name has to be renamed.",
+            )
         match self.kind:
             case Kind.BOOLEAN:
                 return to_boolean(text)
@@ -183,7 +190,8 @@ def parse_size(text: str) -> int:
     As in PowerShell, a GB has 1024 x 1024 x 1024 bytes; GiB and G are the same.
 
     Raises:
-        IniValueError: it is no size, is zero, or is not a whole number of bytes.
+        IniValueError: it is no size, is zero or beyond all reason, or is not a whole number of
+            bytes.
     """
     hint = "Write bytes, or a number with KB, MB, GB or TB such as 40GB."
     match = _SIZE.fullmatch(text.strip()) if text.isascii() else None
@@ -192,6 +200,8 @@ def parse_size(text: str) -> int:
     size = Decimal(match[1]) * 1024 ** _POWERS[(match[2] or "").upper()]
     if size < 1 or size != int(size):
         raise IniValueError(f"{text!r} is not a whole number of bytes above zero.", hint)
+    if size > LARGEST_SIZE:
+        raise IniValueError(f"{text!r} is more than 1024 TB.", "Give a size that a disk can have.")
     return int(size)
 
 

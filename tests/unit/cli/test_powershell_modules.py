@@ -232,6 +232,11 @@ def test_the_command_line_of_the_modules_is_obeyed(
     assert capsys.readouterr().out == "4\n"
 
 
+def test_modules_of_python_come_from_python() -> None:
+    """``-P`` keeps a json.py of the current folder from being imported."""
+    assert "$python.Before + '-P -m winimagetools.builder " in source("Python.ps1")
+
+
 def test_writing(tmp_path: Path) -> None:
     """The modules come out as they are, with the Python they belong to beside them."""
     folder = tmp_path / "new folder" / "tools"

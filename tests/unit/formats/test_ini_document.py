@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from winimagetools.errors import RequestError
-from winimagetools.formats.ini_document import Entry, IniFile, Section, quote
+from winimagetools.formats.ini_document import LARGEST, Entry, IniFile, Section, quote
 
 
 def parsed(text: str) -> IniFile:
@@ -310,3 +310,22 @@ def test_value_that_would_change_the_encoding_is_refused() -> None:
     document.set("s", "a", "Ã©")
     with pytest.raises(RequestError, match=r"x\.ini would be taken for another encoding"):
         document.serialize()
+
+
+def test_half_characters(tmp_path: Path) -> None:
+    """A lone surrogate in UTF-16 is kept byte for byte, and told by its line."""
+    path = tmp_path / "x.ini"
+    text = "[a]\r\nok=1\r\nbad=x\ud800y\r\n"
+    data = codecs.BOM_UTF16_LE + text.encode("utf-16-le", "surrogatepass")
+    path.write_bytes(data)
+    document = IniFile.read(path)
+    assert document.serialize() == data
+    assert [(entry.key, entry.line) for entry in document.undecodable()] == [("bad", 3)]
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    """What was meant for another argument does not fill the memory."""
+    path = tmp_path / "x.ini"
+    path.write_bytes(b"a" * (LARGEST + 5000))
+    with pytest.raises(RequestError, match="so it is no ini file"):
+        IniFile.read(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from winimagetools.errors import RequestError
 from winimagetools.guest.answer_file import (
     add_driver_command,
     add_specialize_command,
+    check_template,
     default_template,
     generate_unattend_xml,
     turn_on_powershell,
@@ -424,3 +426,12 @@ def test_drivers_come_when_there_is_powershell() -> None:
     assert commands_of(late) == []
     assert logon_commands(late)[:2] == [("1", SERVICING_COMMAND), ("2", "install.cmd")]
     assert [order for order, _ in logon_commands(late)] == ["1", "2", "3", "4"]
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    """An ISO that was meant for another option is not read whole."""
+    path = tmp_path / "x.xml"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(RequestError, match="has 1099511627776 bytes; that is no answer file"):
+        check_template(path)

@@ -63,11 +63,29 @@ def test_no_size(text: str) -> None:
 
 
 @settings(max_examples=80)
-@given(st.integers(1, 10**15 - 1), st.sampled_from([("KB", 1), ("MiB", 2), ("g", 3), ("TB", 4)]))
+@given(st.integers(1, 1024), st.sampled_from([("KB", 1), ("MiB", 2), ("g", 3), ("TB", 4)]))
 def test_sizes_are_exact(number: int, unit: tuple[str, int]) -> None:
     """No size loses a byte, however large."""
     word, power = unit
     assert parse_size(f"{number} {word}") == number * 1024**power
+
+
+@pytest.mark.parametrize(
+    "text", ["16777216TB", "1025TB", "999999999999999TB", "999999999999999.9T"]
+)
+def test_sizes_beyond_reason(text: str) -> None:
+    """More than any container or machine takes is refused here, not by the file system."""
+    with pytest.raises(IniValueError, match="is more than 1024 TB"):
+        parse_size(text)
+    assert parse_size("1024TB") == 1 << 50
+
+
+@pytest.mark.parametrize("text", ["a\udcffb", "\ud800", "\udfff"])
+def test_bytes_that_are_no_text(text: str) -> None:
+    """Undecodable bytes of a command line and halves of characters end here."""
+    for kind in Kind:
+        with pytest.raises(IniValueError, match="holds bytes that are no text"):
+            Option("x", "DEFAULT", kind, "", "").parse(text)
 
 
 @pytest.mark.parametrize(("text", "count"), [("1", 1), (" 16 ", 16), ("007", 7)])

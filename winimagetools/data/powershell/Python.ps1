@@ -32,7 +32,8 @@ function Get-WinImageToolsStart {
     $encoded = foreach ($word in $Words) { [Convert]::ToBase64String($utf8.GetBytes($word)) }
     $start = New-Object System.Diagnostics.ProcessStartInfo
     $start.FileName = $python.File
-    $start.Arguments = $python.Before + '-m winimagetools.builder --arguments-from-env WINIMAGETOOLS_ARGUMENTS'
+    # -P: nothing in the current folder (a json.py, say) takes the place of Python's own modules.
+    $start.Arguments = $python.Before + '-P -m winimagetools.builder --arguments-from-env WINIMAGETOOLS_ARGUMENTS'
     # The working directory of this process is not the current location of PowerShell.
     $start.WorkingDirectory = (Get-Location -PSProvider FileSystem).ProviderPath
     $start.UseShellExecute = $false
