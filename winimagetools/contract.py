@@ -223,7 +223,28 @@ class Files(Protocol):
     def convert(
         self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
     ) -> None:
-        """Convert between containers with qemu-img."""
+        """Convert between containers with qemu-img; the source stays."""
+
+    def become(
+        self,
+        source: Path,
+        destination: Path,
+        disk_format: DiskFormat,
+        *,
+        compress: bool = False,
+        fixed: bool = False,
+        checksum: bool = False,
+    ) -> None:
+        """Turn a disk image into another container; the source is gone afterwards.
+
+        Args:
+            source: the image.
+            destination: the container, in the same folder.
+            disk_format: its kind.
+            compress: compress the clusters of a QCOW2.
+            fixed: make a VHD with all of its disk in it instead of a dynamic one.
+            checksum: compute the SHA-256 on the way, which :meth:`measure` then knows.
+        """
 
     def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
         """Wrap ``source`` in ``formats`` in turn (``tar``, ``gz``, ``zip``) beside it.

@@ -359,6 +359,8 @@ class Delivery:
         stem: name of the disk image without its extension; what an archive shows.
         compress_qcow2: compress inside a QCOW2 container.
         password: password of a zip layer, empty for none.
+        fixed_vhd: a VHD has all of its disk in it and does not grow.
+        checksum: the SHA-256 of the result is computed.
     """
 
     path: Path
@@ -367,6 +369,8 @@ class Delivery:
     stem: str
     compress_qcow2: bool = False
     password: str = field(default="", repr=False)
+    fixed_vhd: bool = False
+    checksum: bool = True
 
     def disk_name(self, disk_format: DiskFormat) -> str:
         """File name of the disk while it is in a container, before it is wrapped."""
@@ -377,6 +381,8 @@ class Delivery:
         text = self.disk_format.value
         if self.compress_qcow2:
             text += " (compressed)"
+        if self.fixed_vhd:
+            text += " (fixed)"
         if self.compression:
             text += ", wrapped as " + ".".join(self.compression)
         return text

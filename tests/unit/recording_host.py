@@ -179,6 +179,19 @@ class _Files(_Part):
         how = ", compressed" if compress else ""
         self.say(f"convert {source.name} to {destination.name} ({disk_format}{how})")
 
+    def become(
+        self,
+        source: Path,
+        destination: Path,
+        disk_format: DiskFormat,
+        *,
+        compress: bool = False,
+        fixed: bool = False,
+        checksum: bool = False,
+    ) -> None:
+        self.convert(source, destination, disk_format, compress)
+        self.remove(source)
+
     def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
         secret = " with a password" if password else ""
         self.say(f"wrap {source.name} as {'.'.join(formats)}{secret}")

@@ -103,10 +103,9 @@ def _workflow_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _checksum_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--no-checksum",
-        dest="checksum",
-        action="store_false",
-        help="leave out the SHA-256, for which the whole image has to be read",
+        "--checksum",
+        action=argparse.BooleanOptionalAction,
+        help="compute the SHA-256 of the image; usual except for RAW, which is mostly holes",
     )
 
 

@@ -57,6 +57,9 @@ def images_table(images: Sequence[WimImage]) -> str:
     return "\n".join(lines)
 
 
+_NO_CHECKSUM = "not computed; --checksum computes it"
+
+
 def summary(report: BuildReport) -> str:
     """What was made: time per step, size, format, checksum."""
     lines = [
@@ -70,6 +73,6 @@ def summary(report: BuildReport) -> str:
             f"Image:   {report.path}",
             f"Format:  {report.description}",
             f"Size:    {log.size(report.size)} ({report.size} bytes)",
-            f"SHA-256: {report.sha256 or 'not computed'}",
+            f"SHA-256: {report.sha256 or _NO_CHECKSUM}",
         ]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from winimagetools.files import sparse
@@ -16,16 +16,23 @@ def sha256_of(path: Path, on_progress: Callable[[int], None] = lambda _: None) -
         path: the file.
         on_progress: gets the bytes done so far.
     """
-    digest, done = hashlib.sha256(), 0
     with path.open("rb", buffering=0) as file:
-        for piece in sparse.read(file):
-            if isinstance(piece, bytes):
-                digest.update(piece)
-                done += len(piece)
-            else:
-                _add_zeros(digest.update, piece)
-                done += piece
-            on_progress(done)
+        return sha256_of_parts(sparse.read(file), on_progress)
+
+
+def sha256_of_parts(
+    parts: Iterable[bytes | int], on_progress: Callable[[int], None] = lambda _: None
+) -> str:
+    """SHA-256 in hexadecimal of what comes in parts; a number stands for so many zeros."""
+    digest, done = hashlib.sha256(), 0
+    for part in parts:
+        if isinstance(part, bytes):
+            digest.update(part)
+            done += len(part)
+        else:
+            _add_zeros(digest.update, part)
+            done += part
+        on_progress(done)
     return digest.hexdigest()
 
 

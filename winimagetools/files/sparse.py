@@ -35,7 +35,11 @@ def extents(handle: int) -> Iterator[Extent]:
     Args:
         handle: file descriptor; its position is moved.
     """
-    position, size = 0, os.fstat(handle).st_size
+    return extents_between(handle, 0, os.fstat(handle).st_size)
+
+
+def extents_between(handle: int, position: int, size: int) -> Iterator[Extent]:
+    """The part of an open file from ``position`` up to ``size``, as data and holes."""
     while position < size:
         data = min(_next_data(handle, position, size), size)
         if data > position:
@@ -63,7 +67,12 @@ def _next_hole(handle: int, position: int, size: int) -> int:
 
 def read(file: BinaryIO) -> Iterator[bytes | int]:
     """The content of an open file: bytes, or the length of a hole, in order."""
-    for extent in extents(file.fileno()):
+    return read_between(file, 0, os.fstat(file.fileno()).st_size)
+
+
+def read_between(file: BinaryIO, start: int, end: int) -> Iterator[bytes | int]:
+    """The same for the part of an open file from ``start`` up to ``end``."""
+    for extent in extents_between(file.fileno(), start, end):
         if extent.offset is None:
             yield extent.length
             continue

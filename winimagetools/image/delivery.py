@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from winimagetools.errors import Problem, RequestError
@@ -11,6 +12,9 @@ from winimagetools.plan import Delivery
 
 COMPRESSIONS = ("tar", "gz", "zip")
 """The layers ``compression_format`` may name, in any order, joined by dots."""
+
+VHD_SUBFORMATS = ("dynamic", "fixed")
+"""What ``vhd_subformat`` may say; the words of ``qemu-img``."""
 
 TYPE_FORMATS = {
     ImageType.MAAS: DiskFormat.RAW,
@@ -124,6 +128,20 @@ def parse_compression(text: str) -> tuple[str, ...]:
     return layers
 
 
+def parse_vhd_subformat(text: str) -> bool:
+    """``vhd_subformat`` in any letter case: whether a VHD is a fixed one.
+
+    Raises:
+        RequestError: it is neither ``dynamic`` nor ``fixed``.
+    """
+    wanted = text.strip().casefold()
+    if wanted not in VHD_SUBFORMATS:
+        raise RequestError(
+            f"{text!r} is not a kind of VHD.", f"Choose one of {', '.join(VHD_SUBFORMATS)}."
+        )
+    return wanted == "fixed"
+
+
 def choose_disk_format(
     image_type: ImageType, wanted: DiskFormat, explicit: bool, *, by_type: bool
 ) -> DiskFormat:
@@ -152,6 +170,7 @@ def plan_delivery(
     *,
     compress_qcow2: bool = False,
     password: str = "",
+    fixed_vhd: bool = False,
 ) -> Delivery:
     """Put together how an image is delivered; options that do not apply are dropped."""
     return Delivery(
@@ -161,4 +180,19 @@ def plan_delivery(
         stem=without_extension(path, 3).name,
         compress_qcow2=compress_qcow2 and disk_format is DiskFormat.QCOW2,
         password=password if "zip" in compression else "",
+        fixed_vhd=fixed_vhd and disk_format is DiskFormat.VHD,
     )
+
+
+def with_checksum(delivery: Delivery, asked: bool | None) -> Delivery:
+    """Decide whether the SHA-256 of the result is computed.
+
+    A raw image is mostly holes, and hashing those takes longer than making the image, so for
+    one that is not wrapped it has to be asked for.
+
+    Args:
+        delivery: what is delivered.
+        asked: whether the checksum is wanted; None where nobody said.
+    """
+    usual = delivery.disk_format is not DiskFormat.RAW or bool(delivery.compression)
+    return replace(delivery, checksum=usual if asked is None else asked)

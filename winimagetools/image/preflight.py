@@ -180,6 +180,9 @@ def _delivery(found: Findings, workflow: Workflow, image_type: ImageType) -> Del
         compression,
         compress_qcow2=config.compress_qcow2,
         password=config.zip_password,
+        fixed_vhd=found.attempt(
+            "vhd_subformat", lambda: delivery.parse_vhd_subformat(config.vhd_subformat), False
+        ),
     )
 
 

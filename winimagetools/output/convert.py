@@ -40,6 +40,7 @@ _BEGINNINGS = {
     DiskFormat.VMDK: b"KDMV",
 }
 """How the containers begin that qemu-img makes with :data:`_OPTIONS`."""
+_FIXED_VHD = ("-o", "subformat=fixed,force_size=on")
 _PERCENT = re.compile(r"\((\d+\.\d+)/100%\)")
 
 
@@ -50,6 +51,7 @@ def convert_arguments(
     compress: bool,
     *,
     direct: bool = False,
+    fixed: bool = False,
 ) -> list[str | Path]:
     """Arguments of ``qemu-img`` for a conversion.
 
@@ -59,6 +61,7 @@ def convert_arguments(
         disk_format: container to make.
         compress: compress the clusters of a QCOW2; other containers ignore it.
         direct: the destination can be written past the page cache, see :func:`writes_direct`.
+        fixed: make a fixed VHD instead of a dynamic one.
     """
     arguments: list[str | Path] = ["convert", "-p"]
     with suppress(ValueError):
@@ -72,7 +75,7 @@ def convert_arguments(
         *arguments,
         "-O",
         disk_format.qemu_name,
-        *_OPTIONS.get(disk_format, ()),
+        *(_FIXED_VHD if disk_format is DiskFormat.VHD and fixed else _OPTIONS.get(disk_format, ())),
         source,
         destination,
     ]
@@ -110,6 +113,7 @@ def convert(
     disk_format: DiskFormat,
     compress: bool,
     *,
+    fixed: bool = False,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
     """Convert between containers, with a bar of how much of ``source`` is done.
@@ -122,6 +126,7 @@ def convert(
         destination: disk image to make.
         disk_format: container to make.
         compress: compress the clusters of a QCOW2.
+        fixed: make a fixed VHD instead of a dynamic one.
         sleep: waits a number of seconds.
 
     Raises:
@@ -132,14 +137,17 @@ def convert(
     Port of ``Convert-VirtualDisk``.
     """
     direct = writes_direct(destination.parent)
-    arguments = convert_arguments(source, destination, disk_format, compress, direct=direct)
+    arguments = convert_arguments(
+        source, destination, disk_format, compress, direct=direct, fixed=fixed
+    )
 
     def attempt() -> None:
         with room_for(destination):
             _convert_once(arguments, source)
 
     execute_retry(attempt, retry_on=_BusyError, sleep=sleep)
-    _check_made(destination, disk_format)
+    # A fixed VHD begins with the disk itself.
+    _check_made(destination, DiskFormat.RAW if fixed else disk_format)
 
 
 def _check_made(path: Path, disk_format: DiskFormat) -> None:

@@ -19,12 +19,19 @@ from winimagetools.files.hash import sha256_of
 from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
 from winimagetools.output import pack
+from winimagetools.output.become import become
 from winimagetools.output.convert import QEMU_IMG, convert
 from winimagetools.run import run
+
+_Identity = tuple[int, int, int, int]
 
 
 class ImageFiles:
     """The ``Files`` of every host; see :class:`winimagetools.contract.Files`."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Identity, str] = {}
+        """SHA-256 of files made here, for as long as they are what they were then."""
 
     def build_folder(self, image_path: Path) -> AbstractContextManager[Path]:
         interruption.begin()
@@ -34,6 +41,22 @@ class ImageFiles:
         self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
     ) -> None:
         convert(source, destination, disk_format, compress)
+
+    def become(
+        self,
+        source: Path,
+        destination: Path,
+        disk_format: DiskFormat,
+        *,
+        compress: bool = False,
+        fixed: bool = False,
+        checksum: bool = False,
+    ) -> None:
+        found = become(
+            source, destination, disk_format, compress=compress, fixed=fixed, checksum=checksum
+        )
+        if found:
+            self._known[_identity(destination)] = found
 
     def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
         """Wrap ``source`` in ``formats`` in turn, holes neither read nor compressed.
@@ -116,11 +139,19 @@ class ImageFiles:
         size = path.stat().st_size
         if not checksum:
             return size, ""
+        if found := self._known.get(_identity(path)):
+            return size, found
         with (
             log.step("Compute the checksum"),
             log.Progress(f"Reading {path.name}", size) as progress,
         ):
             return size, sha256_of(path, progress.update)
+
+
+def _identity(path: Path) -> _Identity:
+    """What changes when a file is changed or replaced by another one."""
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _access(destination: Path, mode: int | None) -> Access:

@@ -46,6 +46,12 @@ class WindowsImageConfig:
     virtual_disk_format: str = option(
         "VHDX", help="The container of the disk: VHD, VHDX, QCOW2, VMDK or RAW."
     )
+    vhd_subformat: str = option(
+        "dynamic",
+        help="The kind of a VHD: dynamic, which grows with what is in it, or fixed, which has "
+        "all of its disk in it, in whole MiB; Azure wants fixed. The PowerShell tools only made "
+        "dynamic ones.",
+    )
     image_type: str = option(
         "HYPER-V",
         help="The platform that will run the image: HYPER-V, KVM, VMware or MAAS. OpenStack, "

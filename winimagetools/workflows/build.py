@@ -51,7 +51,7 @@ class WorkflowFunction(Protocol):
         overrides: Sequence[str] = (),
         strict: bool = False,
         host: Host | None = None,
-        checksum: bool = True,
+        checksum: bool | None = None,
     ) -> BuildReport: ...
 
 
@@ -61,7 +61,7 @@ def new_windows_cloud_image(
     overrides: Sequence[str] = (),
     strict: bool = False,
     host: Host | None = None,
-    checksum: bool = True,
+    checksum: bool | None = None,
 ) -> BuildReport:
     """Make an image from an installation medium, offline.
 
@@ -73,7 +73,8 @@ def new_windows_cloud_image(
         overrides: ``section.key=value`` texts that win over the file.
         strict: refuse what otherwise only is warned about.
         host: the machine to work on; this one by default.
-        checksum: compute the SHA-256 of the image, for which all of it is read.
+        checksum: compute the SHA-256 of the image; None for the usual, which is yes unless it is
+            a raw image that is not wrapped.
 
     Raises:
         ConfigurationError, MediaError: nothing was started.
@@ -93,7 +94,7 @@ def new_windows_online_image(
     overrides: Sequence[str] = (),
     strict: bool = False,
     host: Host | None = None,
-    checksum: bool = True,
+    checksum: bool | None = None,
 ) -> BuildReport:
     """Make an image from an installation medium and finish it in a virtual machine.
 
@@ -113,7 +114,7 @@ def new_windows_from_golden_image(
     overrides: Sequence[str] = (),
     strict: bool = False,
     host: Host | None = None,
-    checksum: bool = True,
+    checksum: bool | None = None,
 ) -> BuildReport:
     """Make an image from a golden one, which is copied and never touched itself.
 
@@ -167,7 +168,7 @@ def _workflow(
     overrides: Sequence[str],
     strict: bool,
     host: Host | None,
-    checksum: bool,
+    checksum: bool | None,
 ) -> BuildReport:
     """What all workflows share: read, refuse, work in a private folder, report.
 
@@ -176,9 +177,11 @@ def _workflow(
     log.take_steps()
     host = host or select_host()
     with ExitStack() as last, ExitStack() as opened:
-        prepared = prepare(workflow, host, config_file_path, overrides, strict, opened)
+        prepared = prepare(workflow, host, config_file_path, overrides, strict, opened).asking(
+            checksum
+        )
         image, delivery = make(prepared, opened, last)
-        size, sha256 = host.files.measure(image, checksum)
+        size, sha256 = host.files.measure(image, delivery.checksum)
         host.files.publish(image, delivery.path)
     return BuildReport(
         path=delivery.path,
@@ -275,8 +278,14 @@ def _package(host: Host, disk: Path, delivery: Delivery) -> Path:
     image = disk.with_name(delivery.disk_name(delivery.disk_format))
     if image != disk:
         with log.step(f"Convert to {delivery.disk_format}"):
-            host.files.convert(disk, image, delivery.disk_format, delivery.compress_qcow2)
-            host.files.remove(disk)
+            host.files.become(
+                disk,
+                image,
+                delivery.disk_format,
+                compress=delivery.compress_qcow2,
+                fixed=delivery.fixed_vhd,
+                checksum=delivery.checksum and not delivery.compression,
+            )
     if delivery.compression:
         with log.step(f"Compress as {'.'.join(delivery.compression)}"):
             image = host.files.compress(image, delivery.compression, delivery.password)

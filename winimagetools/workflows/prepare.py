@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from winimagetools.errors import MediaError
 from winimagetools.formats.wim.editions import select_image
 from winimagetools.image import preflight, refusals
 from winimagetools.image.decide import choose_drivers, decide
+from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Request, Workflow
 from winimagetools.model import WimImage
 from winimagetools.plan import BuildPlan, ImageInfo, Sources, SourceTree
@@ -35,6 +36,11 @@ class Prepared:
     request: Request
     found: Findings
     sources: Sources
+
+    def asking(self, checksum: bool | None) -> Prepared:
+        """The same with the decision about the SHA-256; None for the usual."""
+        delivery = with_checksum(self.request.delivery, checksum)
+        return replace(self, request=replace(self.request, delivery=delivery))
 
     def plan_for(self, windows: ImageInfo, tree: ReadOnlyTree) -> BuildPlan:
         """The plan for a golden image, whose Windows shows only once its disk is open.

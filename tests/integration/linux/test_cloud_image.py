@@ -20,10 +20,13 @@ MakeMedia = Callable[[MediaSpec], Path]
 ENDINGS = {DiskFormat.VHD: "vpc"}
 
 
-@pytest.mark.parametrize("disk_format", DiskFormat)
+@pytest.mark.parametrize(
+    ("disk_format", "kind"),
+    [*((disk_format, "dynamic") for disk_format in DiskFormat), (DiskFormat.VHD, "fixed")],
+)
 @pytest.mark.parametrize("layout", DiskLayout)
 def test_firmware_starts_every_format(
-    tmp_path: Path, install_wim: Path, layout: DiskLayout, disk_format: DiskFormat
+    tmp_path: Path, install_wim: Path, layout: DiskLayout, disk_format: DiskFormat, kind: str
 ) -> None:
     """BIOS and UEFI find and start the boot manager in every container, and it finds the BCD."""
     image = tmp_path / f"win.{disk_format.extension}"
@@ -33,6 +36,7 @@ def test_firmware_starts_every_format(
         {
             "DEFAULT.image_path": image,
             "DEFAULT.virtual_disk_format": disk_format,
+            "DEFAULT.vhd_subformat": kind,
             "DEFAULT.disk_layout": layout,
         },
     )
@@ -129,10 +133,10 @@ def test_without_checksum(
     tmp_path: Path, install_wim: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``--no-checksum`` does not read the image again and says so."""
-    job = Job(tmp_path, install_wim)
+    job = Job(tmp_path, install_wim, {"DEFAULT.virtual_disk_format": "VHDX"})
     assert job.build("--no-checksum") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "SHA-256: not computed"
+    assert lines[-1] == "SHA-256: not computed; --checksum computes it"
     assert not any(line.startswith("Compute the checksum") for line in lines)
 
 

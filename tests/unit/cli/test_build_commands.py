@@ -65,7 +65,7 @@ def test_a_build_ends_with_a_summary(
 ) -> None:
     """Time for each step and in all, then path, format, size and checksum; exit code 0."""
     assert main.main([command, "my config.ini", "--set", "force=True", "--strict"]) == 0
-    options = {"overrides": ["force=True"], "strict": True, "checksum": True}
+    options = {"overrides": ["force=True"], "strict": True, "checksum": None}
     assert workflow.asked == [("my config.ini", options)]
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         f"  Read the image: {log.duration(61)}",
@@ -86,7 +86,9 @@ def test_without_checksum(
     workflow.report = dataclasses.replace(REPORT, sha256="")
     assert main.main([command, "config.ini", "--no-checksum"]) == 0
     assert workflow.asked[0][1]["checksum"] is False
-    assert capsys.readouterr().out.splitlines()[-1] == "SHA-256: not computed"
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "SHA-256: not computed; --checksum computes it"
+    )
 
 
 @pytest.mark.parametrize("command", ["cloud-image", "online-image"])

@@ -163,3 +163,44 @@ def test_a_plan_without_wishes() -> None:
     plan = delivery.plan_delivery(Path("win.qcow2"), DiskFormat.QCOW2)
     assert plan == Delivery(Path("win.qcow2"), DiskFormat.QCOW2, (), "win")
     assert plan.describe() == "QCOW2"
+
+
+def test_a_fixed_vhd() -> None:
+    """Only a VHD can be fixed, and the description says so."""
+    plan = delivery.plan_delivery(Path("win.vhd"), DiskFormat.VHD, fixed_vhd=True)
+    assert plan.fixed_vhd is True
+    assert plan.describe() == "VHD (fixed)"
+    assert not delivery.plan_delivery(Path("win.vhdx"), DiskFormat.VHDX, fixed_vhd=True).fixed_vhd
+
+
+@pytest.mark.parametrize(("text", "fixed"), [("dynamic", False), (" Fixed ", True)])
+def test_the_kinds_of_vhd(text: str, fixed: bool) -> None:
+    """In any letter case."""
+    assert delivery.parse_vhd_subformat(text) is fixed
+
+
+def test_an_unknown_kind_of_vhd() -> None:
+    """The answer lists what there is."""
+    with pytest.raises(
+        RequestError, match=r"'thin' is not a kind of VHD\. Choose one of dynamic, f"
+    ):
+        delivery.parse_vhd_subformat("thin")
+
+
+@pytest.mark.parametrize(
+    ("disk_format", "compression", "usual"),
+    [
+        (DiskFormat.RAW, (), False),
+        (DiskFormat.RAW, ("tar", "gz"), True),
+        (DiskFormat.QCOW2, (), True),
+        (DiskFormat.VHDX, (), True),
+    ],
+)
+def test_the_usual_checksum(
+    disk_format: DiskFormat, compression: tuple[str, ...], usual: bool
+) -> None:
+    """A raw image is mostly holes: its checksum has to be asked for; what is asked for counts."""
+    plan = delivery.plan_delivery(Path("win"), disk_format, compression)
+    assert delivery.with_checksum(plan, None).checksum is usual
+    assert delivery.with_checksum(plan, True).checksum is True
+    assert delivery.with_checksum(plan, False).checksum is False

@@ -32,6 +32,14 @@ def test_the_command_line_of_each_container(
     assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
 
 
+def test_a_fixed_vhd() -> None:
+    """With exactly the size of the disk, as a dynamic one; nothing else can be fixed."""
+    arguments = convert_arguments(RAW, OUT, DiskFormat.VHD, False, fixed=True)
+    assert arguments[-4:] == ["-o", "subformat=fixed,force_size=on", RAW, OUT]
+    vhdx = convert_arguments(RAW, OUT, DiskFormat.VHDX, False, fixed=True)
+    assert vhdx == convert_arguments(RAW, OUT, DiskFormat.VHDX, False)
+
+
 def test_qcow2_is_written_past_the_page_cache_where_that_works() -> None:
     """Only a QCOW2, whose clusters are written many at a time, gains from it."""
     arguments = convert_arguments(RAW, OUT, DiskFormat.QCOW2, False, direct=True)

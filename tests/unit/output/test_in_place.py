@@ -1,0 +1,222 @@
+"""Containers made of a raw image without moving its data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from winimagetools.errors import BuildError, DiskFullError
+from winimagetools.files import ranges
+from winimagetools.files.ranges import RangesUnsupportedError
+from winimagetools.formats.containers.layout import Layout
+from winimagetools.model import GIB, MIB, DiskFormat
+from winimagetools.output import become as become_module
+from winimagetools.output import in_place
+from winimagetools.output.become import become
+from winimagetools.output.image_files import ImageFiles
+
+FORMATS = (DiskFormat.QCOW2, DiskFormat.VHDX, DiskFormat.VMDK, DiskFormat.VHD)
+SIZE = 40 * MIB + 1536
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """A disk with data at its beginning, in its middle and at its end."""
+    path, noise = tmp_path / "disk.raw", random.Random(7)
+    with path.open("wb") as file:
+        for start, length in ((0, 70_000), (9 * MIB + 4096, MIB), (21 * MIB, 4096)):
+            file.seek(start)
+            file.write(noise.randbytes(length))
+        file.seek(SIZE - 600)
+        file.write(noise.randbytes(600))
+    return path
+
+
+def _content(path: Path, layout: Layout) -> bytes:
+    with path.open("rb") as file:
+        parts = in_place.content(layout, file)
+        return b"".join(part if isinstance(part, bytes) else bytes(part) for part in parts)
+
+
+def _plan(path: Path, disk_format: DiskFormat) -> Layout:
+    with path.open("rb") as file:
+        return in_place.plan(file, disk_format, "disk.x")
+
+
+def _way(name: str, folder: Path) -> in_place.Way:
+    way = {"rebuild": in_place.REBUILD, "share": in_place.SHARE}[name]
+    if not in_place._works(way, folder):
+        pytest.skip(f"needs Linux and a file system that can do it: {name}")
+    return way
+
+
+@pytest.mark.parametrize("disk_format", FORMATS)
+def test_the_image_itself_becomes_the_container(raw: Path, disk_format: DiskFormat) -> None:
+    """What the file system makes is what the layout says; nothing else is left."""
+    way = _way("rebuild", raw.parent)
+    layout = _plan(raw, disk_format)
+    expected = _content(raw, layout)
+    made = raw.with_name("disk.x")
+    way.make(raw, made, layout)
+    assert (made.read_bytes() == expected) is True
+    assert len(expected) == layout.size
+    assert list(raw.parent.iterdir()) == [made]
+
+
+@pytest.mark.parametrize("disk_format", FORMATS)
+def test_an_empty_disk(tmp_path: Path, disk_format: DiskFormat) -> None:
+    """There is nothing to keep but the size."""
+    way = _way("rebuild", tmp_path)
+    raw, made = tmp_path / "disk.raw", tmp_path / "disk.x"
+    with raw.open("wb") as file:
+        file.truncate(3 * MIB)
+    layout = _plan(raw, disk_format)
+    expected = _content(raw, layout)
+    way.make(raw, made, layout)
+    assert (made.read_bytes() == expected) is True
+
+
+@pytest.mark.parametrize("disk_format", FORMATS)
+def test_sharing(raw: Path, disk_format: DiskFormat, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same container where ranges are shared; here the sharing is done by copying."""
+
+    def copy(source: int, start: int, length: int, target: int, offset: int) -> None:
+        os.pwrite(target, os.pread(source, length, start), offset)
+
+    monkeypatch.setattr(ranges, "clone", copy)
+    layout, made = _plan(raw, disk_format), raw.with_name("disk.x")
+    expected = _content(raw, layout)
+    in_place.share(raw, made, layout)
+    assert (made.read_bytes() == expected) is True
+    assert raw.exists()
+
+
+def test_sharing_that_fails_leaves_nothing(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image is as it was."""
+
+    def refuse(*_: object) -> None:
+        raise RangesUnsupportedError
+
+    monkeypatch.setattr(ranges, "clone", refuse)
+    with pytest.raises(RangesUnsupportedError):
+        in_place.share(raw, raw.with_name("disk.x"), _plan(raw, DiskFormat.QCOW2))
+    assert list(raw.parent.iterdir()) == [raw]
+
+
+@pytest.mark.parametrize("disk_format", FORMATS)
+def test_the_checksum_is_that_of_the_container(
+    raw: Path, disk_format: DiskFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is computed before the container is there, and not again."""
+    _way("rebuild", raw.parent)
+    files, made = ImageFiles(), raw.with_name("disk.x")
+    files.become(raw, made, disk_format, fixed=True, checksum=True)
+    expected = hashlib.sha256(made.read_bytes()).hexdigest()
+    monkeypatch.setattr("winimagetools.output.image_files.sha256_of", lambda *_: "read again")
+    assert files.measure(made, True) == (made.stat().st_size, expected)
+    os.utime(made, ns=(1, 1))
+    assert files.measure(made, True)[1] == "read again"
+
+
+def test_without_a_checksum_nothing_is_read(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wants none waits for none."""
+    _way("rebuild", raw.parent)
+    monkeypatch.setattr(in_place, "content", lambda *_: pytest.fail("the disk was read"))
+    assert become(raw, raw.with_name("disk.x"), DiskFormat.QCOW2) == ""
+
+
+def _qemu_img(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """Calls of qemu-img, which does nothing but make the file."""
+    calls: list[tuple[object, ...]] = []
+
+    def convert(source: Path, made: Path, *wishes: object, fixed: bool) -> None:
+        calls.append((source.name, made.name, *wishes, fixed))
+        made.write_bytes(b"made")
+
+    monkeypatch.setattr(become_module, "convert", convert)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("disk_format", "compress", "reason"),
+    [
+        (DiskFormat.QCOW2, True, "QCOW2 is written by qemu-img: it is compressed."),
+        (DiskFormat.VHD, False, "a dynamic VHD has its data between its tables."),
+    ],
+)
+def test_what_cannot_be_made_in_place(
+    raw: Path,
+    disk_format: DiskFormat,
+    compress: bool,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """qemu-img makes it, one line says why, and the image is gone afterwards as well."""
+    calls, made = _qemu_img(monkeypatch), raw.with_name("disk.x")
+    monkeypatch.setattr("winimagetools.log.LOGGER.propagate", True)
+    caplog.set_level("INFO")
+    become(raw, made, disk_format, compress=compress)
+    assert calls == [("disk.raw", "disk.x", disk_format, compress, False)]
+    assert reason in caplog.text
+    assert list(raw.parent.iterdir()) == [made]
+
+
+def test_where_the_file_system_cannot_do_it(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """qemu-img makes it, nothing is tried on the image itself, and no probe is left."""
+
+    def refuse(*_: object) -> None:
+        raise RangesUnsupportedError
+
+    for name in ("collapse", "clone"):
+        monkeypatch.setattr(ranges, name, refuse)
+    calls, made = _qemu_img(monkeypatch), raw.with_name("disk.x")
+    monkeypatch.setattr("winimagetools.log.LOGGER.propagate", True)
+    caplog.set_level("INFO")
+    become(raw, made, DiskFormat.VHDX, checksum=True)
+    assert calls == [("disk.raw", "disk.x", DiskFormat.VHDX, False, False)]
+    assert f"the file system of {raw.parent} moves and shares no ranges" in caplog.text
+    assert list(raw.parent.iterdir()) == [made]
+
+
+def test_another_container_is_never_taken_for_a_raw_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a Windows host the disk is a VHDX."""
+    source = tmp_path / "disk.vhdx"
+    source.write_bytes(b"vhdxfile")
+    calls = _qemu_img(monkeypatch)
+    become(source, tmp_path / "disk.qcow2", DiskFormat.QCOW2)
+    assert calls == [("disk.vhdx", "disk.qcow2", DiskFormat.QCOW2, False, False)]
+
+
+def test_a_disk_no_vhd_can_hold(tmp_path: Path) -> None:
+    """2040 GiB is the most; the image is as it was."""
+    raw = tmp_path / "disk.raw"
+    with raw.open("wb") as file:
+        file.truncate(2041 * GIB)
+    with pytest.raises(BuildError, match="A VHD cannot hold a disk of"):
+        become(raw, tmp_path / "disk.vhd", DiskFormat.VHD, fixed=True)
+    assert list(tmp_path.iterdir()) == [raw]
+
+
+def test_no_room_for_the_tables(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is told as such, and nothing has the final name."""
+    _way("rebuild", raw.parent)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ranges, "insert", full)
+    layout = _plan(raw, DiskFormat.QCOW2)
+    monkeypatch.setattr(in_place, "way_for", lambda *_: in_place.REBUILD)
+    with pytest.raises(DiskFullError):
+        become(raw, raw.with_name("disk.x"), DiskFormat.QCOW2)
+    assert layout.room > 0
+    assert not raw.with_name("disk.x").exists()
