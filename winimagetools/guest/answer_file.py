@@ -115,21 +115,28 @@ def check_template(path: Path) -> None:
     check_source(root, str(path))
 
 
-def template_warnings(template: bytes, image: WimImage, name: str) -> list[Problem]:
+def template_warnings(
+    template: bytes, image: WimImage, name: str, *, product_key: str = ""
+) -> list[Problem]:
     """What is left out of the user's answer file for one image, and what Windows does with it.
 
     Args:
         template: the user's answer file, which :func:`check_template` has nothing against.
         image: the edition it is for.
         name: what messages call it.
+        product_key: what takes the place of a key in the file; empty for none.
     """
     root = parse(template, name)
     foreign = keep_architecture(root, NAMES[image.architecture].unattend)
     cleaned = clean(root)
     problems = [_about(message, hint) for message, hint in (*foreign, *cleaned)]
-    keys = {key for key in _product_keys(root) if is_product_key(key)}
-    for problem in (problem for key in keys for problem in key_problems(image, key)):
-        problems.append(_about(f"The answer file has a product key. {problem.message}", ""))
+    if product_key:
+        _set_product_key(root, product_key)
+    keys = {key for key in _product_keys(root) if is_product_key(key)} - {product_key}
+    for key in sorted(keys):
+        for problem in key_problems(image, key):
+            message = f"The answer file has a product key. {problem.message}"
+            problems.append(_about(message, "Take it out, or set product_key, which replaces it."))
     return problems
 
 
