@@ -36,6 +36,7 @@ from winimagetools.plan import (
     DriverPackage,
     DriverPlan,
     ImageInfo,
+    RegistryEdit,
     SourceTree,
 )
 
@@ -197,7 +198,7 @@ def _boot_choice(
         try:
             services = boot_services(item.inf, target)
             for service in services:
-                item.inf.models_of(service.name, target)
+                _check_keys(item, boot_edits(item.inf, service, target))
         except MediaError as error:
             problems.append(unreadable(item.package.inf, error))
             continue
@@ -206,6 +207,15 @@ def _boot_choice(
             if known is None or _age(item) > _age(known[0]):
                 best[service.name.casefold()] = (item, service)
     return list(best.values())
+
+
+def _check_keys(item: FoundPackage, edits: Iterable[RegistryEdit]) -> None:
+    """Refuse names that no hive can be given from Linux. Raises MediaError."""
+    for edit in edits:
+        if not edit.key.isascii() or not edit.key.isprintable():
+            raise MediaError(
+                f"The registry key {edit.key!r} that {item.package.inf} asks for is not ASCII."
+            )
 
 
 def _age(item: FoundPackage) -> tuple[int, tuple[int, ...], str]:

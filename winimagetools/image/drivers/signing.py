@@ -141,8 +141,10 @@ def _refusal(path: str, reason: str, target: Target) -> Problem:
 
 def _doubt(signature: Signature, target: Target) -> Doubt | None:
     if target.architecture not in _CHECKED:
-        untrusted = signature.trust < Trust.CROSS_SIGNED
-        return Doubt.X86 if untrusted and UEFI_ON_X86.is_in(target.version) else None
+        if not UEFI_ON_X86.is_in(target.version):
+            return None
+        if signature.trust < Trust.CROSS_SIGNED:
+            return Doubt.X86
     if not ONLY_SIGNED_BY_MICROSOFT.is_in(target.version):
         return None
     if signature.trust is Trust.AUTHORITY:

@@ -104,6 +104,8 @@ def test_damaged_optional_driver_is_reported() -> None:
         ((b"= %BOOT%", b"= soon"), "StartType of [Service_viostor] is wrong: 'soon'"),
         ((b"0x00000002", b"two"), "AddService of [install.nt] is wrong: 'two'"),
         ((b"%DWORD%, 0x00000001", b"0x10001, one"), "'one' is not a number"),
+        ((b"&SUBSYS_00021AF4", b"\xc3\xb6"), "asks for is not ASCII"),
+        ((b"AddService = viostor", b"AddService = vio\x07stor"), "asks for is not ASCII"),
     ],
 )
 def test_damaged_boot_driver_is_refused(change: tuple[bytes, bytes], reason: str) -> None:

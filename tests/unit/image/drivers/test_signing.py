@@ -95,9 +95,10 @@ def signed(image: ImageInfo, windows: str, *signers: str) -> MemorySource:
     return source(content)
 
 
-def test_secure_boot_warning() -> None:
+@pytest.mark.parametrize(("image", "windows"), [(S2022, "2k22"), (W10, "w10"), (W10X86, "w10")])
+def test_secure_boot_warning(image: ImageInfo, windows: str) -> None:
     """Drivers not signed by Microsoft are taken, with one warning for UEFI."""
-    found = plan_drivers(signed(S2022, "2k22", "cross", "cross"), S2022)
+    found = plan_drivers(signed(image, windows, "cross", "cross"), image)
     assert (found.notes, found.warnings) == ((), ())
     (warning,) = found.uefi_warnings
     assert warning.startswith(
@@ -118,7 +119,8 @@ def test_secure_boot_warning() -> None:
         (S2012R2, "2k12R2", "cross"),
         (S2012R2, "2k12R2", "microsoft"),
         (W7, "w7", "cross"),
-        (W10X86, "w10", "cross"),
+        (W10X86, "w10", "old"),
+        (W10X86, "w10", "microsoft"),
     ],
 )
 def test_good_signatures(image: ImageInfo, windows: str, signer: str) -> None:
