@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 
 from winimagetools.errors import Problem
-from winimagetools.facts.product_key import key_families
+from winimagetools.facts.product_key import is_evaluation, key_families
 from winimagetools.model import WimImage
 
 PKEYCONFIG = r"\Windows\System32\spp\tokens\pkeyconfig\pkeyconfig.xrm-ms"
@@ -133,11 +133,6 @@ def key_problems(image: WimImage, key: str) -> list[Problem]:
             )
         ]
     return _of_another_release(image, key)
-
-
-def is_evaluation(image: WimImage) -> bool:
-    """Whether this is an edition that expires: it refuses all keys but its own."""
-    return "eval" in f"{image.edition_id} {image.flags} {image.name}".casefold()
 
 
 def _of_another_release(image: WimImage, key: str) -> list[Problem]:

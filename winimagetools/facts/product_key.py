@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from winimagetools import log
 from winimagetools.data import data_path
 from winimagetools.model import WimImage, WindowsVersion
 
@@ -95,15 +94,14 @@ def _family(entry: Mapping[str, Any]) -> KeyFamily:
 
 
 def map_kms_product_key(image: WimImage) -> str | None:
-    """The KMS client key for an edition, or None with a line in the log.
+    """The KMS client key for an edition; None when there is none, see :func:`no_kms_key`.
 
     The PowerShell tools know Standard and Datacenter by image name. Here the edition identifier
     of the medium decides, then its flags, then the name. Evaluation editions get none: they
     refuse volume keys until ``DISM /Set-Edition`` has made another edition of them.
     Port of ``Map-KMSProductKey``.
     """
-    if "eval" in f"{image.edition_id} {image.flags} {image.name}".casefold():
-        log.warning(f"{image.name} is an evaluation edition, which takes no KMS client key.")
+    if is_evaluation(image):
         return None
     keys = {
         edition.casefold(): key
@@ -114,8 +112,25 @@ def map_kms_product_key(image: WimImage) -> str | None:
     for edition in _editions(image):
         if edition in keys:
             return keys[edition]
-    log.warning(f"No KMS client key is published for {image.name} {image.version}.")
     return None
+
+
+def is_evaluation(image: WimImage) -> bool:
+    """Whether this is an edition that expires: it refuses all keys but its own."""
+    return "eval" in f"{image.edition_id} {image.flags} {image.name}".casefold()
+
+
+def no_kms_key(image: WimImage) -> tuple[str, str]:
+    """Why an edition gets no KMS client key, and what to do about it."""
+    if is_evaluation(image):
+        return (
+            f"{image.name} is an evaluation edition, which takes no KMS client key.",
+            "Leave product_key empty, or use media that are no evaluation.",
+        )
+    return (
+        f"No KMS client key is published for {image.name} {image.version}.",
+        "Leave product_key empty, or write a key of your own.",
+    )
 
 
 def _is_server(image: WimImage) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from winimagetools.contract import ReadOnlyTree
-from winimagetools.facts.product_key import DEFAULT_KMS_KEY, map_kms_product_key
+from winimagetools.facts.key_check import key_problems
+from winimagetools.facts.product_key import DEFAULT_KMS_KEY, map_kms_product_key, no_kms_key
 from winimagetools.guest import (
     answer_file as answers,
 )
@@ -33,20 +35,35 @@ def answer_file(
     """
     if edition is None:
         return (), ()
-    nothing = b""
-    data = found.attempt("unattend_xml_path", lambda: _answers(request, edition, service), nothing)
+    key, nothing = product_key(request, edition, found), b""
+    data = found.attempt(
+        "unattend_xml_path", lambda: _answers(request, edition, service, key), nothing
+    )
+    if request.unattend is not None and data:
+        _look_at_template(request, request.unattend, edition, found)
     addition = FileAddition(layout.UNATTEND, (Content(data),))
-    return (addition,), tuple(_sentences(request, edition, service))
+    return (addition,), tuple(_sentences(request, edition, service, key))
 
 
-def _answers(request: Request, edition: WimImage, service: ServicingPlan) -> bytes:
+def _look_at_template(request: Request, path: Path, edition: WimImage, found: Findings) -> None:
+    """What the user's answer file has too much, and whether it finishes the image at all."""
+    template = path.read_bytes()
+    for warning in answers.template_warnings(template, edition, str(path)):
+        found.warn("unattend_xml_path", warning.message, warning.hint)
+    endless = answers.logon_problem(template, str(path))
+    if endless is not None:
+        say = found.warn if request.workflow is Workflow.CLOUD else found.add
+        say("unattend_xml_path", endless.message, endless.hint)
+
+
+def _answers(request: Request, edition: WimImage, service: ServicingPlan, key: str) -> bytes:
     template, name = answers.default_template(), answers.TEMPLATE_NAME
     if request.unattend is not None:
         template, name = request.unattend.read_bytes(), str(request.unattend)
     data = answers.generate_unattend_xml(
         template,
         edition,
-        product_key=product_key(request, edition),
+        product_key=key,
         administrator_password=request.administrator_password,
         name=name,
     )
@@ -57,9 +74,11 @@ def _answers(request: Request, edition: WimImage, service: ServicingPlan) -> byt
     return data
 
 
-def _sentences(request: Request, edition: WimImage, service: ServicingPlan) -> Iterator[str]:
+def _sentences(
+    request: Request, edition: WimImage, service: ServicingPlan, key: str
+) -> Iterator[str]:
     yield f"made from {request.unattend or 'the template of this project'} for {edition.name}"
-    if product_key(request, edition):
+    if key:
         public = request.product_key == DEFAULT_KMS_KEY
         yield f"sets {'the public KMS client key' if public else 'the product key given'}"
     yield "sets the Administrator password until the image is generalized"
@@ -69,10 +88,15 @@ def _sentences(request: Request, edition: WimImage, service: ServicingPlan) -> I
         yield f"installs the staged drivers: {layout.INSTALL_COMMAND}"
 
 
-def product_key(request: Request, edition: WimImage) -> str:
-    """The product key for an edition; empty for none."""
+def product_key(request: Request, edition: WimImage, found: Findings) -> str:
+    """The product key for an edition; empty for none. What speaks against it is found."""
     if request.product_key == DEFAULT_KMS_KEY:
-        return map_kms_product_key(edition) or ""
+        key = map_kms_product_key(edition)
+        if key is None:
+            found.warn("product_key", *no_kms_key(edition))
+        return key or ""
+    for problem in key_problems(edition, request.product_key):
+        found.warn("product_key", problem.message, problem.hint)
     return request.product_key
 
 

@@ -13,8 +13,9 @@ from winimagetools.contract import Host, ReadOnlyTree
 from winimagetools.image import contents, servicing
 from winimagetools.image.drivers import plan as drivers
 from winimagetools.image.drivers import virtio
+from winimagetools.image.platform_needs import missing_network_driver, missing_storage_driver
 from winimagetools.image.request import Request, Workflow
-from winimagetools.model import WimImage
+from winimagetools.model import DiskLayout, WimImage
 from winimagetools.plan import BuildPlan, DriverPlan, ImageInfo, Sources, SourceTree
 from winimagetools.settings.findings import Findings
 
@@ -80,12 +81,26 @@ def choose_drivers(
     iso = ("virtio_iso_path", sources.virtio_iso, virtio.plan_virtio_drivers)
     folder = ("virtio_base_path", sources.virtio_folder, virtio.plan_virtio_drivers)
     golden = request.workflow is Workflow.GOLDEN
-    plans = (
-        _plan(key, source, plan, windows, found)
+    plans = [
+        _plan(key, source, plan, windows, found, request.layout is DiskLayout.UEFI)
         for key, source, plan in ((iso, other) if golden else (other, iso, folder))
         if source is not None
-    )
-    return tuple(plan for plan in plans if plan is not None)
+    ]
+    chosen = tuple(plan for plan in plans if plan is not None)
+    if not golden and None not in plans:
+        _say_what_lacks(request, windows, chosen, found)
+    return chosen
+
+
+def _say_what_lacks(
+    request: Request, windows: ImageInfo, chosen: tuple[DriverPlan, ...], found: Findings
+) -> None:
+    for sentence in (
+        missing_storage_driver(request.image_type, chosen),
+        missing_network_driver(windows, request.image_type, chosen),
+    ):
+        if sentence:
+            found.warn("virtio_iso_path", sentence)
 
 
 def _plan(
@@ -94,6 +109,11 @@ def _plan(
     plan: Callable[[SourceTree, ImageInfo], DriverPlan],
     windows: ImageInfo,
     found: Findings,
+    uefi: bool,
 ) -> DriverPlan | None:
     nothing: DriverPlan | None = None
-    return found.attempt(key, lambda: plan(source, windows), nothing)
+    chosen = found.attempt(key, lambda: plan(source, windows), nothing)
+    if chosen is not None:
+        for sentence in (*chosen.warnings, *(chosen.uefi_warnings if uefi else ())):
+            found.warn(key, sentence)
+    return chosen

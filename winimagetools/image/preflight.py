@@ -15,6 +15,7 @@ from winimagetools.data import UNATTEND_TEMPLATE
 from winimagetools.guest import resources
 from winimagetools.guest.config import guest_config_text
 from winimagetools.image import delivery, refusals
+from winimagetools.image.drivers.virtio import virtio_sources
 from winimagetools.image.request import (
     AgentOptions,
     CloudbaseInitOptions,
@@ -91,6 +92,9 @@ def _read(found: Findings, workflow: Workflow, host: Host) -> Request:
     image_type = found.attempt(
         "image_type", lambda: delivery.parse_image_type(config.image_type), ImageType.HYPER_V
     )
+    alias = delivery.image_type_warning(config.image_type)
+    if alias is not None:
+        found.warn("image_type", alias.message, alias.hint)
     request = Request(
         workflow=workflow,
         layout=layout,
@@ -204,8 +208,7 @@ def _driver_paths(found: Findings) -> DriverPaths:
     base = paths.one("virtio_base_path", folder=None)
     if base is not None and is_iso(base):
         found.warn("virtio_base_path", "It names an ISO and is used as virtio_iso_path.")
-        if iso is None:
-            iso, base = base, None
+        iso, base = (*virtio_sources(iso, base), None)[:2]
     return DriverPaths(iso, base, paths.one("drivers_path", folder=True))
 
 

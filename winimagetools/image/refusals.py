@@ -6,18 +6,23 @@ Each check goes on after a problem, so that all of them are said together.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from winimagetools import log
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
 from winimagetools.facts.releases import UEFI_ON_X86
+from winimagetools.files.collisions import Input, collisions
+from winimagetools.files.source_folder import source_problems
+from winimagetools.files.space import build_bytes, space_problem
+from winimagetools.files.target import target_problem
 from winimagetools.formats import iso
 from winimagetools.formats.partition_table import size_problem
 from winimagetools.guest import answer_file, cloudbase_init, qemu_agent, resources, wallpaper
 from winimagetools.guest.installers import check_msi
 from winimagetools.image.drivers import plan as drivers
+from winimagetools.image.platform_needs import missing_hooks
 from winimagetools.image.request import Request, Workflow, split_list
 from winimagetools.model import (
     GIB,
@@ -67,6 +72,7 @@ def _check_build(found: Findings, request: Request) -> None:
     _check_time_zone(found)
     _check_drivers(found, request)
     _check_contents(found, request)
+    _check_copied_folders(found, request)
     _check_hooks(found, request)
     _check_names(found)
     if config.enable_custom_wallpaper:
@@ -76,12 +82,9 @@ def _check_build(found: Findings, request: Request) -> None:
             None,
         )
     found.attempt("source", lambda: _check_agent(found, request), None)
-    if request.image_type is ImageType.MAAS and not request.install_maas_hooks:
-        found.warn(
-            "install_maas_hooks",
-            "It is not set: MAAS cannot deploy an image without curtin hooks.",
-            "Set install_maas_hooks = True.",
-        )
+    without_hooks = missing_hooks(request.image_type, has_hooks=request.install_maas_hooks)
+    if without_hooks:
+        found.warn("install_maas_hooks", without_hooks)
     if request.image_type is ImageType.VMWARE and not config.vmware_tools_path:
         found.warn(
             "vmware_tools_path",
@@ -156,16 +159,54 @@ def _check_target(found: Findings, request: Request) -> None:
         return
     if is_windows_path(text) and not Path(text).drive:
         found.add("image_path", f"{text} cannot be written.", path_hint(text))
-    elif target.is_dir():
-        found.add("image_path", f"{text} is a folder.", "Give the name of the image as well.")
-    elif not target.parent.is_dir():
-        found.add("image_path", f"The folder {target.parent} does not exist.", "Make it first.")
+    elif (problem := target_problem(target)) is not None:
+        found.add("image_path", problem.message, problem.hint)
+    for collision in collisions(target, inputs(found.config.origin.path, request)):
+        found.add("image_path", collision.message, collision.hint)
     last = request.delivery.compression[-1:] or (request.delivery.disk_format.extension,)
     if target.suffix and target.suffix[1:].casefold() not in {*last, "tgz", "img", "dd"}:
         found.warn(
             "image_path",
             f"It ends in {target.suffix}, but what comes out is {request.delivery.describe()}.",
         )
+
+
+def inputs(config: Path | None, request: Request) -> Iterator[Input]:
+    """Everything a build reads, by the option that names it; the configuration by none."""
+    if config is not None:
+        yield Input("", config)
+    init = request.cloudbase_init
+    single = (
+        ("wim_file_path", request.wim if request.wim.name else None),
+        ("gold_image_path", request.golden if request.golden.name else None),
+        ("virtio_iso_path", request.drivers.virtio_iso),
+        ("virtio_base_path", request.drivers.virtio_folder),
+        ("drivers_path", request.drivers.folder),
+        ("unattend_xml_path", request.unattend),
+        ("vmware_tools_path", request.vmware_tools),
+        ("wallpaper_path", request.wallpaper.picture),
+        ("msi_path", init.msi),
+        ("cloudbase_init_config_path", init.config),
+        ("cloudbase_init_unattended_config_path", init.unattended_config),
+        ("install_maas_hooks", request.hooks if request.install_maas_hooks else None),
+    )
+    yield from (Input(option, path) for option, path in single if path is not None)
+    several = (
+        ("custom_resources_path", request.custom_resources),
+        ("custom_scripts_path", request.custom_scripts),
+        ("extra_packages", tuple(package.path for package in request.servicing.packages)),
+    )
+    yield from (Input(option, path) for option, paths in several for path in paths)
+
+
+def _check_copied_folders(found: Findings, request: Request) -> None:
+    """Names Windows cannot hold, twins and broken links in everything that is copied in."""
+    copied = ("custom_resources_path", "custom_scripts_path", "extra_packages")
+    hooks = ("install_maas_hooks",)
+    for item in inputs(None, request):
+        if item.option in (*copied, *hooks):
+            for problem in source_problems(item.path):
+                found.add(item.option, problem.message, problem.hint)
 
 
 def _check_product_key(found: Findings) -> None:
@@ -254,6 +295,25 @@ _CHECKS: dict[Workflow, tuple[Callable[[Findings, Request], None], ...]] = {
     Workflow.GOLDEN: (_check_online, _check_build, _check_golden),
     Workflow.TEST: (_check_tested_image,),
 }
+
+
+def check_space(
+    found: Findings, request: Request, image: WimImage, copied: int, converted: bool
+) -> None:
+    """Find a folder that is too full for a build.
+
+    Args:
+        found: the problem is put here; it is one of this machine.
+        request: where the image goes.
+        image: the edition.
+        copied: bytes of the WIM that are copied out of its ISO.
+        converted: a second disk lies beside the first for some time.
+    """
+    folder = request.delivery.path.parent
+    if folder.is_dir():
+        needed = build_bytes(image.disk_bytes, copied=copied, converted=converted)
+        problem = space_problem(folder, needed)
+        found.problems += [problem] if problem is not None else []
 
 
 def check_fits(found: Findings, request: Request, image: WimImage) -> None:

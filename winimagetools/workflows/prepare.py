@@ -100,6 +100,8 @@ def plan_from_medium(
         found.settle()
         raise MediaError(f"{request.wim} holds nothing to install.", "Use another medium.")
     refusals.check_fits(found, request, edition)
+    converted = request.delivery.disk_format is not host.work_format
+    refusals.check_space(found, request, edition, medium.copied_bytes(), converted)
     windows = ImageInfo.of(edition)
     plan = decide(request, windows, prepared.sources, found, host, edition=edition)
     found.settle()

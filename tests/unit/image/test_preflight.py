@@ -90,7 +90,7 @@ def test_everything_is_told_together(host: Host) -> None:
     ("options", "key", "words"),
     [
         ({"image_path": ""}, "image_path", "No image is named."),
-        ({"image_path": "drivers"}, "image_path", "drivers is a folder."),
+        ({"image_path": "drivers"}, "image_path", "drivers is a folder, not a file."),
         ({"virtio_base_path": "no"}, "virtio_base_path", "The file or folder no does not exist."),
         ({"time_zone": "Europe/Berlin"}, "time_zone", "Europe/Berlin is not what Windows calls"),
         ({"install_qemu_ga": "maybe"}, "install_qemu_ga", "'maybe' is neither True nor False"),
@@ -143,7 +143,7 @@ def test_the_largest_disks(host: Host, disk_format: str, layout: str, size: int)
     assert read(host, Workflow.CLOUD, **options).delivery.disk_format == disk_format
 
 
-@pytest.mark.parametrize("key", ["image_path", "wim_file_path", "custom_scripts_path", "msi_path"])
+@pytest.mark.parametrize("key", ["wim_file_path", "custom_scripts_path", "msi_path"])
 def test_what_may_not_be_looked_at(
     host: Host, monkeypatch: pytest.MonkeyPatch, key: str, folder: Path
 ) -> None:

@@ -12,6 +12,7 @@ from tests.unit.image.reading import CLOUD, keys, problems, read
 from winimagetools.config import read_config
 from winimagetools.contract import Host
 from winimagetools.errors import Problem
+from winimagetools.files import space
 from winimagetools.image import preflight, refusals
 from winimagetools.image.request import Workflow
 from winimagetools.model import (
@@ -145,7 +146,7 @@ def test_a_configuration_cloudbase_init_cannot_read(host: Host, key: str) -> Non
 
 def test_a_hook_that_is_never_run(host: Host, caplog: pytest.LogCaptureFixture) -> None:
     """A name that is nearly one of the six is warned about, with the right one."""
-    for name in ("RunAfterWindowsUpdate.ps1", "runbeforesysprep.PS1", "helper.ps1", "notes.txt"):
+    for name in ("RunAfterWindowsUpdate.ps1", "helper.ps1", "notes.txt"):
         Path("scripts", name).touch()
     read(host, Workflow.CLOUD, custom_scripts_path="scripts")
     (record,) = [item for item in caplog.records if "custom_scripts_path" in item.getMessage()]
@@ -156,4 +157,64 @@ def test_a_hook_that_is_never_run(host: Host, caplog: pytest.LogCaptureFixture) 
 def test_maas_without_hooks(host: Host, caplog: pytest.LogCaptureFixture) -> None:
     """An image for MAAS without curtin hooks is warned about, as VMware without its tools is."""
     read(host, Workflow.CLOUD, image_type="MAAS", virtual_disk_format="RAW", image_path="a.raw")
-    assert "MAAS cannot deploy an image without curtin hooks" in caplog.text
+    assert "The image has no curtin hooks: MAAS cannot configure" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "collides"),
+    [
+        ({"image_path": "install.wim"}, "wim_file_path"),
+        ({"image_path": "config.ini"}, "is read by this build"),
+        ({"image_path": "agent.msi", "msi_path": "agent.msi"}, "msi_path"),
+        ({"image_path": "scripts/win.vhdx", "custom_scripts_path": "scripts"}, "custom_scripts_"),
+        ({"image_path": "link.vhdx", "virtio_iso_path": "virtio.iso"}, "virtio_iso_path"),
+    ],
+)
+def test_an_image_over_or_in_what_it_is_made_of(
+    host: Host, options: dict[str, str], collides: str
+) -> None:
+    """By name, by link, or inside a folder that is copied: refused, with the option it hits."""
+    Path("link.vhdx").symlink_to("virtio.iso")
+    found = problems(host, Workflow.CLOUD, **options)
+    assert [problem.key for problem in found if collides in problem.message] == ["image_path"]
+
+
+def test_a_golden_image_is_never_replaced(host: Host) -> None:
+    """The image that is made from it goes elsewhere."""
+    (problem,) = problems(
+        host, Workflow.GOLDEN, gold_image_path="gold.vhdx", image_path="gold.vhdx"
+    )
+    assert "gold_image_path names" in problem.message
+
+
+def test_everything_windows_cannot_hold_is_told(host: Host) -> None:
+    """Broken links, names and twins in what is copied in: all of them, before the build."""
+    for name in ("a?b", "CON.txt", "x", "X", "tail "):
+        Path("resources", name).touch()
+    Path("resources/gone").symlink_to("nowhere")
+    found = problems(host, Workflow.CLOUD, custom_resources_path="resources")
+    assert {problem.key for problem in found} == {"custom_resources_path"}
+    text = " ".join(problem.message for problem in found)
+    for word in ("a?b", "CON.txt", "tail ", "gone", "one name for Windows"):
+        assert word in text
+
+
+def test_too_little_room(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk of this machine that is too full is a problem of the machine."""
+    monkeypatch.setattr(space, "free_bytes", lambda _: GIB)
+    Path("config.ini").write_text(config_text({**CLOUD, "image_path": "win.vhdx"}))
+    found = read_config("config.ini")
+    request = preflight.read_request(found, Workflow.CLOUD, host)
+    refusals.check_space(found, request, IMAGE, copied=0, converted=False)
+    (problem,) = found.problems
+    assert problem.host
+    assert "9.0 GiB" in problem.message
+
+
+@pytest.mark.parametrize(("text", "said"), [("HYPERV", True), ("hyper-v", False)])
+def test_another_spelling_of_the_platform(
+    host: Host, caplog: pytest.LogCaptureFixture, text: str, said: bool
+) -> None:
+    """What the PowerShell tools built with is understood, and said."""
+    read(host, Workflow.CLOUD, image_type=text)
+    assert ("is taken for HYPER-V" in caplog.text) is said

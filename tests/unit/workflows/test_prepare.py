@@ -69,8 +69,16 @@ class OneRelease(FakeMedia):
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with every file a configuration may name; the current one."""
     lay_out(tmp_path)
+    (tmp_path / "own.xml").write_text(ANSWERS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+ANSWERS = """<?xml version="1.0"?>
+<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="oobeSystem">
+<component name="Microsoft-Windows-Shell-Setup" processorArchitecture="amd64"/>
+</settings></unattend>
+"""
 
 
 def write(**options: str | bool | int) -> str:
@@ -141,6 +149,9 @@ WARNED: dict[str, dict[str, str | bool | int]] = {
     "the edition": {"disk_size": "400MB"},
     "the agent": {"install_qemu_ga": True, "url": "https://example.org/a.msi"},
     "the name of the image": {"image_path": "win.vmdk"},
+    "the platform": {"image_type": "KVM"},
+    "the key": {"product_key": "N69G4-B89J2-4G8F4-WWYCC-J464C"},
+    "the answer file": {"unattend_xml_path": "own.xml"},
 }
 """Options that are warned about, by who warns."""
 
@@ -166,3 +177,13 @@ def test_a_plan_does_nothing() -> None:
     assert any("download https://" in line for line in plan)
     assert lines == []
     assert sorted(Path.cwd().rglob("*")) == sorted([*before, Path.cwd() / "config.ini"])
+
+
+def test_an_answer_file_nobody_finishes(caplog: pytest.LogCaptureFixture) -> None:
+    """It is a warning for an image that starts later, and a problem where the build waits."""
+    host = recording_host(OneRelease(), lambda _: None)
+    builder.new_windows_cloud_image(write(unattend_xml_path="own.xml"), host=host)
+    assert "starts Logon.ps1" in caplog.text
+    path = write(unattend_xml_path="own.xml", image_path="win.vhdx", image_type="HYPER-V")
+    with pytest.raises(ConfigurationError, match=r"starts Logon\.ps1"):
+        builder.new_windows_online_image(path, host=host)
