@@ -9,6 +9,9 @@ import pytest
 
 from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools.cli import actions, main
+from winimagetools.cli.commands import COMMANDS
+from winimagetools.cli.parser import build_parser
+from winimagetools.cli.translate import translate
 from winimagetools.errors import HostError, RequestError
 from winimagetools.host import HOSTS, attached_volume
 from winimagetools.host.windows.disks import volume
@@ -48,22 +51,22 @@ def config_file(tmp_path: Path) -> Path:
 def test_both_spellings() -> None:
     """Every command of the PowerShell tools has its name there and a plain one."""
     assert {
-        command.cmdlet: " ".join(command.names) for command in main.COMMANDS if command.cmdlet
+        command.cmdlet: " ".join(command.names) for command in COMMANDS if command.cmdlet
     } == SPELLINGS
 
 
 @pytest.mark.parametrize("cmdlet", [name for name in SPELLINGS if "Windows" in name])
 def test_one_action_for_both(cmdlet: str) -> None:
     """Both spellings, the PowerShell one in any case, lead to the same arguments."""
-    plain = main.build_parser().parse_args([*SPELLINGS[cmdlet].split(), "a b.ini"])
-    words = main.translate([cmdlet.upper(), "-configfile", "a b.ini"])
-    assert main.build_parser().parse_args(words) == plain
+    plain = build_parser().parse_args([*SPELLINGS[cmdlet].split(), "a b.ini"])
+    words = translate([cmdlet.upper(), "-configfile", "a b.ini"])
+    assert build_parser().parse_args(words) == plain
 
 
 def test_options_after_the_powershell_spelling() -> None:
     """Options of the plain spelling may follow the PowerShell one."""
     words = ["New-WindowsOnlineImage", "config.ini", "--set", "vm.cpu_count=4", "--dry-run"]
-    arguments = main.build_parser().parse_args(main.translate(words))
+    arguments = build_parser().parse_args(translate(words))
     assert arguments.config == "config.ini"
     assert (arguments.overrides, arguments.dry_run) == (["vm.cpu_count=4"], True)
 
@@ -90,7 +93,7 @@ def test_errors_of_the_system_name_the_file() -> None:
 def test_a_golden_image_has_no_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     """What would be done depends on what is in the golden image, so it is not offered."""
     with pytest.raises(SystemExit):
-        main.build_parser().parse_args(["golden-image", "config.ini", "--dry-run"])
+        build_parser().parse_args(["golden-image", "config.ini", "--dry-run"])
     assert "unrecognized arguments: --dry-run" in capsys.readouterr().err
 
 

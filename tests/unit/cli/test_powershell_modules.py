@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from tests.unit.powershell_syntax import Parameter, arrays, functions, strings
 from winimagetools.cli import main, show
+from winimagetools.cli.parser import build_parser
 from winimagetools.cli.powershell_modules import (
     ARGUMENTS_OPTION,
     expand_arguments,
     write_powershell_modules,
 )
+from winimagetools.cli.translate import translate
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.model import Architecture, WimImage, WindowsVersion
@@ -101,7 +103,7 @@ def send(words: list[str]) -> dict[str, str]:
 
 def parse(words: list[str]) -> argparse.Namespace:
     """A command line of the modules as the commands get it."""
-    return main.build_parser().parse_args(main.translate(words))
+    return build_parser().parse_args(translate(words))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,168 @@
+"""The table of commands: both spellings, arguments, and what each does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from winimagetools.cli import actions, arguments
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One PowerShell parameter and the argument it stands for.
+
+    Args:
+        name: PowerShell name without the dash.
+        argument: ``name`` of a positional argument, or ``--option``.
+        switch: takes no value.
+    """
+
+    name: str
+    argument: str
+    switch: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command in both spellings.
+
+    Args:
+        names: words of the command, such as ``("ini", "get")``.
+        cmdlet: the PowerShell function; empty for a command of this project only.
+        parameters: of the PowerShell function, positional ones in order.
+        help: one line.
+        add_arguments: declares the arguments.
+        action: does it; returns the exit code.
+    """
+
+    names: tuple[str, ...]
+    cmdlet: str
+    parameters: tuple[Parameter, ...]
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    action: Callable[[argparse.Namespace], int]
+
+
+_CONFIG = (Parameter("ConfigFilePath", "config"),)
+_INI = (
+    Parameter("Key", "key"),
+    Parameter("Section", "--section"),
+    Parameter("Path", "path"),
+)
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        ("new-config",),
+        "New-WindowsImageConfig",
+        _CONFIG,
+        "write a configuration file with every option, its default and what it is for",
+        arguments.config_argument,
+        actions.new_config,
+    ),
+    Command(
+        ("show-config",),
+        "Get-WindowsImageConfig",
+        _CONFIG,
+        "show every option with the value a build would use",
+        arguments.show_config_arguments,
+        actions.show_config,
+    ),
+    Command(
+        ("wim-info",),
+        "Get-WimFileImagesInfo",
+        (Parameter("WimFilePath", "wim"),),
+        "list the editions of an installation medium",
+        arguments.wim_arguments,
+        actions.wim_info,
+    ),
+    Command(
+        ("cloud-image",),
+        "New-WindowsCloudImage",
+        _CONFIG,
+        "make an image that finishes itself when it first starts",
+        arguments.workflow_arguments,
+        actions.cloud_image,
+    ),
+    Command(
+        ("online-image",),
+        "New-WindowsOnlineImage",
+        _CONFIG,
+        "make an image and finish it in a virtual machine",
+        arguments.workflow_arguments,
+        actions.online_image,
+    ),
+    Command(
+        ("golden-image",),
+        "New-WindowsFromGoldenImage",
+        _CONFIG,
+        "make an image from a copy of a golden one",
+        arguments.golden_arguments,
+        actions.golden_image,
+    ),
+    Command(
+        ("test-image",),
+        "Test-OfflineWindowsImage",
+        _CONFIG,
+        "check a finished image without starting it",
+        arguments.settings_arguments,
+        actions.check_image,
+    ),
+    Command(
+        ("shrink",),
+        "Resize-VHDImage",
+        (Parameter("VirtualDiskPath", "disk"), Parameter("FreeSpace", "--free-space")),
+        "make a virtual disk and its largest volume as small as they can be",
+        arguments.shrink_arguments,
+        actions.shrink,
+    ),
+    Command(
+        ("add-virtio-drivers",),
+        "Add-VirtIODriversFromISO",
+        (Parameter("VhdDriveLetter", "drive"), Parameter("IsoPath", "iso")),
+        "add virtio drivers to Windows on an attached volume (on Windows only)",
+        arguments.virtio_arguments,
+        actions.add_virtio_drivers,
+    ),
+    Command(
+        ("ini", "get"),
+        "Get-IniFileValue",
+        (*_INI, Parameter("Default", "--default"), Parameter("AsBoolean", "--as-boolean", True)),
+        "print a value of an ini file",
+        arguments.ini_get_arguments,
+        actions.ini_get,
+    ),
+    Command(
+        ("ini", "set"),
+        "Set-IniFileValue",
+        (*_INI, Parameter("Value", "value")),
+        "set a value in an ini file",
+        arguments.ini_arguments("key", "value"),
+        actions.ini_set,
+    ),
+    Command(
+        ("ini", "remove"),
+        "Remove-IniFileValue",
+        _INI,
+        "remove a value from an ini file",
+        arguments.ini_arguments("key"),
+        actions.ini_remove,
+    ),
+    Command(
+        ("powershell-modules",),
+        "",
+        (),
+        "write PowerShell modules for scripts of the PowerShell tools",
+        arguments.modules_arguments,
+        actions.powershell_modules,
+    ),
+    Command(
+        ("doctor",),
+        "",
+        (),
+        "say what this machine has and lacks",
+        arguments.no_arguments,
+        actions.doctor,
+    ),
+)
