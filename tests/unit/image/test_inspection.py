@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures import pe
+from fixtures import hives, pe
 from fixtures.releases import RELEASES, Release
 from tests.unit.fakes import MemoryTree
 from winimagetools.errors import MediaError
@@ -37,6 +37,19 @@ def test_every_release(release: Release, architecture: Architecture) -> None:
     for edition in release.editions:
         found = get_image_information(volume(data), edition.name)
         assert found == ImageInfo(release.version, architecture, edition.installation_type)
+
+
+@pytest.mark.parametrize("name", ["Windows 10 Pro", "Windows Server 2012 R2 SERVERSTANDARD", ""])
+@pytest.mark.parametrize("key", ["2022", "11"])
+def test_the_registry_of_the_image_decides(library: bytes, key: str, name: str) -> None:
+    """Whatever image_name says, which has a default that golden images do not mean."""
+    release = RELEASES[key]
+    edition = release.editions[0]
+    tree = volume(library)
+    tree.write_bytes("Windows/System32/config/SOFTWARE", hives.software(release, edition))
+    assert get_image_information(tree, name).installation_type == edition.installation_type
+    tree.write_bytes("Windows/System32/config/SOFTWARE", b"regf")
+    assert get_image_information(tree, edition.name).installation_type == edition.installation_type
 
 
 def test_a_disk_without_windows() -> None:
