@@ -84,7 +84,14 @@ class _MaskingFormatter(logging.Formatter):
 
 
 def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Send the lines of this project to ``stream`` (default: standard error)."""
+    """Send the lines of this project to ``stream`` (default: standard error).
+
+    Those of the libraries go nowhere: they would be printed as they are, with whole URLs,
+    letters of a medium and tracebacks about headers of a server.
+    """
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())
     handler = _Handler(stream or sys.stderr)
     handler.setFormatter(_MaskingFormatter(datefmt="%H:%M:%S"))
     LOGGER.handlers[:] = [handler]

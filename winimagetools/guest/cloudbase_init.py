@@ -8,11 +8,14 @@ from pathlib import Path
 
 from winimagetools.errors import RequestError
 from winimagetools.facts.architecture import NAMES, require
+from winimagetools.files.whole import read_whole
 from winimagetools.guest import layout
 from winimagetools.guest.installers import MSI_MAGIC
 from winimagetools.model import Architecture
 from winimagetools.plan import Download, FileAddition, HostPath
 
+_LARGEST = 1024 * 1024
+"""Bytes of a configuration."""
 _MAGIC = (MSI_MAGIC,)
 DOWNLOADS = "https://www.cloudbase.it/downloads"
 
@@ -89,7 +92,7 @@ def check_config(path: Path, option: str) -> None:
     Raises:
         RequestError: naming the line.
     """
-    data = path.read_bytes()
+    data = read_whole(path, largest=_LARGEST)
     if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
         raise RequestError(
             f"Cloudbase-Init cannot read {path}: it begins with a byte order mark or is UTF-16.",

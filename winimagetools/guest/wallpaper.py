@@ -9,6 +9,7 @@ from pathlib import Path
 from winimagetools.contract import ReadOnlyTree
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
+from winimagetools.files.whole import read_whole
 from winimagetools.formats import policy
 from winimagetools.formats.policy import PolicyEntry
 from winimagetools.plan import (
@@ -23,6 +24,8 @@ from winimagetools.plan import (
 PICTURE = r"Windows\Web\Wallpaper\Cloud\Wallpaper.jpg"
 THEMES = r"Users\Administrator\AppData\Roaming\Microsoft\Windows\Themes"
 """Where Windows keeps its copy of the picture for a user who has logged on before."""
+_LARGEST = 64 * 1024 * 1024
+"""Bytes of a picture."""
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _SYSTEM_POLICY = r"Software\Microsoft\Windows\CurrentVersion\Policies\System"
 _FIT = "3"
@@ -129,10 +132,10 @@ def read_picture(picture: Path) -> bytes:
     """The content of a JPEG file.
 
     Raises:
-        RequestError: it cannot be read or is something else.
+        RequestError: it cannot be read, is something else or larger than any picture.
     """
     try:
-        data = picture.read_bytes()
+        data = read_whole(picture, f"The wallpaper {picture}", _LARGEST)
     except OSError as error:
         raise RequestError(
             f"The wallpaper {picture} cannot be read: {error.strerror}.",

@@ -19,6 +19,7 @@ from winimagetools.files.names import split_file, split_path
 from winimagetools.files.source_folder import source_is_dir, walk_source
 from winimagetools.files.space import room_for
 from winimagetools.files.upcase import fold
+from winimagetools.files.whole import read_whole
 
 
 def copy_data(source: Path, destination: Path) -> None:
@@ -67,8 +68,8 @@ class MountedTree:
         return sorted(names_in(found).values()) if found is not None else []
 
     def read_bytes(self, path: str) -> bytes:
-        """Content of a file. Raises FileNotFoundError."""
-        return self._file(path).read_bytes()
+        """Content of a file. Raises FileNotFoundError, and MediaError beyond all reason."""
+        return read_whole(self._file(path), path)
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Create a file and its folders, or change the content of one that exists."""

@@ -21,6 +21,7 @@ from winimagetools.files.names import split_file, split_path
 from winimagetools.files.source_folder import source_is_dir, walk_source
 from winimagetools.files.space import room_for
 from winimagetools.files.upcase import fold
+from winimagetools.files.whole import read_whole
 from winimagetools.host.mounted_tree import copy_data, names_in
 
 PRIVATE = ("UnattendResources", "Unattend.xml", "Windows/Panther/unattend.xml")
@@ -117,9 +118,9 @@ class StagedTree:
         return sorted(self._names(parts).values())
 
     def read_bytes(self, path: str) -> bytes:
-        """Content of a file. Raises FileNotFoundError."""
+        """Content of a file. Raises FileNotFoundError, and MediaError beyond all reason."""
         with self._readable(path) as file:
-            return file.read_bytes()
+            return read_whole(file, path)
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Create or replace a file, and its folders."""

@@ -104,6 +104,19 @@ def test_escape_sequences_in_names(tmp_path: Path) -> None:
     assert r"\x1b]0;x\x07\x1b[2J.wim does not exist" in done.stderr
 
 
+def test_libraries_print_nothing() -> None:
+    """What they log would be shown as it is: with tracebacks, secrets and letters of media."""
+    code = (
+        "import logging\nfrom winimagetools import log\nlog.setup()\n"
+        "logging.getLogger('urllib3.connectionpool').warning('http://me:secret@x \\x1b[2J')\n"
+        "logging.getLogger('pycdlib').warning('Missing UDF File Set Terminator')\n"
+        "log.info('ours')\n"
+    )
+    done = call("-c", code)
+    assert done.stdout == ""
+    assert re.fullmatch(r"\d\d:\d\d:\d\d +ours\n", done.stderr)
+
+
 def test_the_end_is_not_interrupted() -> None:
     """Ctrl-C when everything is done does not make a failure of it."""
     code = (
