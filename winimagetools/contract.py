@@ -246,10 +246,13 @@ class Files(Protocol):
             checksum: compute the SHA-256 on the way, which :meth:`measure` then knows.
         """
 
-    def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
+    def compress(
+        self, source: Path, formats: Sequence[str], password: str, *, checksum: bool = False
+    ) -> Path:
         """Wrap ``source`` in ``formats`` in turn (``tar``, ``gz``, ``zip``) beside it.
 
-        Returns the last file; the source and those between are removed.
+        Returns the last file; the source and those between are removed. With ``checksum`` the
+        SHA-256 is computed on the way, which :meth:`measure` then knows.
         """
 
     def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:

@@ -192,7 +192,9 @@ class _Files(_Part):
         self.convert(source, destination, disk_format, compress)
         self.remove(source)
 
-    def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
+    def compress(
+        self, source: Path, formats: Sequence[str], password: str, *, checksum: bool = False
+    ) -> Path:
         secret = " with a password" if password else ""
         self.say(f"wrap {source.name} as {'.'.join(formats)}{secret}")
         return source.with_name(".".join([source.name, *formats]))

@@ -1,12 +1,17 @@
-"""SHA-256 of files, holes counted without being read."""
+"""SHA-256 of files, holes counted without being read, and of what is being written."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from winimagetools.files import sparse
+
+_MOST_WAITING = 8
+"""Pieces of a MiB that may wait to be hashed."""
 
 
 def sha256_of(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> str:
@@ -41,3 +46,55 @@ def _add_zeros(update: Callable[[bytes], object], count: int) -> None:
     for _ in range(whole):
         update(sparse.ZEROS)
     update(sparse.ZEROS[:rest])
+
+
+class Sha256Beside:
+    """SHA-256 of what is written, taken in a thread of its own while the next is made.
+
+    Use as a context manager; :meth:`hexdigest` works after a clean exit.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="sha256")
+        self._waiting: deque[Future[None]] = deque()
+        self._small = bytearray()
+
+    def __enter__(self) -> Sha256Beside:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._pool:
+            if kind is None:
+                self._send()
+                self._wait_until(0)
+            else:
+                self._pool.shutdown(cancel_futures=True)
+
+    def update(self, data: bytes) -> None:
+        """Add ``data``."""
+        self._small += data
+        if len(self._small) >= sparse.CHUNK:
+            self._send()
+
+    def update_zeros(self, count: int) -> None:
+        """Add ``count`` zeros."""
+        self._send()
+        self._submit(lambda: _add_zeros(self._digest.update, count))
+
+    def hexdigest(self) -> str:
+        """The SHA-256 of everything, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def _send(self) -> None:
+        data, self._small = bytes(self._small), bytearray()
+        self._submit(lambda: self._digest.update(data))
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        self._waiting.append(self._pool.submit(work))
+        self._wait_until(_MOST_WAITING)
+
+    def _wait_until(self, left: int) -> None:
+        """Wait for the oldest, so that the memory does not fill with what waits."""
+        while len(self._waiting) > left:
+            self._waiting.popleft().result()

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from winimagetools.errors import BuildError, CommandError, MediaError
 from winimagetools.files.access import Access, access_of, give_access
 from winimagetools.files.build_folder import BuildFolder
 from winimagetools.files.copy import copy_file
-from winimagetools.files.hash import sha256_of
+from winimagetools.files.hash import Sha256Beside, sha256_of
 from winimagetools.files.space import room_for
+from winimagetools.formats.containers.layout import SECTOR
+from winimagetools.formats.containers.vhd import is_footer
 from winimagetools.model import DiskFormat
 from winimagetools.output import pack
 from winimagetools.output.become import become
@@ -58,7 +60,9 @@ class ImageFiles:
         if found:
             self._known[_identity(destination)] = found
 
-    def compress(self, source: Path, formats: Sequence[str], password: str) -> Path:
+    def compress(
+        self, source: Path, formats: Sequence[str], password: str, *, checksum: bool = False
+    ) -> Path:
         """Wrap ``source`` in ``formats`` in turn, holes neither read nor compressed.
 
         Formats are written in one pass as far as possible; what was read is then removed.
@@ -71,8 +75,14 @@ class ImageFiles:
         """
         log.add_secret(password)
         for run_of_formats in pack.stages(formats):
-            with log.Progress(f"Compressing {source.name}", source.stat().st_size) as progress:
-                packed = pack.pack(source, run_of_formats, password, progress.update)
+            digest = Sha256Beside() if checksum else None
+            with (
+                log.Progress(f"Compressing {source.name}", source.stat().st_size) as progress,
+                digest or nullcontext(),
+            ):
+                packed = pack.pack(source, run_of_formats, password, progress.update, digest)
+            if digest is not None:
+                self._known[_identity(packed)] = digest.hexdigest()
             source.unlink()
             source = packed
         return source
@@ -95,12 +105,19 @@ class ImageFiles:
             return pack.unpack(source, folder, compression, password, progress.update)
 
     def image_format(self, path: Path) -> str:
-        """What ``qemu-img info`` calls the container. Raises MediaError."""
+        """What ``qemu-img info`` calls the container, which takes a fixed VHD for a raw disk.
+
+        Raises:
+            MediaError: it cannot be read.
+        """
         try:
             answer = json.loads(run(QEMU_IMG, ["info", "--output=json", path]))
         except CommandError as error:
             raise MediaError(f"{path} cannot be read as a disk image: {error.output}") from error
-        return str(answer["format"])
+        found = str(answer["format"])
+        if found == DiskFormat.RAW.qemu_name and is_footer(_last_sector(path)):
+            return DiskFormat.VHD.qemu_name
+        return found
 
     def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
         """Put a complete file under its final name at once, on disk before it is visible.
@@ -146,6 +163,16 @@ class ImageFiles:
             log.Progress(f"Reading {path.name}", size) as progress,
         ):
             return size, sha256_of(path, progress.update)
+
+
+def _last_sector(path: Path) -> bytes:
+    """The last 512 bytes of a file, fewer of a shorter one. Raises MediaError."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - SECTOR, 0))
+            return file.read(SECTOR)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read as a disk image: {error.strerror}.") from error
 
 
 def _identity(path: Path) -> _Identity:

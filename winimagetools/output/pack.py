@@ -24,14 +24,13 @@ from winimagetools import log
 from winimagetools.errors import MediaError, RequestError
 from winimagetools.files import sparse
 from winimagetools.files.access import private_opener
+from winimagetools.files.hash import Sha256Beside
 from winimagetools.files.space import room_for
-from winimagetools.output.deflate import ParallelDeflate
+from winimagetools.output.deflate import Deflate
 from winimagetools.output.zip_writer import ZipWriter
 
 _Member = TypeVar("_Member")
 
-GZIP_LEVEL = 3
-"""What the PowerShell tools ask of pigz: much faster than the default and hardly larger."""
 _GZIP_FASTEST, _GZIP_UNIX, _GZIP_NAME = 4, 3, 8
 _DAMAGED = (EOFError, zlib.error, tarfile.TarError, pyzipper.BadZipFile, gzip.BadGzipFile)
 
@@ -56,7 +55,7 @@ class GzipWriter:
 
     def __init__(self, out: _Sink, name: str, modified: float) -> None:
         self._out = out
-        self._deflate = ParallelDeflate(out.write, GZIP_LEVEL)
+        self._deflate = Deflate(out.write)
         stored = name.encode("latin-1", "ignore").replace(b"\0", b"")
         fields = (b"\x1f\x8b\x08", _GZIP_NAME, int(modified), _GZIP_FASTEST, _GZIP_UNIX)
         self._header = struct.pack("<3sBIBB", *fields) + stored + b"\0"
@@ -120,8 +119,28 @@ def stages(formats: Sequence[str]) -> list[list[str]]:
     return runs
 
 
+class _Hashed:
+    """Writes to a file and to a SHA-256."""
+
+    def __init__(self, out: _Sink, digest: Sha256Beside) -> None:
+        self._out = out
+        self._digest = digest
+
+    def write(self, data: bytes) -> None:
+        self._out.write(data)
+        self._digest.update(data)
+
+    def write_zeros(self, count: int) -> None:
+        self._out.write_zeros(count)
+        self._digest.update_zeros(count)
+
+
 def pack(
-    source: Path, formats: Sequence[str], password: str, on_progress: Callable[[int], None]
+    source: Path,
+    formats: Sequence[str],
+    password: str,
+    on_progress: Callable[[int], None],
+    digest: Sha256Beside | None = None,
 ) -> Path:
     """Wrap ``source`` in layers that can be written in one pass, beside it.
 
@@ -130,6 +149,7 @@ def pack(
         formats: one run of :func:`stages`.
         password: for ``zip``; empty for none.
         on_progress: gets the bytes of the source done so far.
+        digest: gets what is written.
 
     Returns:
         The archive, named like the source with all formats added.
@@ -141,7 +161,8 @@ def pack(
     with _new_file(target) as file, source.open("rb") as reader:
         written = sparse.SparseWriter(file)
         with ExitStack() as stack:
-            sink = _stack_layers(stack, written, source, formats, password)
+            out = written if digest is None else _Hashed(written, digest)
+            sink = _stack_layers(stack, out, source, formats, password)
             done = 0
             for piece in sparse.read(reader):
                 if isinstance(piece, int):

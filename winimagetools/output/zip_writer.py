@@ -1,4 +1,4 @@
-"""A zip archive with one file, written as a stream and compressed on all processors.
+"""A zip archive with one file, written as a stream.
 
 Layout: PKWARE APPNOTE.TXT 6.3.10, with the sizes in a descriptor after the data and ZIP64
 records always. With a password the file is encrypted with AES-256 the way WinZip defined it
@@ -15,10 +15,8 @@ from typing import Protocol
 
 from pyzipper.zipfile_aes import AESZipEncrypter
 
-from winimagetools.output.deflate import ParallelDeflate
+from winimagetools.output.deflate import Deflate
 
-ZIP_LEVEL = 1
-"""The level the PowerShell tools ask of 7-Zip."""
 _VERSION = 45
 """The version that introduced ZIP64."""
 _VERSION_AES = 51
@@ -69,7 +67,7 @@ class ZipWriter:
         self._cipher = AESZipEncrypter(password.encode()) if password else _Plain()
         self._extra = _AES_256 if password else b""
         self._position = 0
-        self._deflate = ParallelDeflate(self._take_compressed, ZIP_LEVEL)
+        self._deflate = Deflate(self._take_compressed)
         self.write = self._deflate.write
         self.write_zeros = self._deflate.write_zeros
 

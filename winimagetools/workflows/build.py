@@ -288,5 +288,7 @@ def _package(host: Host, disk: Path, delivery: Delivery) -> Path:
             )
     if delivery.compression:
         with log.step(f"Compress as {'.'.join(delivery.compression)}"):
-            image = host.files.compress(image, delivery.compression, delivery.password)
+            image = host.files.compress(
+                image, delivery.compression, delivery.password, checksum=delivery.checksum
+            )
     return image

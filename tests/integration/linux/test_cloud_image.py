@@ -43,7 +43,7 @@ def test_firmware_starts_every_format(
     assert job.build() == 0
     info = json.loads(
         subprocess.run(
-            ["qemu-img", "info", "--output=json", image],
+            ["qemu-img", "info", "-f", disk_format.qemu_name, "--output=json", image],
             capture_output=True,
             check=True,
         ).stdout

@@ -18,6 +18,8 @@ from winimagetools.run import Tool, run
 QEMU_IMG = Tool("qemu-img", "qemu-utils", "read containers")
 GZIP = Tool("gzip", "gzip", "read archives")
 TAR = Tool("tar", "tar", "read archives")
+UNZIP = Tool("unzip", "unzip", "read archives")
+SEVEN_ZIP = Tool("7z", "p7zip-full", "read archives")
 SIZE = 61 * MIB
 """No size that a CHS geometry has."""
 
@@ -104,3 +106,42 @@ def test_gunzip_reads_our_gzip(image: Path) -> None:
     assert run(GZIP, ["-l", packed]).splitlines()[1].split()[1] == str(SIZE)
     run(GZIP, ["-d", packed])
     assert image.read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("program", "password"), [("unzip", ""), ("7z", ""), ("7z", "correct horse")]
+)
+def test_others_read_our_zip(image: Path, tmp_path: Path, program: str, password: str) -> None:
+    """Tested and unpacked without a complaint; unzip does not know AES, which 7-Zip does."""
+    expected = hashlib.sha256(image.read_bytes()).hexdigest()
+    packed = ImageFiles().compress(image, ["zip"], password, checksum=True)
+    out = tmp_path / "out"
+    out.mkdir()
+    if program == "unzip":
+        assert "No errors detected" in run(UNZIP, ["-t", packed])
+        run(UNZIP, ["-q", packed, "-d", out])
+    else:
+        assert "Everything is Ok" in run(SEVEN_ZIP, ["t", f"-p{password}", packed])
+        run(SEVEN_ZIP, ["x", f"-p{password}", f"-o{out}", packed])
+    assert [item.name for item in out.iterdir()] == ["disk.raw"]
+    assert hashlib.sha256((out / "disk.raw").read_bytes()).hexdigest() == expected
+
+
+@pytest.mark.parametrize("formats", [["gz"], ["tar", "gz"]])
+def test_7_zip_and_pigz_read_our_gzip(image: Path, formats: list[str]) -> None:
+    """As do those that share no code with gzip."""
+    packed = ImageFiles().compress(image, formats, "")
+    assert "Everything is Ok" in run(SEVEN_ZIP, ["t", packed])
+    assert run(Tool("pigz", "pigz", "read archives"), ["-t", packed]) == ""
+
+
+def test_a_fixed_vhd_is_known_by_its_end(image: Path, tmp_path: Path) -> None:
+    """Programs that look at the beginning take it for a raw disk."""
+    made = tmp_path / "disk.vhd"
+    files = ImageFiles()
+    assert files.image_format(image) == "raw"
+    files.become(image, made, DiskFormat.VHD, fixed=True)
+    assert files.image_format(made) == "vpc"
+    back = tmp_path / "back.raw"
+    files.convert(made, back, DiskFormat.RAW, False)
+    assert back.stat().st_size == SIZE

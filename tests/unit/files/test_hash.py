@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from winimagetools.files import sparse
-from winimagetools.files.hash import sha256_of
+from winimagetools.files.hash import Sha256Beside, sha256_of
 
 
 def test_the_hash_of_a_sparse_file_counts_zeros(tmp_path: Path) -> None:
@@ -20,3 +25,25 @@ def test_the_hash_of_a_sparse_file_counts_zeros(tmp_path: Path) -> None:
     reached: list[int] = []
     assert sha256_of(path, reached.append) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert reached[-1] == 5 * sparse.CHUNK + 1
+
+
+@given(st.lists(st.one_of(st.binary(max_size=3000), st.integers(0, 3 << 20)), max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_sha256_beside(pieces: list[bytes | int]) -> None:
+    """The order is kept, and zeros count as if they had been written."""
+    with Sha256Beside() as digest:
+        for piece in pieces:
+            if isinstance(piece, int):
+                digest.update_zeros(piece)
+            else:
+                digest.update(piece)
+    assert digest.hexdigest() == hashlib.sha256(b"".join(map(bytes, pieces))).hexdigest()
+
+
+def test_sha256_beside_ends_after_a_failure() -> None:
+    """No thread is left."""
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt), Sha256Beside() as digest:
+        digest.update(bytes(5 << 20))
+        raise KeyboardInterrupt
+    assert threading.active_count() == before

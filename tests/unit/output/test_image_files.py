@@ -297,3 +297,28 @@ def test_the_build_folder_is_that_of_the_image(tmp_path: Path) -> None:
     with ImageFiles().build_folder(tmp_path / "image.raw") as folder:
         assert folder.parent == tmp_path
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_checksum_of_an_archive_is_taken_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was just written is not read again; of a chain the last file counts."""
+    source, files = tmp_path / "image.raw", ImageFiles()
+    with source.open("wb") as file:
+        file.write(os.urandom(3 << 20))
+        file.truncate(9 << 20)
+    packed = files.compress(source, ["zip", "tar", "gz"], "", checksum=True)
+    expected = hashlib.sha256(packed.read_bytes()).hexdigest()
+    monkeypatch.setattr("winimagetools.output.image_files.sha256_of", lambda *_: "read again")
+    assert files.measure(packed, True) == (packed.stat().st_size, expected)
+
+
+def test_the_checksum_of_a_plain_tar_counts_holes(tmp_path: Path) -> None:
+    """They are written as holes and count as zeros."""
+    source, files = tmp_path / "image.raw", ImageFiles()
+    with source.open("wb") as file:
+        file.truncate(5 << 20)
+    packed = files.compress(source, ["tar"], "", checksum=True)
+    assert files._known == {
+        image_files._identity(packed): hashlib.sha256(packed.read_bytes()).hexdigest()
+    }

@@ -17,6 +17,7 @@ LARGEST = 2040 << 30
 _WHOLE = 1 << 20
 _NO_OFFSET = (1 << 64) - 1
 _FIXED = 2
+_COOKIE = b"conectix"
 _RESERVED_FEATURE = 2
 _CREATOR = b"qem2"
 """Whoever reads a VHD tells by its creator whether the size of the disk counts or its geometry,
@@ -38,11 +39,16 @@ def fixed_vhd_layout(size: int, identifier: uuid.UUID, made: int) -> Layout:
     return Layout(0, (Piece(0, whole),), (footer,), whole + SECTOR)
 
 
+def is_footer(data: bytes) -> bool:
+    """Whether these are the last 512 bytes of a VHD; a fixed one is known by nothing else."""
+    return len(data) == SECTOR and data.startswith(_COOKIE)
+
+
 def _footer(size: int, identifier: uuid.UUID, made: int) -> bytes:
     cylinders, heads, sectors = geometry(size // SECTOR)
     fields = struct.pack(
         ">8sIIQI4sIIQQHBBI",
-        b"conectix",
+        _COOKIE,
         _RESERVED_FEATURE,
         0x00010000,
         _NO_OFFSET,
