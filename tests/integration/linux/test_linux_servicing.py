@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
 
 from winimagetools.errors import MediaError
-from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.formats.partition_table import plan_partitions
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.hive_edit import Hive
 from winimagetools.host.linux.media import LinuxMedia
@@ -37,7 +36,7 @@ EDITS = (
 @pytest.fixture
 def disk(tmp_path: Path, install_wim: Path) -> LinuxDisk:
     """A disk with Windows Server 2022 applied."""
-    plan = PartitionPlan(DiskLayout.UEFI, 400 * MIB, (), uuid.UUID(int=1))
+    plan = plan_partitions(2048 * MIB, DiskLayout.UEFI)
     tree = StagedTree(tmp_path / "overlay")
     made = LinuxDisk(tmp_path / "disk.raw", plan, tmp_path, tree, tmp_path / "esp")
     with LinuxMedia().open_install(install_wim) as media:

@@ -17,6 +17,7 @@ from winimagetools.formats.inf.syntax import parse_inf
 from winimagetools.host.linux import libwim
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.hive_edit import apply_edits
+from winimagetools.host.linux.room import check_room
 from winimagetools.host.linux.wimlib import Wim, WimLayer
 from winimagetools.model import WimImage
 from winimagetools.plan import InstalledDriver, RegistryEdit
@@ -43,13 +44,16 @@ class LinuxServicing:
         Raises:
             ToolMissingError: libwim is not installed.
             MediaError: the WIM cannot be used.
+            RequestError: the image does not fit on the disk.
             BuildError: the disk was not made here.
         """
         if not isinstance(disk, LinuxDisk):
             raise BuildError(f"{disk.path} was not made here; no image can be applied to it.")
-        wim = media.wim_file(disk.path.parent)
-        disk.tree.attach(WimLayer(Wim(wim), image.index))
-        disk.source = WimSource(wim, image.index, image.name)
+        path = media.wim_file(disk.path.parent)
+        wim = Wim(path)
+        check_room(wim, image, disk.tree.local, disk.plan)
+        disk.tree.attach(WimLayer(wim, image.index))
+        disk.source = WimSource(path, image.index, image.name)
 
     def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
         r"""Apply edits to the hives below ``Windows\System32\config``.

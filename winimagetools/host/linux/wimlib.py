@@ -70,6 +70,8 @@ class WimItem:
         size: bytes of the unnamed data stream.
         descriptor: self-relative security descriptor, None when the WIM has none.
         short_name: 8.3 name, may be empty.
+        named: bytes of each named data stream.
+        group: the same number for all names of a file; 0 when it has only one.
     """
 
     name: str
@@ -78,6 +80,8 @@ class WimItem:
     size: int
     descriptor: bytes | None = None
     short_name: str = ""
+    named: tuple[int, ...] = ()
+    group: int = 0
 
     @property
     def is_dir(self) -> bool:
@@ -420,13 +424,16 @@ def _entry(pointer: Any) -> WimItem:
     entry = pointer.contents
     after = ctypes.addressof(entry) + ctypes.sizeof(libwim.DirEntry)
     length = entry.security_descriptor_size
+    streams = (libwim.StreamEntry * (entry.num_named_streams + 1)).from_address(after)
     return WimItem(
         name=(entry.filename or b"").decode(errors="surrogateescape"),
         path=(entry.full_path or b"").decode(errors="surrogateescape"),
         attributes=entry.attributes,
-        size=libwim.StreamEntry.from_address(after).resource.uncompressed_size,
+        size=streams[0].resource.uncompressed_size,
         descriptor=ctypes.string_at(entry.security_descriptor, length) if length else None,
         short_name=(entry.dos_name or b"").decode(errors="surrogateescape"),
+        named=tuple(stream.resource.uncompressed_size for stream in streams[1:]),
+        group=entry.hard_link_group_id if entry.num_links > 1 else 0,
     )
 
 
