@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from winimagetools.contract import ReadOnlyTree
-from winimagetools.facts.key_check import key_problems
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, map_kms_product_key, no_kms_key
 from winimagetools.guest import (
     answer_file as answers,
@@ -19,6 +17,7 @@ from winimagetools.guest import (
     resources,
     wallpaper,
 )
+from winimagetools.image.edition_needs import check_edition
 from winimagetools.image.request import Request, Workflow
 from winimagetools.image.servicing import ServicingPlan
 from winimagetools.model import Architecture, WimImage
@@ -39,21 +38,10 @@ def answer_file(
     data = found.attempt(
         "unattend_xml_path", lambda: _answers(request, edition, service, key), nothing
     )
-    if request.unattend is not None and data:
-        _look_at_template(request, request.unattend, edition, found)
+    waits = request.workflow is Workflow.ONLINE
+    check_edition(found, edition, key, request.unattend, waits=waits)
     addition = FileAddition(layout.UNATTEND, (Content(data),))
     return (addition,), tuple(_sentences(request, edition, service, key))
-
-
-def _look_at_template(request: Request, path: Path, edition: WimImage, found: Findings) -> None:
-    """What the user's answer file has too much, and whether it finishes the image at all."""
-    template = path.read_bytes()
-    for warning in answers.template_warnings(template, edition, str(path)):
-        found.warn("unattend_xml_path", warning.message, warning.hint)
-    endless = answers.logon_problem(template, str(path))
-    if endless is not None:
-        say = found.warn if request.workflow is Workflow.CLOUD else found.add
-        say("unattend_xml_path", endless.message, endless.hint)
 
 
 def _answers(request: Request, edition: WimImage, service: ServicingPlan, key: str) -> bytes:
@@ -95,8 +83,6 @@ def product_key(request: Request, edition: WimImage, found: Findings) -> str:
         if key is None:
             found.warn("product_key", *no_kms_key(edition))
         return key or ""
-    for problem in key_problems(edition, request.product_key):
-        found.warn("product_key", problem.message, problem.hint)
     return request.product_key
 
 

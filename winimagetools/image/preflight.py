@@ -7,11 +7,13 @@ do about it. What a request as a whole cannot be is in :mod:`winimagetools.image
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from winimagetools.contract import Host
 from winimagetools.data import UNATTEND_TEMPLATE
+from winimagetools.errors import RequestError
 from winimagetools.guest import resources
 from winimagetools.guest.config import guest_config_text
 from winimagetools.image import delivery, refusals
@@ -92,9 +94,6 @@ def _read(found: Findings, workflow: Workflow, host: Host) -> Request:
     image_type = found.attempt(
         "image_type", lambda: delivery.parse_image_type(config.image_type), ImageType.HYPER_V
     )
-    alias = delivery.image_type_warning(config.image_type)
-    if alias is not None:
-        found.warn("image_type", alias.message, alias.hint)
     request = Request(
         workflow=workflow,
         layout=layout,
@@ -126,7 +125,7 @@ def _with_contents(found: Findings, request: Request) -> Request:
         request,
         product_key=config.product_key,
         administrator_password=config.administrator_password,
-        guest_config=guest_config_text(config),
+        guest_config=_guest_config(config),
         drivers=_driver_paths(found),
         agent=AgentOptions(config.install_qemu_ga, config.source, config.url, config.checksum),
         cloudbase_init=CloudbaseInitOptions(
@@ -148,6 +147,13 @@ def _with_contents(found: Findings, request: Request) -> Request:
         machine=_machine(config, request.layout) if config.run_sysprep else None,
         shrink=config.shrink_image_to_minimum_size,
     )
+
+
+def _guest_config(config: WindowsImageConfig) -> str:
+    """The text for the guest; empty for a time zone that is refused elsewhere."""
+    with suppress(RequestError):
+        return guest_config_text(config)
+    return ""
 
 
 def _wim(found: Findings, host: Host) -> Path:

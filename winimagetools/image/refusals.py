@@ -22,6 +22,7 @@ from winimagetools.formats.partition_table import size_problem
 from winimagetools.guest import answer_file, cloudbase_init, qemu_agent, resources, wallpaper
 from winimagetools.guest.installers import check_msi
 from winimagetools.image.drivers import plan as drivers
+from winimagetools.image.edition_needs import check_values
 from winimagetools.image.platform_needs import missing_hooks
 from winimagetools.image.request import Request, Workflow, split_list
 from winimagetools.model import (
@@ -69,7 +70,7 @@ def _check_build(found: Findings, request: Request) -> None:
     config = found.config
     found.attempt("image_path", lambda: _check_target(found, request), None)
     _check_product_key(found)
-    _check_time_zone(found)
+    check_values(found)
     _check_drivers(found, request)
     _check_contents(found, request)
     _check_copied_folders(found, request)
@@ -216,15 +217,6 @@ def _check_product_key(found: Findings) -> None:
             "product_key",
             "The product key is not of the form XXXXX-XXXXX-XXXXX-XXXXX-XXXXX.",
             "Give such a key, default_kms_key, or nothing.",
-        )
-
-
-def _check_time_zone(found: Findings) -> None:
-    if "/" in found.config.time_zone:
-        found.add(
-            "time_zone",
-            f"{found.config.time_zone} is not what Windows calls a time zone.",
-            "Give the Windows name, such as W. Europe Standard Time; tzutil /l lists them.",
         )
 
 
