@@ -96,6 +96,8 @@ WINDOWS_10 = WindowsVersion(10, 0)
 """Windows 10 and Server 2016."""
 WINDOWS_10_1607 = WindowsVersion(10, 0, 14393)
 """Windows 10 1607 and the Server 2016 that was sold."""
+WINDOWS_11 = WindowsVersion(10, 0, 22000)
+"""Windows 11 as it came out."""
 WINDOWS_11_24H2 = WindowsVersion(10, 0, 26100)
 """Windows 11 24H2 and Server 2025."""
 
@@ -152,6 +154,8 @@ INF_BUILD_NUMBERS = Ability(WindowsVersion(10, 0, 14310))
 Manufacturer Section", Microsoft)."""
 PNPUTIL_ADD_DRIVER = Ability(WINDOWS_10_1607)
 """``pnputil /add-driver``; before there was only ``-i -a``, which newer ones still know."""
+NETWORK_PAGE = Ability(WINDOWS_11)
+"""Clients ask for a network at their first start and may not go on without one."""
 DEVICE_ENCRYPTION = Ability(WINDOWS_11_24H2)
 """Device encryption turns itself on at the first start, and sysprep then refuses to generalize
 ("BitLocker overview: device encryption", Microsoft)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from winimagetools.facts.releases import DEVICE_ENCRYPTION, POWERSHELL_IN_SERVER_CORE
+from winimagetools.facts.releases import DEVICE_ENCRYPTION, NETWORK_PAGE, POWERSHELL_IN_SERVER_CORE
 from winimagetools.guest import layout, staging
 from winimagetools.image.request import Request, ServicingOptions, Workflow
 from winimagetools.model import WindowsVersion
@@ -76,7 +76,7 @@ def plan_servicing(
     golden = request.workflow is Workflow.GOLDEN
     options = ServicingOptions() if golden else request.servicing
     powershell = not golden and lacks_powershell(windows)
-    edits = () if golden else first_boot_registry_edits(windows.version)
+    edits = () if golden else first_boot_registry_edits(windows)
     if staged:
         return _staged(windows, drivers, options, found, edits, golden, powershell)
     return ServicingPlan(tuple(_offline(drivers, options, edits, powershell)))
@@ -102,11 +102,9 @@ def _offline(
     yield from (AddDrivers(plan) for plan in drivers)
     if edits:
         yield EditRegistry(edits)
-    if options.features:
-        yield EnableFeatures(options.features)
+    yield from (EnableFeatures((name,)) for name in options.features)
     yield from options.packages
-    if options.capabilities:
-        yield AddCapabilities(options.capabilities)
+    yield from (AddCapabilities((name,)) for name in options.capabilities)
     if options.clean_updates:
         yield CleanUpdates(options.purge_updates)
 
@@ -164,10 +162,29 @@ def _install_at_logon() -> RegistryEdit:
     return RegistryEdit("SOFTWARE", _RUN_ONCE, (value,))
 
 
-def first_boot_registry_edits(version: WindowsVersion) -> tuple[RegistryEdit, ...]:
-    """The edits for a Windows version; none for most.
+def first_boot_registry_edits(windows: ImageInfo) -> tuple[RegistryEdit, ...]:
+    """The edits for a Windows; none for most."""
+    return (*_no_device_encryption(windows.version), *_no_network_page(windows))
 
-    Windows 11 24H2 and Server 2025 (build 26100) turn on device encryption by themselves at
+
+def _no_network_page(windows: ImageInfo) -> tuple[RegistryEdit, ...]:
+    """Let a client go on at its first start without a network.
+
+    An account in the answer file does not skip the page "Let's connect you to a network" of
+    Windows 11; without a network the image would wait there for ever and report nothing.
+    ``BypassNRO`` is what the script of that name in Windows itself sets. It is not documented;
+    people report it as working up to 25H2, and it was not tried here. ``SkipMachineOOBE`` and
+    ``SkipUserOOBE`` are documented as deprecated and as unfit for production, so they are left
+    alone.
+    """
+    if windows.is_server or not NETWORK_PAGE.is_in(windows.version):
+        return ()
+    value = RegistryValue("BypassNRO", "REG_DWORD", 1)
+    return (RegistryEdit("SOFTWARE", r"Microsoft\Windows\CurrentVersion\OOBE", (value,)),)
+
+
+def _no_device_encryption(version: WindowsVersion) -> tuple[RegistryEdit, ...]:
+    """Windows 11 24H2 and Server 2025 (build 26100) turn on device encryption by themselves at
     the first start, and sysprep then refuses to generalize. ``PreventDeviceEncryption`` is
     Microsoft's documented way to prevent that ("BitLocker overview: device encryption").
     """

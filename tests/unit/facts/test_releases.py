@@ -94,6 +94,7 @@ def test_product_names(version: str, is_server: bool, name: str) -> None:
         (releases.ONLY_SIGNED_BY_MICROSOFT, "10.0.10586", "10.0.14393"),
         (releases.INF_BUILD_NUMBERS, "10.0.10586", "10.0.14393"),
         (releases.PNPUTIL_ADD_DRIVER, "10.0.10586", "10.0.14393"),
+        (releases.NETWORK_PAGE, "10.0.19045", "10.0.22000"),
         (releases.DEVICE_ENCRYPTION, "10.0.25398", "10.0.26100"),
     ],
 )

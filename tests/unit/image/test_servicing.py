@@ -77,8 +77,9 @@ def test_offline_in_the_order_of_the_powershell_tools(found: Findings) -> None:
     plan = plan_servicing(request(EVERYTHING), S2025, [DRIVERS], found, staged=False)
     assert plan.offline == (
         AddDrivers(DRIVERS),
-        EditRegistry(first_boot_registry_edits(S2025.version)),
-        EnableFeatures(("NetFx3", "TelnetClient")),
+        EditRegistry(first_boot_registry_edits(S2025)),
+        EnableFeatures(("NetFx3",)),
+        EnableFeatures(("TelnetClient",)),
         *EVERYTHING.packages,
         AddCapabilities(("OpenSSH.Server~~~~0.0.1.0",)),
         CleanUpdates(purge=True),
@@ -91,7 +92,7 @@ def test_offline_in_the_order_of_the_powershell_tools(found: Findings) -> None:
 def test_the_guest_does_the_same_in_the_same_order(found: Findings) -> None:
     """Only the registry is edited offline; boot drivers first. Each feature is a step."""
     plan = plan_servicing(request(EVERYTHING), S2025, [DRIVERS], found, staged=True)
-    assert plan.offline == (EditRegistry((BOOT, *first_boot_registry_edits(S2025.version))),)
+    assert plan.offline == (EditRegistry((BOOT, *first_boot_registry_edits(S2025))),)
     assert [step.command[-1] for step in plan.guest] == [
         "/FeatureName:NetFx3",
         "/FeatureName:TelnetClient",
@@ -149,7 +150,8 @@ def test_a_clean_up_windows_cannot_do_is_warned_about(found: Findings) -> None:
 @pytest.mark.parametrize("version", ["10.0.26100", "10.0.26100.1742", "10.0.26200", "11.0"])
 def test_device_encryption(version: str) -> None:
     """Windows 11 24H2, Server 2025 and later do not encrypt the disk by themselves."""
-    assert first_boot_registry_edits(WindowsVersion.parse(version)) == (
+    windows = ImageInfo(WindowsVersion.parse(version), Architecture.AMD64, "Server")
+    assert first_boot_registry_edits(windows) == (
         RegistryEdit(
             "SYSTEM",
             r"CurrentControlSet\Control\BitLocker",
@@ -161,4 +163,19 @@ def test_device_encryption(version: str) -> None:
 @pytest.mark.parametrize("version", ["6.1.7601", "10.0.20348", "10.0.22631.3155", "10.0.26052"])
 def test_older_windows(version: str) -> None:
     """Older Windows needs nothing."""
-    assert first_boot_registry_edits(WindowsVersion.parse(version)) == ()
+    windows = ImageInfo(WindowsVersion.parse(version), Architecture.AMD64, "Server")
+    assert first_boot_registry_edits(windows) == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "asks"), [("10.0.19045", False), ("10.0.22000", True), ("10.0.26200", True)]
+)
+def test_clients_do_not_wait_for_a_network(version: str, asks: bool) -> None:
+    """Windows 11 would stay at the page that wants one; Windows 10 goes on without."""
+    windows = ImageInfo(WindowsVersion.parse(version), Architecture.AMD64, "Client")
+    edit = RegistryEdit(
+        "SOFTWARE",
+        r"Microsoft\Windows\CurrentVersion\OOBE",
+        (RegistryValue("BypassNRO", "REG_DWORD", 1),),
+    )
+    assert (edit in first_boot_registry_edits(windows)) is asks
