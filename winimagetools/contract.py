@@ -82,6 +82,13 @@ class InstallMedia(Protocol):
             MediaError: the medium cannot be read to the end.
         """
 
+    def read_file(self, image: WimImage, path: str) -> bytes:
+        """Content of a file of an edition, where that costs no copy of the WIM.
+
+        Raises:
+            FileNotFoundError: there is none, or it would cost too much to look.
+        """
+
     def copied_bytes(self) -> int:
         """How much :meth:`wim_file` copies into ``work``; 0 where the WIM is used as it lies."""
 

@@ -84,6 +84,10 @@ class FakeInstall:
     images: tuple[WimImage, ...] = IMAGES
     others: tuple[OtherImage, ...] = ()
 
+    def read_file(self, image: WimImage, path: str) -> bytes:
+        """Editions without content."""
+        raise FileNotFoundError(path)
+
     def wim_file(self, work: Path) -> Path:
         """The medium itself."""
         return self.path

@@ -26,7 +26,11 @@ from winimagetools.settings.findings import Findings
 
 
 def answer_file(
-    request: Request, edition: WimImage | None, service: ServicingPlan, found: Findings
+    request: Request,
+    edition: WimImage | None,
+    service: ServicingPlan,
+    found: Findings,
+    pkeyconfig: bytes,
 ) -> tuple[tuple[FileAddition, ...], tuple[str, ...]]:
     r"""``\Unattend.xml`` for an edition, and what it does, a sentence each.
 
@@ -39,7 +43,7 @@ def answer_file(
         "unattend_xml_path", lambda: _answers(request, edition, service, key), nothing
     )
     waits = request.workflow is Workflow.ONLINE
-    check_edition(found, edition, key, request.unattend, waits=waits)
+    check_edition(found, edition, key, request.unattend, waits=waits, pkeyconfig=pkeyconfig)
     addition = FileAddition(layout.UNATTEND, (Content(data),))
     return (addition,), tuple(_sentences(request, edition, service, key))
 

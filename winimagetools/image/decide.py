@@ -29,6 +29,7 @@ def decide(
     *,
     edition: WimImage | None = None,
     tree: ReadOnlyTree | None = None,
+    pkeyconfig: bytes = b"",
 ) -> BuildPlan:
     """Decide everything that goes into an image and is done to it.
 
@@ -40,11 +41,12 @@ def decide(
         host: what it can do decides what is left to the guest.
         edition: of the medium; None for a golden image.
         tree: the Windows volume of a golden image; None for one that is made anew.
+        pkeyconfig: the edition's list of product keys, when it was read.
     """
     chosen = choose_drivers(request, windows, sources, found)
     staged = host.offline is None
     service = servicing.plan_servicing(request, windows, chosen, found, staged=staged)
-    answers, sentences = contents.answer_file(request, edition, service, found)
+    answers, sentences = contents.answer_file(request, edition, service, found, pkeyconfig)
     finished = request.workflow is not Workflow.CLOUD
     return BuildPlan(
         windows=windows,

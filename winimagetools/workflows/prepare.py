@@ -11,7 +11,10 @@ from pathlib import Path
 from winimagetools.config import read_config
 from winimagetools.contract import Host, InstallMedia, ReadOnlyTree
 from winimagetools.errors import MediaError
+from winimagetools.facts.key_check import PKEYCONFIG
+from winimagetools.facts.product_key import DEFAULT_KMS_KEY
 from winimagetools.formats.wim.editions import select_image
+from winimagetools.formats.wim.registry import from_registry
 from winimagetools.image import preflight, refusals
 from winimagetools.image.decide import choose_drivers, decide
 from winimagetools.image.delivery import with_checksum
@@ -103,7 +106,15 @@ def plan_from_medium(
     converted = request.delivery.disk_format is not host.work_format
     refusals.check_space(found, request, edition, medium.copied_bytes(), converted)
     windows = ImageInfo.of(edition)
-    plan = decide(request, windows, prepared.sources, found, host, edition=edition)
+    plan = decide(
+        request,
+        windows,
+        prepared.sources,
+        found,
+        host,
+        edition=edition,
+        pkeyconfig=_pkeyconfig(medium, edition, request),
+    )
     found.settle()
     return medium, edition, plan
 
@@ -114,9 +125,25 @@ def _choose(medium: InstallMedia, request: Request, found: Findings) -> WimImage
         return nothing  # preflight has said so
     return found.attempt(
         "image_name",
-        lambda: select_image(medium.images, request.edition, request.wim, medium.others),
+        lambda: select_image(
+            medium.images,
+            request.edition,
+            request.wim,
+            medium.others,
+            look_inside=lambda image: from_registry(image, partial(medium.read_file, image)),
+        ),
         nothing,
     )
+
+
+def _pkeyconfig(medium: InstallMedia, edition: WimImage, request: Request) -> bytes:
+    """What tells the channel of a product key, when there is a key to look up."""
+    if request.product_key in ("", DEFAULT_KMS_KEY):
+        return b""
+    try:
+        return medium.read_file(edition, PKEYCONFIG)
+    except FileNotFoundError:
+        return b""
 
 
 def _look_at_drivers(prepared: Prepared, medium: InstallMedia | None) -> None:

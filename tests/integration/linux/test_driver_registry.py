@@ -106,10 +106,13 @@ def test_applied_twice(applied: tuple[str, bytes, Path]) -> None:
     assert path.read_bytes() == once
 
 
+SERVER_2025 = ImageInfo(WindowsVersion(10, 0, 26100), Architecture.AMD64, "Server")
+
+
 def test_device_encryption(tmp_path: Path) -> None:
     """The setting for 24H2 lands in the current control set."""
     path = tmp_path / "SYSTEM"
     path.write_bytes(needs.genuine("hives/SYSTEM.win10-x64.xz"))
-    assert apply_edits(path, first_boot_registry_edits(WindowsVersion(10, 0, 26100)))
+    assert apply_edits(path, first_boot_registry_edits(SERVER_2025))
     key = open_hive(path).get_key(rf"\{CONTROL_SET}\Control\BitLocker")
     assert key.get_value("PreventDeviceEncryption") == 1

@@ -13,7 +13,7 @@ from winimagetools.host.linux.hive_edit import Hive
 from winimagetools.host.linux.media import LinuxMedia
 from winimagetools.host.linux.servicing import LinuxServicing
 from winimagetools.host.staged_tree import StagedTree
-from winimagetools.model import MIB, DiskLayout
+from winimagetools.model import MIB, DiskLayout, WimImage
 from winimagetools.plan import RegistryEdit, RegistryValue
 
 EDITS = (
@@ -64,6 +64,9 @@ def test_applying_something_else_fails(disk: LinuxDisk, install_wim: Path, tmp_p
 
         def copied_bytes(self) -> int:
             return 0
+
+        def read_file(self, image: WimImage, path: str) -> bytes:
+            raise FileNotFoundError(path)
 
         def check_unchanged(self) -> None: ...
 

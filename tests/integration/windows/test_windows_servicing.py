@@ -43,6 +43,10 @@ class Medium:
         """The WIM where it is."""
         return self.path
 
+    def read_file(self, image: WimImage, path: str) -> bytes:
+        """Nothing of it is looked at."""
+        raise FileNotFoundError(path)
+
     def copied_bytes(self) -> int:
         """Nothing is copied."""
         return 0

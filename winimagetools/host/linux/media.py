@@ -16,7 +16,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from tempfile import TemporaryDirectory
 
 from winimagetools import log
 from winimagetools.errors import DiskFullError, HostError, MediaError
@@ -32,6 +33,7 @@ from winimagetools.formats.wim.editions import (
     read_wim_in,
 )
 from winimagetools.host.linux.slices import FuseSlices, Slice, Slices
+from winimagetools.host.linux.wimlib import Wim, WimLayer
 from winimagetools.model import OtherImage, WimImage
 from winimagetools.paths import is_iso
 from winimagetools.plan import SourceTree
@@ -131,6 +133,22 @@ class LinuxInstallMedia:
         if not _obstacle(self._slices, self._iso, names):
             return 0
         return sum(self._iso.size(name) for name in names)
+
+    def read_file(self, image: WimImage, path: str) -> bytes:
+        """Content of a file of an edition, when no WIM has to be copied for it.
+
+        Raises:
+            FileNotFoundError: there is none, or the WIM would have to be copied.
+            MediaError: the WIM is damaged, or the medium changed.
+        """
+        if self.copied_bytes():
+            raise FileNotFoundError(path)
+        work = Path(self._stack.enter_context(TemporaryDirectory(prefix="winimagetools-")))
+        name, copy = PureWindowsPath(path.lstrip("\\")).as_posix(), work / "file"
+        with Wim(self.wim_file(work)) as wim:
+            wim.iterate(image.index, f"/{name}")
+            WimLayer(wim, image.index).extract(name, copy)
+        return copy.read_bytes()
 
     def wim_file(self, work: Path) -> Path:
         """The WIM as a file, until the medium is closed.

@@ -40,6 +40,10 @@ class WindowsMedia:
         """The WIM; inside an ISO it is a file of the attached volume."""
         return self.path
 
+    def read_file(self, image: WimImage, path: str) -> bytes:
+        """Never: DISM takes no single file out of a WIM."""
+        raise FileNotFoundError(path)
+
     def copied_bytes(self) -> int:
         """0: Windows attaches ISOs."""
         return 0
