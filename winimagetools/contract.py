@@ -268,8 +268,11 @@ class Files(Protocol):
     def image_format(self, path: Path) -> str:
         """What ``qemu-img info`` calls the container."""
 
-    def publish(self, source: Path, destination: Path) -> None:
-        """Put a complete file under its final name at once (rename, never a copy in place)."""
+    def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
+        """Put a complete file under its final name at once (rename, never a copy in place).
+
+        ``mode`` are its permission bits; None for those of the file it replaces, else 600.
+        """
 
     def remove(self, path: Path) -> None: ...
 

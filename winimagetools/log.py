@@ -2,7 +2,8 @@
 
 Lines go through the standard ``logging`` logger ``winimagetools``; :func:`setup` attaches
 it to standard error. On a terminal long steps draw one bar that redraws itself; in a log
-file they leave a plain line every :data:`LOG_INTERVAL` seconds.
+file they leave a plain line every :data:`LOG_INTERVAL` seconds. The outermost steps of a
+build are numbered once it is known how many there will be.
 
 This module owns the list of steps that were done, for as long as the process lives; the list
 of secrets is that of :mod:`winimagetools.masking`.
@@ -18,8 +19,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, TextIO
 
+from winimagetools.errors import RequestError
 from winimagetools.masking import add_secret as add_secret
 from winimagetools.masking import add_url as add_url
 from winimagetools.masking import mask as mask
@@ -33,6 +36,10 @@ _SHORTEST_BAR = 6
 _USUAL_COLUMNS = 80
 _FORESEEABLE = 0.01
 """Share of the work before which the time left is anybody's guess."""
+_DATE = "%Y-%m-%d %H:%M:%S"
+_DATE_LENGTH = len("2026-01-31 23:59:59 ")
+_LOG_HEAD = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+"""How each log begins that this module wrote."""
 
 _NO_LETTERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -42,6 +49,9 @@ _steps: list[StepRecord] = []
 _drawing: list[Progress] = []
 """Bars that may be on the terminal; a line that is logged goes in their place."""
 _depth = 0
+_number = _expected = 0
+"""The outermost step that goes on, and how many there will be; 0 while nobody knows."""
+_bars = True
 
 
 @dataclass(frozen=True)
@@ -67,36 +77,107 @@ def _written_out(match: re.Match[str]) -> str:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
+    """Lines for people, in the place of bars."""
+
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "bar", False) and self.stream.isatty():
+            return  # it is on the terminal already
         for progress in _drawing:
             progress.erase()
         super().emit(record)
 
 
-class _MaskingFormatter(logging.Formatter):
+class _FileHandler(logging.FileHandler):
+    """A log that can no longer be written does not end a build."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+        LOGGER.removeHandler(self)
+        warning(f"{self.baseFilename} cannot be written any more, so nothing is added to it.")
+
+
+class _Formatter(logging.Formatter):
     """Time, a word unless all is well, text; no secrets."""
 
-    _WORDS: ClassVar[dict[int, str]] = {logging.INFO: "    ", logging.WARNING: "warning:"}
+    _WORDS: ClassVar[dict[int, str]] = {
+        logging.INFO: "    ",
+        logging.WARNING: "warning:",
+        logging.ERROR: "error:",
+    }
 
     def format(self, record: logging.LogRecord) -> str:
         word = self._WORDS.get(record.levelno, record.levelname)
         return printable(f"{self.formatTime(record, self.datefmt)} {word} {record.getMessage()}")
 
 
-def setup(stream: TextIO | None = None, level: int = logging.INFO) -> None:
-    """Send the lines of this project to ``stream`` (default: standard error).
+class _TerminalFormatter(_Formatter):
+    """The error that ends a command stands out: without the time, below what went before."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.levelno == logging.ERROR:
+            return printable(f"error: {record.getMessage()}")
+        return super().format(record)
+
+
+def setup(
+    stream: TextIO | None = None,
+    level: int = logging.INFO,
+    *,
+    quiet: bool = False,
+    file: Path | None = None,
+) -> None:
+    """Send the lines of this project where they are wanted.
 
     Those of the libraries go nowhere: they would be printed as they are, with whole URLs,
     letters of a medium and tracebacks about headers of a server.
+
+    Args:
+        stream: where people read them; standard error by default.
+        level: the least important ones that are wanted.
+        quiet: leave out of ``stream`` what is neither a warning nor an error, and all bars.
+        file: a log that is added to, with everything whatever ``quiet`` says.
+
+    Raises:
+        RequestError: the file cannot be written, or is something else than a log.
     """
+    global _bars
+    _bars = not quiet
     root = logging.getLogger()
     if not root.handlers:
         root.addHandler(logging.NullHandler())
     handler = _Handler(stream or sys.stderr)
-    handler.setFormatter(_MaskingFormatter(datefmt="%H:%M:%S"))
+    handler.setFormatter(_TerminalFormatter(datefmt="%H:%M:%S"))
+    handler.setLevel(logging.WARNING if quiet else level)
+    for old in LOGGER.handlers:
+        if isinstance(old, _FileHandler):
+            old.close()
     LOGGER.handlers[:] = [handler]
+    if file is not None:
+        LOGGER.addHandler(_file_handler(file))
     LOGGER.setLevel(level)
     LOGGER.propagate = False
+
+
+def _file_handler(file: Path) -> logging.Handler:
+    try:
+        if file.is_file() and not _is_log(file):
+            raise RequestError(
+                f"{file} is not a log of winimagetools, so nothing is added to it.",
+                "Let --log-file name another file.",
+            )
+        handler = _FileHandler(file, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise RequestError(
+            f"The log {file} cannot be written: {error.strerror}.",
+            "Let --log-file name a file in a folder that exists and that you may write to.",
+        ) from error
+    handler.setFormatter(_Formatter(datefmt=_DATE))
+    return handler
+
+
+def _is_log(file: Path) -> bool:
+    with file.open("rb") as opened:
+        head = opened.read(_DATE_LENGTH)
+    return not head or bool(_LOG_HEAD.fullmatch(head))
 
 
 def warnings_only() -> None:
@@ -115,11 +196,24 @@ def warning(message: str) -> None:
     LOGGER.warning("%s", message)
 
 
+def error(message: str, hint: str = "") -> None:
+    """What ended a command, and what to do about it."""
+    LOGGER.error("%s", f"{message}\n       {hint}" if hint else message)
+
+
+def expect_steps(count: int) -> None:
+    """Number the outermost steps, of which there will be ``count``, those done included."""
+    global _expected
+    _expected = count
+
+
 @contextmanager
 def step(name: str) -> Iterator[None]:
     """Name a step; log its beginning, and how long it took when it ends well."""
-    global _depth
-    info(name)
+    global _depth, _number
+    if _depth == 0:
+        _number += 1
+    info(f"Step {_number} of {_expected}: {name}" if _expected and _depth == 0 else name)
     _depth += 1
     place = len(_steps)
     began = time.monotonic()
@@ -135,6 +229,8 @@ def step(name: str) -> Iterator[None]:
 
 def take_steps() -> list[StepRecord]:
     """The steps done since the last call, in the order in which they began."""
+    global _number, _expected
+    _number = _expected = 0
     steps = _steps[:]
     _steps.clear()
     return steps
@@ -178,8 +274,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._drawn = 0
-        self._interval = _REDRAW_INTERVAL if self._terminal else LOG_INTERVAL
-        self._began = self._last = time.monotonic()
+        self._began = self._seen = self._logged = time.monotonic()
 
     def __enter__(self) -> Progress:
         _drawing.append(self)
@@ -194,14 +289,16 @@ class Progress:
         if total is not None:
             self.total = total
         now = time.monotonic()
-        if now - self._last < self._interval:
-            return
-        self._last = now
-        if self._terminal:
+        if self._terminal and _bars and now - self._seen >= _REDRAW_INTERVAL:
+            self._seen = now
+            place = f"[{_number}/{_expected}] " if _expected else ""
             columns = _columns(self._stream)
-            self._draw(self.line(done, now - self._began, columns)[:columns])
-        else:
-            info(self.line(done, now - self._began))
+            line = self.line(done, now - self._began, columns - len(place))
+            self._draw(f"{place}{line}"[:columns])
+        if now - self._logged >= LOG_INTERVAL:
+            self._logged = now
+            text = self.line(done, now - self._began)
+            LOGGER.info("%s%s", "  " * _depth, text, extra={"bar": True})
 
     def erase(self) -> None:
         """Take the bar off the terminal; the next update draws it again."""

@@ -207,8 +207,9 @@ class _Files(_Part):
         self.say(f"ask for the container of {path.name}")
         return {"vhd": "vpc", "img": "raw"}.get(path.suffix[1:], path.suffix[1:])
 
-    def publish(self, source: Path, destination: Path) -> None:
-        self.say(f"put {source.name} in place as {destination.name}")
+    def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
+        access = "" if mode is None else f" with mode {mode:03o}"
+        self.say(f"put {source.name} in place as {destination.name}{access}")
 
     def remove(self, path: Path) -> None:
         self.say(f"remove {path.name}")

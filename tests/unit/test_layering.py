@@ -23,8 +23,8 @@ WORKING = {
 """The dataclasses that change while they are used; all others are records."""
 
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"masking"}),
-    frozenset({"model", "errors", "log", "paths", "interruption", "version", "data"}),
+    frozenset({"masking", "errors"}),
+    frozenset({"model", "log", "paths", "interruption", "version", "data"}),
     frozenset({"run", "retry"}),
     frozenset({"plan", "facts", "files"}),
     frozenset({"formats", "net", "contract"}),

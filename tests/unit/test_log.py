@@ -4,12 +4,14 @@ import io
 import logging
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from winimagetools import log
+from winimagetools.errors import RequestError
 
 
 class Terminal(io.StringIO):
@@ -49,6 +51,83 @@ def test_warnings_only(lines: io.StringIO) -> None:
     log.warnings_only()
     log.info("goes on")
     assert "goes on" in lines.getvalue()
+
+
+def test_quiet(lines: io.StringIO, tmp_path: Path) -> None:
+    """People see warnings and errors only; the file has everything, with the date."""
+    file = tmp_path / "build.log"
+    log.setup(lines, quiet=True, file=file)
+    log.info("goes on")
+    log.warning("odd")
+    log.error("It broke.", "Mend it.")
+    shown = lines.getvalue().splitlines()
+    assert [line[9:] for line in shown[:1]] == ["warning: odd"]
+    assert shown[1:] == ["error: It broke.", "       Mend it."]
+    date = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d "
+    expected = ["     goes on", "warning: odd", "error: It broke."]
+    written = file.read_text().splitlines()
+    for line, text in zip(written, expected, strict=False):
+        assert re.fullmatch(date + re.escape(text), line)
+    assert written[3:] == ["       Mend it."]
+
+
+def test_a_log_is_added_to(lines: io.StringIO, tmp_path: Path) -> None:
+    """A second run goes on in the same file; an empty file is one as well."""
+    file = tmp_path / "build.log"
+    file.touch()
+    for text in ("first", "second"):
+        log.setup(lines, file=file)
+        log.info(text)
+    assert [line.split()[-1] for line in file.read_text().splitlines()] == ["first", "second"]
+
+
+def test_only_a_log_is_added_to(lines: io.StringIO, tmp_path: Path) -> None:
+    """A medium or a configuration named by mistake stays as it is."""
+    file = tmp_path / "windows.iso"
+    file.write_bytes(b"CD001" * 10)
+    with pytest.raises(RequestError, match=r"windows.iso is not a log of winimagetools"):
+        log.setup(lines, file=file)
+    assert file.read_bytes() == b"CD001" * 10
+    with pytest.raises(RequestError, match=r"none/a.log cannot be written: No such file"):
+        log.setup(lines, file=tmp_path / "none/a.log")
+
+
+def test_a_log_on_a_full_disk(lines: io.StringIO) -> None:
+    """The build goes on, and it is said once that the log does not."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("needs a device that is full")
+    log.setup(lines, file=full)
+    log.info("one")
+    log.info("two")
+    assert lines.getvalue().count("/dev/full cannot be written any more") == 1
+    assert [line[14:] for line in lines.getvalue().splitlines() if "warning" not in line] == [
+        "one",
+        "two",
+    ]
+
+
+def test_outer_steps_are_numbered(lines: io.StringIO) -> None:
+    """As soon as their number is known; the inner ones belong to them."""
+    log.take_steps()
+    with log.step("copy"):
+        pass
+    log.expect_steps(3)
+    with log.step("apply"), log.step("inner"):
+        pass
+    with log.step("deliver"):
+        pass
+    log.take_steps()
+    with log.step("later"):
+        pass
+    assert [line[9:].strip() for line in lines.getvalue().splitlines()] == [
+        "copy",
+        "Step 2 of 3: apply",
+        "inner",
+        "Step 3 of 3: deliver",
+        "later",
+    ]
+    log.take_steps()
 
 
 def test_a_blank_is_no_secret(lines: io.StringIO) -> None:
@@ -172,6 +251,33 @@ def test_a_line_takes_the_place_of_the_bar(
         first, second = screen(terminal)
     assert first.endswith("warning: The network is slow.")
     assert second == "Copying: 60 bytes, 30 bytes/s"
+
+
+def test_the_bar_names_the_step(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which step of how many goes on, then how far it is; the log file has a line instead."""
+    clock = iter([0.0, 0.0, 11.0, 12.0])
+    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+    log.take_steps()
+    log.expect_steps(7)
+    with log.step("apply"), log.Progress("Copying", 100, terminal) as progress:
+        progress.update(50)
+        assert screen(terminal)[-1] == (
+            f"[1/7] Copying [{'#' * 7}{'.' * 7}]  50% 50 bytes of 100 bytes, 5 bytes/s, 11 s left"
+        )
+    assert len(screen(terminal)) == 3
+    log.take_steps()
+
+
+def test_no_bar_when_quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing on the terminal; the log file has its lines all the same."""
+    stream, file = Terminal(), tmp_path / "build.log"
+    log.setup(stream, quiet=True, file=file)
+    clock = iter([0.0, 11.0])
+    monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
+    with log.Progress("Copying", 100, stream) as progress:
+        progress.update(50)
+    assert stream.getvalue() == ""
+    assert "Copying: 50% 50 bytes of 100 bytes" in file.read_text()
 
 
 def test_progress_is_rare_in_a_log(lines: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ CASES: Mapping[str, Case] = {
         "win.raw.gz", MAAS, {"run_sysprep": False, "force": True, "compression_format": "gz"}
     ),
     "online-bios-gold": _online(
-        "gold.vhdx",
+        "new-gold.vhdx",
         {"gold_image": True, "install_updates": True, "enable_custom_wallpaper": False},
     ),
     "online-uefi-hyperv-vhd": _online("win.vhd", UEFI, {"virtual_disk_format": "VHD"}),

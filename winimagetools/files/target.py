@@ -8,8 +8,10 @@ from __future__ import annotations
 import array
 import os
 import stat
+import time
 from pathlib import Path
 
+from winimagetools import log
 from winimagetools.errors import Problem
 
 _GET_FLAGS = 0x80086601
@@ -44,6 +46,18 @@ def target_problem(path: Path) -> Problem | None:
     except FileNotFoundError:
         return None
     return _replace_problem(path, status)
+
+
+def describe_replaced(path: Path) -> str:
+    """The file an image will replace, with size and date; empty when there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return ""
+    if stat.S_ISLNK(status.st_mode):
+        return f"the link {path}"
+    written = time.strftime("%Y-%m-%d %H:%M", time.localtime(status.st_mtime))
+    return f"the file {path} ({log.size(status.st_size)}, written {written})"
 
 
 def _replace_problem(path: Path, status: os.stat_result) -> Problem | None:

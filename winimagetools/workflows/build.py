@@ -11,6 +11,7 @@ from typing import Protocol
 
 from winimagetools import log
 from winimagetools.contract import Disk, Host, InstallMedia
+from winimagetools.files.target import describe_replaced
 from winimagetools.host import select_host
 from winimagetools.host.carry_out import change_files, take_steps
 from winimagetools.image import inspection
@@ -52,6 +53,7 @@ class WorkflowFunction(Protocol):
         strict: bool = False,
         host: Host | None = None,
         checksum: bool | None = None,
+        mode: int | None = None,
     ) -> BuildReport: ...
 
 
@@ -62,6 +64,7 @@ def new_windows_cloud_image(
     strict: bool = False,
     host: Host | None = None,
     checksum: bool | None = None,
+    mode: int | None = None,
 ) -> BuildReport:
     """Make an image from an installation medium, offline.
 
@@ -75,6 +78,8 @@ def new_windows_cloud_image(
         host: the machine to work on; this one by default.
         checksum: compute the SHA-256 of the image; None for the usual, which is yes unless it is
             a raw image that is not wrapped.
+        mode: who may read and change the image, see :func:`winimagetools.files.access.parse_mode`;
+            None for those who may read and change the one it replaces, else its owner only.
 
     Raises:
         ConfigurationError, MediaError: nothing was started.
@@ -84,7 +89,7 @@ def new_windows_cloud_image(
     Port of ``New-WindowsCloudImage``.
     """
     return _workflow(
-        Workflow.CLOUD, _from_medium, config_file_path, overrides, strict, host, checksum
+        Workflow.CLOUD, _from_medium, config_file_path, overrides, strict, host, checksum, mode
     )
 
 
@@ -95,6 +100,7 @@ def new_windows_online_image(
     strict: bool = False,
     host: Host | None = None,
     checksum: bool | None = None,
+    mode: int | None = None,
 ) -> BuildReport:
     """Make an image from an installation medium and finish it in a virtual machine.
 
@@ -104,7 +110,7 @@ def new_windows_online_image(
     Port of ``New-WindowsOnlineImage``.
     """
     return _workflow(
-        Workflow.ONLINE, _from_medium, config_file_path, overrides, strict, host, checksum
+        Workflow.ONLINE, _from_medium, config_file_path, overrides, strict, host, checksum, mode
     )
 
 
@@ -115,6 +121,7 @@ def new_windows_from_golden_image(
     strict: bool = False,
     host: Host | None = None,
     checksum: bool | None = None,
+    mode: int | None = None,
 ) -> BuildReport:
     """Make an image from a golden one, which is copied and never touched itself.
 
@@ -123,7 +130,7 @@ def new_windows_from_golden_image(
     Port of ``New-WindowsFromGoldenImage``.
     """
     return _workflow(
-        Workflow.GOLDEN, _golden_image, config_file_path, overrides, strict, host, checksum
+        Workflow.GOLDEN, _golden_image, config_file_path, overrides, strict, host, checksum, mode
     )
 
 
@@ -158,7 +165,9 @@ def describe_build(
     with ExitStack() as opened:
         prepared = prepare(workflow, host, config_file_path, overrides, strict, opened)
         _, _, plan = plan_from_medium(prepared, opened)
-        return describe(plan)
+        lines = describe(plan)
+        replaced = describe_replaced(plan.delivery.path)
+        return [*lines, f"  replace {replaced}"] if replaced else lines
 
 
 def _workflow(
@@ -169,6 +178,7 @@ def _workflow(
     strict: bool,
     host: Host | None,
     checksum: bool | None,
+    mode: int | None,
 ) -> BuildReport:
     """What all workflows share: read, refuse, work in a private folder, report.
 
@@ -181,8 +191,9 @@ def _workflow(
             checksum
         )
         image, delivery = make(prepared, opened, last)
-        size, sha256 = host.files.measure(image, delivery.checksum)
-        host.files.publish(image, delivery.path)
+        with log.step("Deliver the image"):
+            size, sha256 = host.files.measure(image, delivery.checksum)
+            host.files.publish(image, delivery.path, mode)
     return BuildReport(
         path=delivery.path,
         description=delivery.describe(),
@@ -196,6 +207,8 @@ def _from_medium(prepared: Prepared, opened: ExitStack, last: ExitStack) -> tupl
     """Make the image of a medium; the online workflow lets Windows start in it once."""
     host = prepared.host
     medium, edition, plan = plan_from_medium(prepared, opened)
+    log.expect_steps(_count_steps(prepared.request.workflow, plan))
+    _announce_replaced(plan.delivery.path)
     _announce(plan)
     folder = last.enter_context(host.files.build_folder(plan.delivery.path))
     disk = _offline_disk(host, plan, medium, edition, folder)
@@ -208,6 +221,7 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> tu
     """Make the image of a copy of a golden one."""
     host, request = prepared.host, prepared.request
     prepared.found.settle()
+    _announce_replaced(request.delivery.path)
     folder = last.enter_context(host.files.build_folder(request.delivery.path))
     made_as = DiskFormat(request.golden.suffix[1:].upper())
     disk_path = folder / request.delivery.disk_name(made_as)
@@ -218,6 +232,7 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> tu
         host.disks.extend_windows(disk)
         windows = inspection.get_image_information(disk.tree, request.edition)
         plan = prepared.plan_for(windows, disk.tree)
+        log.expect_steps(_count_steps(request.workflow, plan))
         _announce(plan)
         _service(host, disk, plan)
         host.boot.reset_search_order(disk)
@@ -225,6 +240,28 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> tu
             change_files(disk.tree, plan.files, host.fetcher)
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
     return _package(host, disk_path, plan.delivery), plan.delivery
+
+
+def _count_steps(workflow: Workflow, plan: BuildPlan) -> int:
+    """How many outermost steps a build takes, from its first to its last."""
+    delivery = plan.delivery
+    starts = workflow in (Workflow.ONLINE, Workflow.GOLDEN)
+    made_as = DiskFormat(plan.golden.suffix[1:].upper()) if plan.golden else plan.work_format
+    steps = (
+        *((True,) * (2 if workflow is Workflow.GOLDEN else 4)),  # copy or make, fill, write
+        bool(plan.offline),
+        starts and plan.machine is not None,
+        starts,  # make it small
+        delivery.disk_name(made_as) != delivery.disk_name(delivery.disk_format),
+        bool(delivery.compression),
+        True,  # deliver
+    )
+    return sum(steps)
+
+
+def _announce_replaced(path: Path) -> None:
+    if replaced := describe_replaced(path):
+        log.info(f"{replaced[0].upper()}{replaced[1:]} is replaced when the new one is complete.")
 
 
 def _announce(plan: BuildPlan) -> None:
@@ -245,7 +282,8 @@ def _offline_disk(
     with host.disks.create(disk_path, plan.disk_size, plan.layout) as disk:
         with log.step("Prepare what goes into the image"):
             change_files(disk.tree, plan.files, host.fetcher)
-        host.servicing.apply_image(disk, medium, edition)
+        with log.step("Take Windows from the medium"):
+            host.servicing.apply_image(disk, medium, edition)
         with log.step("Make the disk bootable"):
             host.boot.create_boot_config(disk, edition)
         _service(host, disk, plan)
