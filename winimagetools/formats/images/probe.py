@@ -1,0 +1,69 @@
+"""Which container a file is, by its content, and opening it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+from winimagetools.errors import MediaError
+from winimagetools.formats.images import qcow2, vhd, vhdx, vmdk
+from winimagetools.formats.images.image import Image, RawImage
+from winimagetools.model import DiskFormat
+
+READERS: dict[DiskFormat, type[Image]] = {
+    DiskFormat.RAW: RawImage,
+    DiskFormat.QCOW2: qcow2.Qcow2Image,
+    DiskFormat.VHD: vhd.VhdImage,
+    DiskFormat.VHDX: vhdx.VhdxImage,
+    DiskFormat.VMDK: vmdk.VmdkImage,
+}
+_BEGINNINGS = {
+    qcow2.MAGIC: DiskFormat.QCOW2,
+    vhdx.MAGIC: DiskFormat.VHDX,
+    vmdk.MAGIC: DiskFormat.VMDK,
+    vhd.MAGIC: DiskFormat.VHD,
+}
+_DESCRIPTOR = b"# Disk DescriptorFile"
+
+
+def container_of(path: Path) -> DiskFormat:
+    """Which container a file is; RAW when it is none of the others.
+
+    Raises:
+        MediaError: it is a VMDK of several files, is empty, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_DESCRIPTOR))
+            length = file.seek(0, os.SEEK_END)
+            file.seek(max(length - vhd.FOOTER, 0))
+            end = file.read(len(vhd.MAGIC))
+    except OSError as error:
+        raise MediaError(f"The disk image {path} cannot be read: {error.strerror}.") from error
+    if beginning == _DESCRIPTOR:
+        raise MediaError(
+            f"{path} describes a VMDK whose data are in other files.",
+            "Make one file of it with qemu-img convert.",
+        )
+    if not beginning:
+        raise MediaError(f"The disk image {path} is empty.", "Use another copy of it.")
+    for magic, found in _BEGINNINGS.items():
+        if beginning.startswith(magic):
+            return found
+    return DiskFormat.VHD if end == vhd.MAGIC else DiskFormat.RAW
+
+
+def open_image(path: Path) -> Image:
+    """Open a disk image of any container for reading.
+
+    Raises:
+        MediaError: it is damaged, or needs another file to be complete.
+    """
+    container = container_of(path)
+    try:
+        return READERS[container](path)
+    except (struct.error, OSError) as error:
+        raise MediaError(
+            f"The {container} image {path} is damaged: {error}.", "Use another copy of it."
+        ) from error
