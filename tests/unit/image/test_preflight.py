@@ -293,13 +293,12 @@ def test_linux_host_has_no_machine_yet(host: Host) -> None:
         read(linux, Workflow.ONLINE)
 
 
-@pytest.mark.parametrize("workflow", [Workflow.GOLDEN, Workflow.TEST])
-def test_linux_host_opens_no_disk_yet(host: Host, workflow: Workflow) -> None:
-    """What needs an existing disk is refused before anything is copied or unwrapped."""
+def test_linux_host_changes_no_golden_image_yet(host: Host) -> None:
+    """Refused before anything is copied."""
     linux = dataclasses.replace(host, checks=LinuxChecks())
     options = {"gold_image_path": "gold.vhdx", "image_path": "finished.vhdx"}
-    with pytest.raises(HostError, match="cannot open existing disk images yet"):
-        read(linux, workflow, run_sysprep=False, force=True, **options)
+    with pytest.raises(HostError, match="cannot make an image from a golden one yet"):
+        read(linux, Workflow.GOLDEN, run_sysprep=False, force=True, **options)
 
 
 def test_requirements_name_what_is_converted(host: Host) -> None:

@@ -17,7 +17,10 @@ Look = Callable[[], object]
 
 def wanted(requirements: Requirements) -> Iterator[Look]:
     """What a request needs, each as a function that looks for it."""
-    if requirements.vm or requirements.existing_disk:
+    if requirements.existing_disk and not requirements.vm:
+        yield ntfs.find_library  # a finished disk is only looked at
+        return
+    if requirements.vm:
         return  # refused anyway, in one sentence
     yield from (libwim.load, ntfs.find_library, hivex.find_library)
     yield from (volume.MKNTFS.find, volume.NTFSINFO.find, SFDISK.find)
@@ -35,10 +38,10 @@ class LinuxChecks:
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         """Every program and library that is missing, with its package."""
         problems = []
-        if requirements.existing_disk:
+        if requirements.existing_disk and requirements.vm:
             problems.append(
                 Problem(
-                    "A Linux host cannot open existing disk images yet.",
+                    "A Linux host cannot make an image from a golden one yet.",
                     "Use a Windows host for it.",
                     host=True,
                 )

@@ -27,6 +27,7 @@ from winimagetools.host.linux import grub, volume
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.esp import write_esp
+from winimagetools.host.linux.existing_disk import open_existing
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import DiskLayout
 from winimagetools.run import Tool, run
@@ -93,7 +94,7 @@ class LinuxDisks:
             raw.rename(disk.path)
 
     def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
-        raise _not_yet(f"Opening the existing disk image {path}")
+        return open_existing(path, read_only=read_only)
 
     def copy(self, source: Path, destination: Path) -> None:
         with room_for(destination):

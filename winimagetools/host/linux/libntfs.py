@@ -57,9 +57,8 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "ntfs_device_alloc": (c_void_p, (c_char_p, c_ulong, c_void_p, c_void_p)),
     "ntfs_device_free": (c_int, (c_void_p,)),
     "ntfs_device_mount": (c_void_p, (c_void_p, c_ulong)),
-    "ntfs_set_ignore_case": (c_int, (c_void_p,)),
+    "ntfs_create_lru_caches": (None, (c_void_p,)),
     "ntfs_volume_check_hiberfile": (c_int, (c_void_p, c_int)),
-    "ntfs_volume_get_free_space": (c_int, (c_void_p,)),
     "ntfs_check_logfile": (c_int, (c_void_p, POINTER(c_void_p))),
     "ntfs_is_logfile_clean": (c_int, (c_void_p, c_void_p)),
     "ntfs_pathname_to_inode": (c_void_p, (c_void_p, c_void_p, c_char_p)),
@@ -233,7 +232,10 @@ class RangeDevice:
         device = library.ntfs_device_alloc(name, 0, ctypes.addressof(self._operations), None)
         flags = READ_ONLY if self._place.write is None else 0
         volume: int | None = library.ntfs_device_mount(device, flags)
-        if not volume:
+        if volume:
+            # As ntfs_mount does; without them reparse points cannot be set.
+            library.ntfs_create_lru_caches(volume)
+        else:
             why = ctypes.get_errno()
             library.ntfs_device_free(device)
             ctypes.set_errno(why)

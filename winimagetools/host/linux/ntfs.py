@@ -16,6 +16,7 @@ from pathlib import Path
 
 from winimagetools.errors import BuildError, DiskFullError, WinImageError
 from winimagetools.files.space import is_disk_full
+from winimagetools.files.upcase import fold
 from winimagetools.host.linux import libntfs
 from winimagetools.host.linux.libntfs import Range, RangeDevice, reason
 
@@ -60,6 +61,7 @@ class NtfsVolume:
         self.path = place if isinstance(place, Path) else place.name
         self._lib = libntfs.load()
         self._device = RangeDevice(place) if isinstance(place, Range) else None
+        self._writable = not isinstance(place, Range) or place.write is not None
         ctypes.set_errno(0)
         if self._device is not None:
             self._volume = self._device.mount(self._lib)
@@ -67,7 +69,7 @@ class NtfsVolume:
             self._volume = self._lib.ntfs_mount(os.fsencode(str(place)), 0)
         if not self._volume or self._lib.ntfs_open_secure(self._volume) != 0:
             raise self._error(f"The NTFS volume {self.path} cannot be opened: {reason()}.")
-        self._lib.ntfs_set_ignore_case(self._volume)
+        self._spellings: dict[str, dict[str, str]] = {}
         # SECURITY_CONTEXT begins with the volume; libwim too leaves the rest of it zero.
         self._context = (c_void_p * 32)(self._volume)
 
@@ -116,11 +118,32 @@ class NtfsVolume:
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder."""
+        return self.spelled(path) is not None
+
+    def spelled(self, path: str) -> str | None:
+        """A path in the letter case the volume has; None when there is no such thing.
+
+        The library could ignore case itself, but then it lists all names in lower case.
+        """
         inode = self._lib.ntfs_pathname_to_inode(self._volume, None, _encoded(path))
         if inode:
             self._lib.ntfs_inode_close(inode)
+            return path
         self._raise_failure()
-        return bool(inode)
+        if not path:
+            return None
+        above, _, name = path.rpartition("/")
+        folder = self.spelled(above)
+        found = self._names(folder).get(fold(name)) if folder is not None else None
+        return None if found is None else f"{folder}/{found}".lstrip("/")
+
+    def _names(self, folder: str) -> dict[str, str]:
+        """The names in a folder by folded name; empty when it is a file."""
+        if folder not in self._spellings:
+            plain = self.attributes(folder) & FOLDER
+            items = self.items(folder) if plain else []
+            self._spellings[folder] = {fold(item.name): item.name for item in items}
+        return self._spellings[folder]
 
     def is_dir(self, path: str) -> bool:
         """Whether there is a folder; one that leads elsewhere (a junction) is none."""
@@ -180,6 +203,7 @@ class NtfsVolume:
 
     def create(self, path: str, *, is_dir: bool) -> None:
         """Make a file or folder that does not exist, in a folder that does."""
+        self._change(path)
         above, _, name = path.rpartition("/")
         encoded = name.encode("utf-16-le", "surrogatepass")
         kind = libntfs.FOLDER if is_dir else libntfs.FILE
@@ -194,6 +218,7 @@ class NtfsVolume:
         Raises:
             DiskFullError: the volume is full.
         """
+        self._change(path)
         with self._inode(path) as inode, self._attribute(inode, libntfs.DATA, "", path) as data:
             at = 0
             for part in parts:
@@ -205,6 +230,8 @@ class NtfsVolume:
 
     def remove(self, path: str) -> None:
         """Remove a file, or a folder that is empty. Raises FileNotFoundError."""
+        path = self.spelled(path) or path
+        self._change(path)
         above, _, name = path.rpartition("/")
         encoded = name.encode("utf-16-le", "surrogatepass")
         inode = self._open(path)
@@ -235,6 +262,7 @@ class NtfsVolume:
             FileNotFoundError: there is no such file.
             BuildError: the descriptor is not valid, or no room for it.
         """
+        self._change(path)
         with self._inode(path) as inode:
             code = self._lib.ntfs_set_ntfs_acl(self._context, inode, data, len(data), 0)
             self._check(code == 0, "set the security descriptor of", path)
@@ -249,14 +277,23 @@ class NtfsVolume:
 
     def set_attributes(self, path: str, attributes: int) -> None:
         """Set the file attribute bits that may be set. Raises FileNotFoundError."""
+        self._change(path)
         with self._inode(path) as inode:
             code = self._lib.ntfs_set_ntfs_attrib(inode, attributes.to_bytes(4, "little"), 4, 0)
             self._check(code == 0, "set the attributes of", path)
 
     # --- inside -------------------------------------------------------------------------
 
+    def _change(self, path: str) -> None:
+        """What every change begins with."""
+        if not self._writable:
+            raise BuildError(f"{path} cannot be changed: {self.path} was opened for reading only.")
+        self._spellings.clear()
+
     def _open(self, path: str) -> int:
         inode: int | None = self._lib.ntfs_pathname_to_inode(self._volume, None, _encoded(path))
+        if not inode and (other := self.spelled(path)) not in (None, path):
+            inode = self._lib.ntfs_pathname_to_inode(self._volume, None, _encoded(other or ""))
         if not inode:
             self._raise_failure()
             raise FileNotFoundError(f"There is no {path} in the NTFS volume {self.path}.")

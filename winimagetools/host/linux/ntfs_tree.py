@@ -107,10 +107,13 @@ class NtfsTree:
             FileNotFoundError: there is no such file.
             DiskFullError: no room for it.
         """
-        with self.open_file(path) as (size, read), room_for(destination):
-            with destination.open("wb") as file:
-                for at in range(0, size, _CHUNK):
-                    file.write(read(at, _CHUNK))
+        with (
+            self.open_file(path) as (size, read),
+            room_for(destination),
+            destination.open("wb") as file,
+        ):
+            for at in range(0, size, _CHUNK):
+                file.write(read(at, _CHUNK))
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Create or replace a file, and its folders."""
@@ -137,7 +140,7 @@ class NtfsTree:
         if self._volume.is_dir(plain):
             for item in self._volume.items(plain):
                 self.remove(f"{plain}/{item.name}")
-        self._volume.remove(self._spelled(plain))
+        self._volume.remove(plain)
 
     @contextmanager
     def edit(self, path: str) -> Iterator[Path]:
@@ -207,13 +210,7 @@ class NtfsTree:
         return any(key[: len(mark)] == mark for mark in self._private)
 
     def _spelled(self, path: str) -> str:
-        """The path with its last part as the volume spells it, where there is one."""
-        above, _, name = path.rpartition("/")
-        if self._volume.exists(path):
-            for item in self._volume.items(above):
-                if fold(item.name) == fold(name):
-                    return f"{above}/{item.name}".lstrip("/")
-        return path
+        return self._volume.spelled(path) or path
 
 
 def _plain(path: str) -> str:
