@@ -76,7 +76,6 @@ def test_what_is_not_there_yet_is_said_in_one_sentence(tmp_path: Path) -> None:
     here = LinuxDisks()
     with here.create(tmp_path / "disk.raw", 2 * GIB, DiskLayout.BIOS) as disk:
         for attempt in (
-            lambda: here.open(tmp_path),
             lambda: here.resize(tmp_path, GIB),
             lambda: here.extend_windows(disk),
             lambda: here.shrink(tmp_path, GIB),
