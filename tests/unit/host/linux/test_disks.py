@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,13 @@ def test_what_is_not_there_yet_is_said_in_one_sentence(tmp_path: Path) -> None:
     """Existing disks need a Windows host for now."""
     here = LinuxDisks()
     with here.create(tmp_path / "disk.raw", 2 * GIB, DiskLayout.BIOS) as disk:
-        for attempt in (
+        attempts: tuple[Callable[[], None], ...] = (
             lambda: here.resize(tmp_path, GIB),
             lambda: here.extend_windows(disk),
             lambda: here.shrink(tmp_path, GIB),
             lambda: here.optimize(tmp_path),
-        ):
+        )
+        for attempt in attempts:
             with pytest.raises(HostError, match=r"on Linux is not available yet; use a Windows"):
                 attempt()
 
