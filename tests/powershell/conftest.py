@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -99,5 +100,6 @@ def _pester(files: Sequence[Path], *options: str) -> list[dict[str, str]]:
         out = Path(folder) / "cases.json"
         paths = ",".join(f"'{path}'" for path in files)
         words = f"& '{HERE / 'pester.ps1'}' -Path {paths} -Out '{out}' {' '.join(options)}"
-        run(SHELL, ["-NoProfile", "-NonInteractive", "-Command", words])
+        environment = {"WINIMAGETOOLS_TEST_PYTHON": sys.executable}
+        run(SHELL, ["-NoProfile", "-NonInteractive", "-Command", words], env=environment)
         return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]

@@ -28,7 +28,7 @@ def test_everything_is_found() -> None:
     """The lists below hold the modules, the guest's scripts and those of the Windows host."""
     folders = {path.relative_to(DATA).parts[0] for path in FILES}
     assert folders == {"guest", "powershell"}
-    assert len([path for path in FILES if _name(path).startswith("powershell/")]) == 4
+    assert len([path for path in FILES if _name(path).startswith("powershell/")]) == 6
     assert {"CREATE_VM", "PARTITION_UEFI", "VM_STATUS"} <= BODIES.keys()
 
 

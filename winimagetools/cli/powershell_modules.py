@@ -47,7 +47,21 @@ def write_powershell_modules(folder: Path, python: str = sys.executable) -> list
     for path, target in zip(files, targets, strict=True):
         _write(target, path.read_bytes())
     _write(folder / PYTHON_RECORD, python.encode())
+    _make_repository(folder)
     return [target for target in targets if target.suffix == ".psm1"]
+
+
+def _make_repository(folder: Path) -> None:
+    """Let ``git -C FOLDER submodule update --init`` succeed, with which such scripts begin.
+
+    It takes a repository, and an empty one is these three names (gitrepository-layout(5)).
+    Nothing is made in a folder that is part of a repository already.
+    """
+    if any((place / ".git").exists() for place in (folder.absolute(), *folder.absolute().parents)):
+        return
+    for name in ("objects", "refs"):
+        (folder / ".git" / name).mkdir(parents=True)
+    (folder / ".git/HEAD").write_text("ref: refs/heads/main\n", encoding="ascii", newline="\n")
 
 
 def _check_free(target: Path) -> None:

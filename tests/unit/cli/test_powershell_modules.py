@@ -273,3 +273,13 @@ def test_folder_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match="cannot be made"):
         write_powershell_modules(tmp_path / "file" / "below", "python")
+
+
+def test_scripts_may_begin_with_git_submodule(tmp_path: Path) -> None:
+    """The folder is an empty repository, unless it is part of one already."""
+    write_powershell_modules(tmp_path / "alone", "python")
+    git = tmp_path / "alone/.git"
+    assert sorted(item.name for item in git.iterdir()) == ["HEAD", "objects", "refs"]
+    assert (git / "HEAD").read_bytes() == b"ref: refs/heads/main\n"
+    write_powershell_modules(tmp_path / "alone/below", "python")
+    assert not (tmp_path / "alone/below/.git").exists()

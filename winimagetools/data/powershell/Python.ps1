@@ -25,11 +25,42 @@ function Find-WinImageToolsPython {
     throw 'Python was not found. Install it, or set the environment variable WINIMAGETOOLS_PYTHON to its path.'
 }
 
+# The path as the file system knows it: Python knows neither ~ nor the drives of PowerShell.
+function Resolve-WinImageToolsPath {
+    param([string]$Path)
+    try {
+        return $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path)
+    } catch {
+        # An address, say; Python has the right words for it.
+        return $Path
+    }
+}
+
+# The words of a command line with every path resolved: a name is followed by its value, words
+# that begin with two hyphens and -AsBoolean stand alone.
+function Resolve-WinImageToolsWords {
+    param([string[]]$Words)
+    $Words[0]
+    for ($index = 1; $index -lt $Words.Count; $index++) {
+        $name = $Words[$index]
+        $name
+        if (-not $name.StartsWith('--') -and $name -ne '-AsBoolean') {
+            $index++
+            if ($name -like '*Path') {
+                Resolve-WinImageToolsPath $Words[$index]
+            } else {
+                $Words[$index]
+            }
+        }
+    }
+}
+
 function Get-WinImageToolsStart {
     param([string[]]$Words)
     $python = Find-WinImageToolsPython
     $utf8 = New-Object System.Text.UTF8Encoding $false
-    $encoded = foreach ($word in $Words) { [Convert]::ToBase64String($utf8.GetBytes($word)) }
+    $resolved = @(Resolve-WinImageToolsWords $Words)
+    $encoded = foreach ($word in $resolved) { [Convert]::ToBase64String($utf8.GetBytes($word)) }
     $start = New-Object System.Diagnostics.ProcessStartInfo
     $start.FileName = $python.File
     # -P: nothing in the current folder (a json.py, say) takes the place of Python's own modules.
@@ -52,7 +83,10 @@ function Read-WinImageToolsLog {
     $message = $null
     $recent = @()
     while ($true) {
-        $line = $Reader.ReadLine()
+        # In pieces, because PowerShell can be stopped only between them.
+        $reading = $Reader.ReadLineAsync()
+        while (-not $reading.Wait(100)) { }
+        $line = $reading.Result
         if ($null -eq $line) { break }
         if ($null -ne $message) {
             $message = $message + "`n" + $line
@@ -69,6 +103,20 @@ function Read-WinImageToolsLog {
     return $recent -join "`n"
 }
 
+# Ends Python and all it has started. Where there are signals it may clean up first, and has half
+# a minute for that.
+function Stop-WinImageTools {
+    param([System.Diagnostics.Process]$Process)
+    if ([System.IO.Path]::DirectorySeparatorChar -eq '\') {
+        $arguments = '/PID ' + $Process.Id + ' /T /F'
+        [System.Diagnostics.Process]::Start($env:SystemRoot + '\System32\taskkill.exe', $arguments).WaitForExit()
+    } else {
+        [System.Diagnostics.Process]::Start('/bin/kill', '-TERM ' + $Process.Id).WaitForExit()
+        if (-not $Process.WaitForExit(30000)) { $Process.Kill($true) }
+    }
+    $Process.WaitForExit()
+}
+
 # Runs a function of winimagetools and returns what it printed; a failure is thrown.
 function Invoke-WinImageTools {
     param([string[]]$Words)
@@ -83,6 +131,8 @@ function Invoke-WinImageTools {
         }
         return $output.Result -replace '\r?\n\z', ''
     } finally {
+        # The pipeline was stopped: by Ctrl-C, Stop-Job, the end of a remote session.
+        if (-not $process.HasExited) { Stop-WinImageTools $process }
         $process.Dispose()
     }
 }
