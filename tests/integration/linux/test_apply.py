@@ -200,6 +200,35 @@ def test_what_was_staged_comes_out_with_the_right_descriptors(
     }
 
 
+def test_what_has_no_descriptor_inherits_one(
+    install_wim: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Files that wimlib put into the medium on Linux are not open to everybody."""
+    wim, added = Path(shutil.copy(install_wim, tmp_path)), tmp_path / "added"
+    (added / "größe").mkdir(parents=True)
+    (added / "größe" / "tool.exe").write_bytes(b"tool")
+    (added / "größe" / "twin.exe").hardlink_to(added / "größe" / "tool.exe")
+    (added / "gone").write_bytes(b"gone")
+    run.run(WIMLIB, ["update", wim, "1", f"--command=add {added} /Windows/Added"])
+    volume, disk = make_volume(tmp_path / "vol.ntfs"), make_disk(tmp_path, wim)
+    disk.tree.remove(r"Windows\Added\gone")
+    caplog.set_level("INFO")
+    extract_volume(disk, volume)
+    folder = inherited_descriptor(from_sddl(WINDOWS_FOLDER), is_dir=True)
+    below = inherited_descriptor(folder, is_dir=True)
+    with NtfsVolume(volume) as ntfs:
+        assert ntfs.security("Windows") == from_sddl(WINDOWS_FOLDER)
+        assert ntfs.security("Windows/Added") == folder
+        assert ntfs.security("Windows/Added/größe") == below
+        for name in ("tool.exe", "twin.exe"):
+            found = ntfs.security(f"Windows/Added/größe/{name}")
+            assert found == inherited_descriptor(below, is_dir=False)
+    assert (
+        "4 files and folders of the medium have no security descriptor; they get the one a new "
+        "file in their folder has." in caplog.text
+    )
+
+
 def test_progress_grows_to_the_total(bulky_wim: Path, tmp_path: Path) -> None:
     """Bytes done never go back and end at the total."""
     seen: list[tuple[int, int]] = []

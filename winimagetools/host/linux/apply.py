@@ -2,7 +2,7 @@
 
 A file that libwim takes from a folder of Linux has no security descriptor and would come
 out with full access for everyone. So after the extraction every file and folder of the
-overlay gets the one it has to have.
+overlay gets the one it has to have, and so does what was put into the medium on Linux before.
 """
 
 from __future__ import annotations
@@ -52,48 +52,68 @@ def extract_volume(disk: LinuxDisk, volume: Path) -> None:
     with log.step(f"Apply {disk.source.name}"):
         with Wim(disk.source.path) as wim:
             originals = {path: wim.iterate(index, f"/{path}")[0] for path in changes.replaced}
+            bare = _without_descriptor(wim, index, changes)
             adds = [(disk.tree.local, "/")] if any(disk.tree.local.iterdir()) else []
             if adds or changes.removed:
                 wim.update(index, adds, [f"/{path}" for path in changes.removed])
             with log.Progress("Applying the image") as progress:
                 wim.extract_to_ntfs(index, volume, progress.update)
-        secure(volume, disk.tree, changes, originals)
+        with NtfsVolume(volume) as ntfs:
+            inherit = _Inheritance(ntfs)
+            for path, is_dir in bare:
+                ntfs.set_security(path, inherit(path, is_dir=is_dir))
+            _secure(ntfs, inherit, disk.tree, changes, originals)
 
 
-def secure(
-    volume: Path, tree: StagedTree, changes: Changes, originals: Mapping[str, WimItem]
+def _without_descriptor(wim: Wim, index: int, changes: Changes) -> list[tuple[str, bool]]:
+    """Files and folders of the image that have none and stay, parents first; and say how many."""
+    gone = {fold(path) for path in (*changes.removed, *changes.replaced)}
+    found = [
+        (item.path.strip("/"), item.is_dir)
+        for item in wim.iterate(index, recursive=True, only_bare=True)
+        if item.name and not _is_within(fold(item.path.strip("/")), gone)
+    ]
+    if found:
+        log.info(
+            f"{len(found)} files and folders of the medium have no security descriptor; they get "
+            "the one a new file in their folder has."
+        )
+    return found
+
+
+def _is_within(path: str, folders: set[str]) -> bool:
+    """Whether ``path`` is one of ``folders``, or below one of them."""
+    parts = path.split("/")
+    return any("/".join(parts[:depth]) in folders for depth in range(1, len(parts) + 1))
+
+
+def _secure(
+    ntfs: NtfsVolume,
+    inherit: _Inheritance,
+    tree: StagedTree,
+    changes: Changes,
+    originals: Mapping[str, WimItem],
 ) -> None:
     """Give everything that came from the overlay its security descriptor and attributes.
 
     Replaced files get what they had in the image, new ones what they inherit, and private
     paths are for SYSTEM and Administrators only.
-
-    Args:
-        volume: the extracted NTFS volume.
-        tree: knows which paths are private.
-        changes: what the overlay did.
-        originals: entries the replaced files had in the image, by path.
-
-    Raises:
-        BuildError: the volume cannot be written.
     """
-    with NtfsVolume(volume) as ntfs:
-        inherit = _Inheritance(ntfs)
-        for path in changes.folders:
-            private = tree.is_private(path)
-            ntfs.set_security(
-                path, private_descriptor(is_dir=True) if private else inherit(path, is_dir=True)
-            )
-        for path in (*changes.added, *changes.replaced):
-            original = originals.get(path)
-            if tree.is_private(path):
-                data = private_descriptor(is_dir=False)
-            elif original is not None and original.descriptor is not None:
-                data = original.descriptor
-            else:
-                data = inherit(path, is_dir=False)
-            ntfs.set_security(path, data)
-        _set_attributes(ntfs, changes, originals)
+    for path in changes.folders:
+        private = tree.is_private(path)
+        ntfs.set_security(
+            path, private_descriptor(is_dir=True) if private else inherit(path, is_dir=True)
+        )
+    for path in (*changes.added, *changes.replaced):
+        original = originals.get(path)
+        if tree.is_private(path):
+            data = private_descriptor(is_dir=False)
+        elif original is not None and original.descriptor is not None:
+            data = original.descriptor
+        else:
+            data = inherit(path, is_dir=False)
+        ntfs.set_security(path, data)
+    _set_attributes(ntfs, changes, originals)
 
 
 class _Inheritance:

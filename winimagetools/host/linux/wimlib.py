@@ -220,9 +220,17 @@ class Wim:
         )
 
     def iterate(
-        self, index: int, path: str = "/", *, recursive: bool = False, children: bool = False
+        self,
+        index: int,
+        path: str = "/",
+        *,
+        recursive: bool = False,
+        children: bool = False,
+        only_bare: bool = False,
     ) -> list[WimItem]:
         """The entry at ``path``; with ``children`` those in it; with ``recursive`` all below too.
+
+        With ``only_bare`` only those of them that have no security descriptor.
 
         Raises:
             FileNotFoundError: the image has no such path.
@@ -232,7 +240,8 @@ class Wim:
 
         def collect(entry: Any, _context: object) -> int:
             try:
-                entries.append(_entry(entry))
+                if not (only_bare and entry.contents.security_descriptor_size):
+                    entries.append(_entry(entry))
             except BaseException as error:
                 self._failure = error
                 return -1
