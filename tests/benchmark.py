@@ -1,67 +1,90 @@
-"""How long a whole offline build takes beside what it cannot do without.
+"""How long whole builds take beside what they cannot do without, and beside other ways.
 
-``python -m tests.benchmark`` makes a stand-in medium with 2 GiB of files (once, kept in the
-folder given with ``--folder``) and then measures in turn, on the same file system:
+``python -m tests.benchmark`` makes stand-in media (once, kept in the folder given with
+``--folder``) and measures on the file system of that folder:
 
-* ``wimlib-imagex apply`` of the image into an NTFS file: the floor for a RAW image,
-* a whole build to RAW without its checksum, and how long the checksum takes,
-* ``wimlib-imagex apply`` and ``qemu-img convert`` in a row: the floor for a QCOW2 image,
-* a whole build to QCOW2.
+* the programs anybody has: ``wimlib-imagex apply`` of the image into an NTFS file, the same and
+  ``qemu-img convert -W -m 16``, the same and ``tar cS | pigz -p 2``; nothing of that is flushed;
+* whole builds, flushed and complete: RAW, QCOW2 with and without its checksum, VHDX, VMDK, a
+  fixed VHD, tar.gz, and RAW from an ISO;
+* with ``--growth`` also RAW builds of 1 and 4 GiB of files, and of 5,000 and 60,000 files.
 
-Times are the smallest of several rounds; memory is the largest resident set of any process;
-disk is the most that lay in the folder beside the finished image.
+All of them run once in each round, one after the other, so that whatever else the machine does
+falls on all of them. Printed are medians, the ratio to what each is compared with, the largest
+resident set of any of its processes, and the most disk space in use beside the result.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
+import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fixtures.media import MediaSpec, make
+from fixtures.media import MediaFormat, MediaSpec, make
 from tests.integration.linux.build import Job
 from winimagetools.log import size as show_size
 from winimagetools.model import GIB, MIB
 from winimagetools.settings.declaration import parse_size
 
+_APPLY = 'mkntfs -F -f -q "$1" && wimlib-imagex apply "$2" 1 "$1" --quiet'
+_CONVERT = ' && qemu-img convert -W -m 16 -f raw -O qcow2 "$1" "$1.qcow2"'
+_PACK = ' && tar -C "$(dirname "$1")" -cS "$(basename "$1")" | pigz -p 2 > "$1.tar.gz"'
+_WATCH = 0.1
+"""Seconds between two looks at the disk space."""
+
 
 @dataclass(frozen=True)
 class Result:
-    """One measured program: seconds, peak resident bytes, most disk bytes in use, output."""
+    """One run: seconds, peak resident bytes, most disk bytes in use beside the result."""
 
     seconds: float
     memory: int
     disk: int
-    output: str
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Something to measure.
+
+    Args:
+        name: what the table calls it.
+        run: does it once.
+        against: name of what it is compared with; empty for none.
+    """
+
+    name: str
+    run: Callable[[], Result]
+    against: str = ""
 
 
 def disk_use(folder: Path) -> int:
-    """Bytes that all files below a folder occupy."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_blocks * 512
-        except FileNotFoundError:
-            continue
+    """Bytes that all files below a folder occupy; a file shown through FUSE occupies none."""
+    total, device = 0, folder.stat().st_dev
+    for parent, _, names in os.walk(folder):  # which files and folders leave meanwhile
+        for name in names:
+            with suppress(OSError):
+                status = Path(parent, name).lstat()
+                total += status.st_blocks * 512 if status.st_dev == device else 0
     return total
 
 
-def measure(argv: Sequence[str], folder: Path) -> Result:
-    """Run a program to its end and measure it. Exits when the program fails."""
+def measure(argv: Sequence[str | Path], folder: Path) -> Result:
+    """Run a program that leaves its result in a folder, and empty that. Exits when it fails."""
     most = 0
     done = threading.Event()
 
     def watch() -> None:
         nonlocal most
-        while not done.wait(0.2):
+        while not done.wait(_WATCH):
             most = max(most, disk_use(folder))
 
     os.sync()
@@ -76,87 +99,150 @@ def measure(argv: Sequence[str], folder: Path) -> Result:
     watcher.join()
     if status:
         sys.exit(f"{argv[0]} failed:\n{output}")
-    return Result(seconds, usage.ru_maxrss * 1024, most, output)
+    beside = max(most - disk_use(folder), 0)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return Result(seconds, usage.ru_maxrss * 1024, beside)
 
 
-def floor_of(wim: Path, folder: Path, size: int, *, convert: bool) -> Result:
-    """The floor: an NTFS volume in a file, wimlib-imagex into it, and its conversion."""
-    volume = folder / "floor.ntfs"
-    with volume.open("wb") as file:
-        file.truncate(size)
-    script = 'mkntfs -F -f -q "$1" && wimlib-imagex apply "$2" 1 "$1" --quiet'
-    if convert:
-        script += ' && qemu-img convert -f raw -O qcow2 "$1" "$1.qcow2"'
-    environment = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-    result = measure(
-        ["env", f"PATH={environment}", "sh", "-c", script, "sh", str(volume), str(wim)], folder
-    )
-    volume.unlink()
-    volume.with_name("floor.ntfs.qcow2").unlink(missing_ok=True)
-    return result
+@dataclass(frozen=True)
+class Bench:
+    """What all runs share: an empty folder to work in, and the size of the disk."""
+
+    work: Path
+    disk_size: int
+
+    def shell(self, script: str, wim: Path) -> Callable[[], Result]:
+        """A script that gets the NTFS file to make and the WIM."""
+        volume = self.work / "floor.ntfs"
+        path = f"PATH={os.environ['PATH']}:/usr/sbin:/sbin"
+
+        def run() -> Result:
+            with volume.open("wb") as file:
+                file.truncate(self.disk_size)
+            return measure(["env", path, "sh", "-c", script, "sh", volume, wim], self.work)
+
+        return run
+
+    def build(self, medium: Path, ending: str, *more: str, **options: str) -> Callable[[], Result]:
+        """A whole build."""
+
+        def run() -> Result:
+            values: dict[str, object] = {
+                "DEFAULT.image_path": self.work / f"image.{ending}",
+                "vm.disk_size": self.disk_size,
+                **{f"DEFAULT.{name}": value for name, value in options.items()},
+            }
+            config = str(Job(self.work, medium, values).write())
+            argv = [sys.executable, "-m", "winimagetools", "cloud-image", config, *more]
+            return measure(argv, self.work)
+
+        return run
 
 
-def build(wim: Path, folder: Path, size: int, disk_format: str) -> tuple[Result, float]:
-    """A whole build, and the seconds of it that went into the checksum."""
-    image = folder / f"image.{disk_format.lower()}"
-    job = Job(
-        folder,
-        wim,
-        {
-            "DEFAULT.image_path": image,
-            "DEFAULT.virtual_disk_format": disk_format,
-            "vm.disk_size": size,
-        },
-    )
-    argv = [sys.executable, "-m", "winimagetools", "cloud-image", str(job.write())]
-    result = measure(argv, folder)
-    image.unlink()
-    match = re.search(r"^Compute the checksum: ([\d.]+) s$", result.output, re.MULTILINE)
-    return result, float(match[1]) if match else 0.0
+def contestants(bench: Bench, wim: Path, iso: Path) -> list[Contestant]:
+    """Everything that is measured in each round."""
+    floor, converted, packed = "apply", "apply + qemu-img convert", "apply + tar | pigz"
+    build = bench.build
+    qcow2 = {"virtual_disk_format": "QCOW2"}
+    fixed = {"virtual_disk_format": "VHD", "vhd_subformat": "fixed"}
+    tar_gz = {"virtual_disk_format": "RAW", "compression_format": "tar.gz"}
+    return [
+        Contestant(floor, bench.shell(_APPLY, wim)),
+        Contestant(converted, bench.shell(_APPLY + _CONVERT, wim)),
+        Contestant(packed, bench.shell(_APPLY + _PACK, wim)),
+        Contestant("RAW", build(wim, "raw"), floor),
+        Contestant("RAW from an ISO", build(iso, "raw"), "RAW"),
+        Contestant("QCOW2", build(wim, "qcow2", **qcow2), converted),
+        Contestant("QCOW2, no checksum", build(wim, "qcow2", "--no-checksum", **qcow2), converted),
+        Contestant("VHDX", build(wim, "vhdx", virtual_disk_format="VHDX"), "RAW"),
+        Contestant("VMDK", build(wim, "vmdk", virtual_disk_format="VMDK"), "RAW"),
+        Contestant("fixed VHD", build(wim, "vhd", **fixed), "RAW"),
+        Contestant("tar.gz of RAW", build(wim, "raw.tar.gz", **tar_gz), packed),
+    ]
+
+
+def growing(folder: Path, work: Path) -> list[Contestant]:
+    """The same build with more bytes, and with more files."""
+    specs = {
+        "1 GiB": MediaSpec(editions=("ServerStandard",), bulk=GIB),
+        "4 GiB": MediaSpec(editions=("ServerStandard",), bulk=4 * GIB),
+        "5,000 files": MediaSpec(editions=("ServerStandard",), files=5_000),
+        "60,000 files": MediaSpec(editions=("ServerStandard",), files=60_000),
+    }
+    before = {"4 GiB": "RAW, 1 GiB", "60,000 files": "RAW, 5,000 files"}
+    bench = Bench(work, 6 * GIB)
+    return [
+        Contestant(
+            f"RAW, {name}",
+            bench.build(medium(folder, name, spec), "raw", virtual_disk_format="RAW"),
+            before.get(name, ""),
+        )
+        for name, spec in specs.items()
+    ]
+
+
+def medium(folder: Path, name: str, spec: MediaSpec) -> Path:
+    """A medium that is made once."""
+    path = folder / f"{name.replace(' ', '-')}.{spec.media_format}"
+    if not path.exists():
+        print(f"Making a medium once: {path.name}", flush=True)
+        make(spec, folder / "media").rename(path)
+    return path
+
+
+def report(results: dict[str, list[Result]], measured: Sequence[Contestant]) -> None:
+    """Print medians, ratios, memory and disk."""
+    medians = {
+        name: statistics.median(result.seconds for result in runs) for name, runs in results.items()
+    }
+    print(f"\n| {'what':26} | seconds | ratio | to {'':22} | memory MiB | disk beside MiB |")
+    print(f"|{'-' * 28}|{'-' * 9}|{'-' * 7}|{'-' * 27}|{'-' * 12}|{'-' * 17}|")
+    for each in measured:
+        ratio = f"{medians[each.name] / medians[each.against]:.2f}" if each.against else ""
+        memory = max(result.memory for result in results[each.name]) / MIB
+        disk = max(result.disk for result in results[each.name]) / MIB
+        print(
+            f"| {each.name:26} | {medians[each.name]:7.2f} | {ratio:>5} | {each.against:25} "
+            f"| {memory:10.0f} | {disk:15.0f} |"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("benchmark"))
-    parser.add_argument("--bulk", type=parse_size, default=2 * GIB, help="files in the image")
+    parser.add_argument("--bulk", type=parse_size, default=2 * GIB, help="bytes of files")
+    parser.add_argument("--disk-size", type=parse_size, default=20 * GIB)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="names to measure, joined by commas")
+    parser.add_argument("--growth", action="store_true", help="more bytes and more files as well")
     options = parser.parse_args(arguments)
     folder: Path = options.folder.absolute()
     work = folder / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    wim = folder / f"install-{options.bulk}.wim"
-    if not wim.exists():
-        print(f"Making a medium with {show_size(options.bulk)} of files, once")
-        spec = MediaSpec(editions=("ServerStandard",), bulk=options.bulk)
-        make(spec, folder / "media").rename(wim)
-    size = (1 - (-options.bulk * 5 // 4 // GIB)) * GIB
-    applied, raw, converted, qcow2 = [], [], [], []
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    name = show_size(options.bulk)
+    wim_spec = MediaSpec(editions=("ServerStandard",), bulk=options.bulk)
+    iso_spec = MediaSpec(
+        editions=("ServerStandard",), bulk=options.bulk, media_format=MediaFormat.ISO
+    )
+    wim, iso = medium(folder, name, wim_spec), medium(folder, name, iso_spec)
+    measured = contestants(Bench(work, options.disk_size), wim, iso)
+    if options.only:
+        wanted = {each.strip() for each in options.only.split(",")}
+        wanted |= {each.against for each in measured if each.name in wanted}
+        measured = [each for each in measured if each.name in wanted]
+    if options.growth:
+        measured += growing(folder, work)
+    results: dict[str, list[Result]] = {each.name: [] for each in measured}
     for number in range(1, options.rounds + 1):
         print(f"Round {number} of {options.rounds}", flush=True)
-        applied.append(floor_of(wim, work, size, convert=False))
-        raw.append(build(wim, work, size, "RAW"))
-        converted.append(floor_of(wim, work, size, convert=True))
-        qcow2.append(build(wim, work, size, "QCOW2"))
-    report("RAW", "apply", applied, raw)
-    report("QCOW2", "apply + convert", converted, qcow2)
-    memory = max(result.memory for result, _ in [*raw, *qcow2])
-    print(f"{'peak memory of a build':32}{memory / MIB:8.0f} MiB")
+        for each in measured:
+            results[each.name].append(each.run())
+            print(f"  {each.name}: {results[each.name][-1].seconds:.2f} s", flush=True)
+    report(results, measured)
     shutil.rmtree(work)
-
-
-def report(
-    disk_format: str, floor: str, floors: list[Result], builds: list[tuple[Result, float]]
-) -> None:
-    """Print what was measured for one format."""
-    least = min(result.seconds for result in floors)
-    built = min(result.seconds - checksum for result, checksum in builds)
-    checksum = min(checksum for _, checksum in builds)
-    disk = max(result.disk for result, _ in builds)
-    print(f"{floor:32}{least:8.2f} s")
-    print(f"{f'build to {disk_format}':32}{built:8.2f} s, {built / least:.2f} times the floor")
-    print(f"{'  and its checksum':32}{checksum:8.2f} s")
-    print(f"{'  most disk in use, image included':32}{disk / MIB:8.0f} MiB")
 
 
 if __name__ == "__main__":

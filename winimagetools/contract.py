@@ -24,6 +24,8 @@ from winimagetools.model import (
     WimImage,
 )
 from winimagetools.plan import (
+    Delivery,
+    DiskFile,
     DriverPlan,
     InstalledDriver,
     RegistryEdit,
@@ -160,8 +162,18 @@ class Disks(Protocol):
     def copy(self, source: Path, destination: Path) -> None:
         """Copy a disk image, sharing blocks where the file system can."""
 
-    def finish(self, disk: Disk) -> None:
-        """Write everything out and leave the volume clean and trimmed."""
+    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
+        """Write everything out and leave the volume clean and trimmed.
+
+        Args:
+            disk: the disk.
+            delivery: what the disk is to become next; None where nothing is known. Where the
+                container can be made at once, it is, and with it the SHA-256 of an image that
+                is not wrapped.
+
+        Returns:
+            The disk image, in the container of the delivery or as it was built.
+        """
 
     def resize(self, path: Path, size: int) -> None:
         """Give a disk image ``size`` bytes and a new identifier (``Resize-VHD``, ``Set-VHD``)."""

@@ -389,6 +389,20 @@ class Delivery:
 
 
 @dataclass(frozen=True)
+class DiskFile:
+    """A finished disk image.
+
+    Args:
+        sha256: in hexadecimal, empty where nobody has computed it.
+        converted: it already is the container that is delivered.
+    """
+
+    path: Path
+    sha256: str = ""
+    converted: bool = False
+
+
+@dataclass(frozen=True)
 class BuildPlan:
     """Everything that was decided for one image, before anything is done.
 

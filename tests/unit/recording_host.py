@@ -18,7 +18,15 @@ from winimagetools import log
 from winimagetools.contract import Disk, Host, InstallMedia, Media
 from winimagetools.errors import Problem
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
-from winimagetools.plan import DriverPlan, InstalledDriver, RegistryEdit, Requirements, VmRequest
+from winimagetools.plan import (
+    Delivery,
+    DiskFile,
+    DriverPlan,
+    InstalledDriver,
+    RegistryEdit,
+    Requirements,
+    VmRequest,
+)
 
 Say = Callable[[str], None]
 
@@ -89,8 +97,9 @@ class _Disks(_Part):
     def copy(self, source: Path, destination: Path) -> None:
         self.say(f"copy the disk {source.name} to {destination.name}")
 
-    def finish(self, disk: Disk) -> None:
+    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
         self.say(f"write out and trim {disk.path.name}")
+        return DiskFile(disk.path)
 
     def resize(self, path: Path, size: int) -> None:
         self.say(f"resize {path.name} to {log.size(size)} and give it a new identifier")

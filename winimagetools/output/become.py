@@ -9,6 +9,7 @@ from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
 from winimagetools.output import in_place
 from winimagetools.output.convert import convert
+from winimagetools.output.raw_disk import RawDisk
 
 
 def become(
@@ -38,9 +39,11 @@ def become(
         BuildError: the container cannot hold such a disk.
         CommandError: qemu-img failed.
     """
-    reason = _obstacle(source, disk_format, compress=compress, fixed=fixed)
+    reason = obstacle(disk_format, compress=compress, fixed=fixed)
+    if source.suffix != f".{DiskFormat.RAW.extension}":
+        reason = f"{source.name} is not a raw image"
     if not reason:
-        made = _in_place(source, destination, disk_format, checksum=checksum)
+        made = make_in_place(RawDisk.of(source), destination, disk_format, checksum=checksum)
         if made is not None:
             return made
         reason = f"the file system of {source.parent} moves and shares no ranges of files"
@@ -50,32 +53,45 @@ def become(
     return ""
 
 
-def _obstacle(source: Path, disk_format: DiskFormat, *, compress: bool, fixed: bool) -> str:
-    """Why data cannot stay where it is; empty when it can."""
-    if source.suffix != f".{DiskFormat.RAW.extension}":
-        return f"{source.name} is not a raw image"
+def obstacle(disk_format: DiskFormat, *, compress: bool, fixed: bool) -> str:
+    """Why the data of a raw disk cannot stay where it is in a container; empty when it can."""
     if compress and disk_format is DiskFormat.QCOW2:
         return "it is compressed"
     if disk_format is DiskFormat.VHD and not fixed:
         return "a dynamic VHD has its data between its tables"
-    return "" if disk_format is not DiskFormat.RAW else "it is raw already"
+    return ""
 
 
-def _in_place(
-    source: Path, destination: Path, disk_format: DiskFormat, *, checksum: bool
+def make_in_place(
+    disk: RawDisk, destination: Path, disk_format: DiskFormat, *, checksum: bool
 ) -> str | None:
-    """Make the container without moving data; None where the file system cannot do that."""
-    with source.open("rb", buffering=0) as file:
-        layout = in_place.plan(file, disk_format, destination.name)
-        way = in_place.way_for(source, layout)
-        if way is None:
-            return None
-        found = ""
-        if checksum:
-            with log.Progress("Computing the checksum", layout.size) as progress:
-                found = in_place.digest(layout, file, progress.update)
+    """Make a container of a raw disk without moving its data.
+
+    Args:
+        disk: the disk; its files are gone afterwards, and of no use after a failure.
+        destination: the container to make, in the same folder.
+        disk_format: container to make; VHD means a fixed one.
+        checksum: compute the SHA-256 while the data is at hand.
+
+    Returns:
+        The SHA-256 in hexadecimal, empty when it was not asked for; None where the file system
+        cannot do it: then nothing was changed.
+
+    Raises:
+        DiskFullError: no room for what is added.
+        BuildError: the container cannot hold such a disk.
+    """
+    layout = in_place.plan(disk, disk_format, destination.name)
+    way = in_place.way_for(disk, layout)
+    if way is None:
+        return None
+    found = ""
+    if checksum:
+        with log.Progress("Computing the checksum", layout.size) as progress:
+            found = in_place.digest(layout, disk, progress.update)
     with room_for(destination):
-        way.make(source, destination, layout)
-    source.unlink(missing_ok=True)
+        way.make(disk, destination, layout)
+    for used in filter(None, (disk.main, disk.rest)):
+        used.unlink(missing_ok=True)
     log.info(f"{disk_format} was made in place: {way.description}.")
     return found

@@ -12,14 +12,14 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from winimagetools.errors import BuildError
-from winimagetools.files import ranges, sparse
+from winimagetools.files import ranges
 from winimagetools.files.hash import sha256_of_parts
 from winimagetools.files.ranges import RangesUnsupportedError
 from winimagetools.formats.containers.layout import Layout, Piece
@@ -31,6 +31,7 @@ from winimagetools.formats.containers.vhdx import vhdx_layout
 from winimagetools.formats.containers.vmdk import LARGEST as LARGEST_VMDK
 from winimagetools.formats.containers.vmdk import vmdk_layout
 from winimagetools.model import DiskFormat
+from winimagetools.output.raw_disk import RawDisk
 
 OnProgress = Callable[[int], None]
 
@@ -47,7 +48,7 @@ class Way:
     """
 
     description: str
-    make: Callable[[Path, Path, Layout], None]
+    make: Callable[[RawDisk, Path, Layout], None]
     probe: Callable[[int], None]
 
 
@@ -60,30 +61,27 @@ _LARGEST = {
 }
 
 
-def plan(source: BinaryIO, disk_format: DiskFormat, name: str) -> Layout:
-    """How a raw image becomes a container.
+def plan(disk: RawDisk, disk_format: DiskFormat, name: str) -> Layout:
+    """How a raw disk becomes a container.
 
     Args:
-        source: the image, open for reading.
-        disk_format: QCOW2, VHDX, VMDK or VHD, which is a fixed one.
+        disk: the disk.
+        disk_format: RAW, QCOW2, VHDX, VMDK or VHD, which is a fixed one.
         name: file name of the container.
 
     Raises:
         BuildError: the container cannot hold a disk of this size.
     """
-    size = os.fstat(source.fileno()).st_size
-    data = [
-        Piece(extent.offset, extent.length)
-        for extent in sparse.extents(source.fileno())
-        if extent.offset is not None
-    ]
+    size = disk.size
+    if disk_format is DiskFormat.RAW:
+        return Layout(0, (Piece(0, size),), (), size)
     largest = _LARGEST.get(disk_format, size)
     if size > largest:
         raise BuildError(
             f"A {disk_format} cannot hold a disk of {size} bytes, only up to {largest}.",
             "Make disk_size smaller, or choose another virtual_disk_format.",
         )
-    identifier = uuid.uuid4()
+    identifier, data = uuid.uuid4(), disk.data()
     if disk_format is DiskFormat.QCOW2:
         return qcow2_layout(size, data)
     if disk_format is DiskFormat.VHDX:
@@ -93,12 +91,12 @@ def plan(source: BinaryIO, disk_format: DiskFormat, name: str) -> Layout:
     return fixed_vhd_layout(size, identifier, int(time.time()))
 
 
-def content(layout: Layout, source: BinaryIO) -> Iterator[bytes | int]:
+def content(layout: Layout, disk: RawDisk) -> Iterator[bytes | int]:
     """The bytes of a container from its beginning; a number stands for so many zeros.
 
     Args:
         layout: the container.
-        source: the raw image it is made of.
+        disk: the raw disk it is made of.
     """
     position = 0
     parts: list[tuple[int, bytes | Piece]] = [(write.offset, write.data) for write in layout.writes]
@@ -110,35 +108,27 @@ def content(layout: Layout, source: BinaryIO) -> Iterator[bytes | int]:
             yield part
             position = offset + len(part)
         else:
-            yield from _read(source, part)
+            yield from disk.read(part)
             position = offset + part.length
     if layout.size > position:
         yield layout.size - position
 
 
-def _read(source: BinaryIO, piece: Piece) -> Iterator[bytes | int]:
-    """A piece of the image, which may reach beyond its end, with its holes."""
-    end = min(piece.end, os.fstat(source.fileno()).st_size)
-    yield from sparse.read_between(source, piece.start, end)
-    if piece.end > end:
-        yield piece.end - end
-
-
-def digest(layout: Layout, source: BinaryIO, on_progress: OnProgress) -> str:
+def digest(layout: Layout, disk: RawDisk, on_progress: OnProgress) -> str:
     """SHA-256 of a container that is about to be made, in hexadecimal.
 
     It is read before ranges are moved, while what was just written is in the page cache, which
-    then forgets it. Meanwhile the image is flushed, which has to be done before that.
+    then forgets it. Meanwhile the disk is flushed, which has to be done before that.
     """
-    with _flushing(source):
-        return sha256_of_parts(content(layout, source), on_progress)
+    with _flushing(disk.main):
+        return sha256_of_parts(content(layout, disk), on_progress)
 
 
 @contextmanager
-def _flushing(source: BinaryIO) -> Iterator[None]:
+def _flushing(path: Path) -> Iterator[None]:
     def flush() -> None:
-        with suppress(OSError):  # the flush that counts is done later
-            os.fsync(source.fileno())
+        with suppress(OSError), path.open("rb+") as file:  # the flush that counts comes later
+            os.fsync(file.fileno())
 
     thread = threading.Thread(target=flush)
     thread.start()
@@ -148,16 +138,16 @@ def _flushing(source: BinaryIO) -> Iterator[None]:
         thread.join()
 
 
-def way_for(source: Path, layout: Layout) -> Way | None:
-    """The fastest way that works for an image; None when there is none.
+def way_for(disk: RawDisk, layout: Layout) -> Way | None:
+    """The fastest way that works for a disk; None when there is none.
 
     Args:
-        source: the image.
+        disk: the disk.
         layout: what is to be made of it.
     """
-    if layout.room == 0 and len(layout.pieces) == 1:
+    if disk.rest is None and layout.room == 0 and len(layout.pieces) == 1:
         return APPEND
-    return next((way for way in (REBUILD, SHARE) if _works(way, source.parent)), None)
+    return next((way for way in (REBUILD, SHARE) if _works(way, disk.main.parent)), None)
 
 
 def _works(way: Way, folder: Path) -> bool:
@@ -184,34 +174,37 @@ def _probe_sharing(handle: int) -> None:
     ranges.clone(handle, 0, _PROBE, handle, _PROBE)
 
 
-def rebuild(source: Path, destination: Path, layout: Layout) -> None:
-    """Turn the image itself into the container.
+def rebuild(disk: RawDisk, destination: Path, layout: Layout) -> None:
+    """Turn the main file of a disk into the container.
 
     Args:
-        source: the raw image; it is gone afterwards.
+        disk: the raw disk; its main file is gone afterwards.
         destination: the container to make, on the same file system.
         layout: how.
 
     Raises:
-        OSError: it failed; the image is spoiled.
+        OSError: it failed; the disk is spoiled.
     """
-    with source.open("r+b", buffering=0) as file:
+    with disk.main.open("r+b", buffering=0) as file:
         handle = file.fileno()
-        end = layout.pieces[-1].end if layout.pieces else 0
+        end = max(layout.pieces[-1].end - disk.start, 0) if layout.pieces else 0
         file.truncate(end)
-        for before, piece in reversed(list(_holes(layout.pieces))):
-            ranges.collapse(handle, before, piece.start - before)
-        if layout.room and end:
-            ranges.insert(handle, 0, layout.room)
-        _complete(file, layout)
-    source.rename(destination)
+        for start, stop in reversed(list(_holes(layout.pieces))):
+            start = max(start, disk.start)
+            if stop > start:
+                ranges.collapse(handle, start - disk.start, stop - start)
+        front = layout.room + sum(_before(piece, disk.start) for piece in layout.pieces)
+        if front and end:
+            ranges.insert(handle, 0, front)
+        _complete(file, disk, layout)
+    disk.main.rename(destination)
 
 
-def share(source: Path, destination: Path, layout: Layout) -> None:
-    """Make the container as a new file that shares the data of the image, which stays.
+def share(disk: RawDisk, destination: Path, layout: Layout) -> None:
+    """Make the container as a new file that shares the data of the disk, which stays.
 
     Args:
-        source: the raw image; it may grow by a hole.
+        disk: the raw disk; where it is one file, that may grow by a hole.
         destination: the container to make, on the same file system.
         layout: how.
 
@@ -221,32 +214,58 @@ def share(source: Path, destination: Path, layout: Layout) -> None:
     """
     try:
         with (
-            source.open("r+b", buffering=0) as file,
+            disk.main.open("r+b", buffering=0) as file,
             destination.open("xb", buffering=0) as made,
         ):
-            if layout.pieces:
-                file.truncate(max(os.fstat(file.fileno()).st_size, layout.pieces[-1].end))
+            if layout.pieces and disk.rest is None:
+                file.truncate(max(disk.length, layout.pieces[-1].end))
             for piece, offset in layout.placed():
-                ranges.clone(file.fileno(), piece.start, piece.length, made.fileno(), offset)
-            _complete(made, layout)
+                part = piece if disk.rest is None else disk.inside(piece)
+                if part.length:
+                    target = offset + part.start - piece.start
+                    start = part.start - disk.start
+                    ranges.clone(file.fileno(), start, part.length, made.fileno(), target)
+            _complete(made, disk, layout)
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
 
 
-def _holes(pieces: Sequence[Piece]) -> Iterator[tuple[int, Piece]]:
-    """Where each hole begins and the piece it ends at."""
+def _before(piece: Piece, start: int) -> int:
+    """How many bytes of a piece lie before a place on the disk."""
+    return max(min(piece.end, start) - piece.start, 0)
+
+
+def _holes(pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
+    """Where each range without data begins and ends, up to the last piece."""
     before = 0
     for piece in pieces:
         if piece.start > before:
-            yield before, piece
+            yield before, piece.start
         before = piece.end
 
 
-def _complete(file: BinaryIO, layout: Layout) -> None:
+def _complete(file: BinaryIO, disk: RawDisk, layout: Layout) -> None:
+    """Add what the file system cannot move: the rest of the disk, header and tables."""
     file.truncate(layout.size)
+    if disk.rest is not None:
+        for piece, offset in layout.placed():
+            for part in disk.outside(piece):
+                _write(file, offset + part.start - piece.start, disk.read(part))
     for write in layout.writes:
-        os.pwrite(file.fileno(), write.data, write.offset)
+        _write(file, write.offset, [write.data])
+
+
+def _write(file: BinaryIO, offset: int, parts: Iterable[bytes | int]) -> None:
+    for part in parts:
+        if isinstance(part, int):
+            offset += part
+            continue
+        file.seek(offset)
+        view = memoryview(part)
+        while view:
+            view = view[file.write(view) :]
+        offset += len(part)
 
 
 APPEND = Way("all of the disk stays, with a footer behind it", rebuild, lambda _: None)

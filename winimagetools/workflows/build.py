@@ -19,7 +19,11 @@ from winimagetools.image.describe import describe, describe_guest
 from winimagetools.image.drivers.plan import describe_plan
 from winimagetools.image.request import Workflow
 from winimagetools.model import MIB, DiskFormat, WimImage
-from winimagetools.plan import BuildPlan, Delivery
+from winimagetools.plan import (
+    BuildPlan,
+    Delivery,
+    DiskFile,
+)
 from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
 
 FREE_SPACE = 500 * MIB
@@ -172,7 +176,7 @@ def describe_build(
 
 def _workflow(
     workflow: Workflow,
-    make: Callable[[Prepared, ExitStack, ExitStack], tuple[Path, Delivery]],
+    make: Callable[[Prepared, ExitStack, ExitStack], tuple[DiskFile, Delivery]],
     config_file_path: Path | str,
     overrides: Sequence[str],
     strict: bool,
@@ -192,18 +196,20 @@ def _workflow(
         )
         image, delivery = make(prepared, opened, last)
         with log.step("Deliver the image"):
-            size, sha256 = host.files.measure(image, delivery.checksum)
-            host.files.publish(image, delivery.path, mode)
+            size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
+            host.files.publish(image.path, delivery.path, mode)
     return BuildReport(
         path=delivery.path,
         description=delivery.describe(),
         size=size,
-        sha256=sha256,
+        sha256=image.sha256 or sha256,
         steps=tuple(log.take_steps()),
     )
 
 
-def _from_medium(prepared: Prepared, opened: ExitStack, last: ExitStack) -> tuple[Path, Delivery]:
+def _from_medium(
+    prepared: Prepared, opened: ExitStack, last: ExitStack
+) -> tuple[DiskFile, Delivery]:
     """Make the image of a medium; the online workflow lets Windows start in it once."""
     host = prepared.host
     medium, edition, plan = plan_from_medium(prepared, opened)
@@ -211,13 +217,17 @@ def _from_medium(prepared: Prepared, opened: ExitStack, last: ExitStack) -> tupl
     _announce_replaced(plan.delivery.path)
     _announce(plan)
     folder = last.enter_context(host.files.build_folder(plan.delivery.path))
-    disk = _offline_disk(host, plan, medium, edition, folder)
-    if prepared.request.workflow is Workflow.ONLINE:
-        _first_boot(host, plan, disk, "WindowsOnlineImage-Sysprep")
+    online = prepared.request.workflow is Workflow.ONLINE
+    becomes = None if online else plan.delivery
+    disk = _offline_disk(host, plan, medium, edition, folder, becomes)
+    if online:
+        _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
     return _package(host, disk, plan.delivery), plan.delivery
 
 
-def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> tuple[Path, Delivery]:
+def _golden_image(
+    prepared: Prepared, _opened: ExitStack, last: ExitStack
+) -> tuple[DiskFile, Delivery]:
     """Make the image of a copy of a golden one."""
     host, request = prepared.host, prepared.request
     prepared.found.settle()
@@ -239,7 +249,7 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> tu
         with log.step("Prepare what goes into the image"):
             change_files(disk.tree, plan.files, host.fetcher)
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
-    return _package(host, disk_path, plan.delivery), plan.delivery
+    return _package(host, DiskFile(disk_path), plan.delivery), plan.delivery
 
 
 def _count_steps(workflow: Workflow, plan: BuildPlan) -> int:
@@ -274,8 +284,13 @@ def _announce(plan: BuildPlan) -> None:
 
 
 def _offline_disk(
-    host: Host, plan: BuildPlan, medium: InstallMedia, edition: WimImage, folder: Path
-) -> Path:
+    host: Host,
+    plan: BuildPlan,
+    medium: InstallMedia,
+    edition: WimImage,
+    folder: Path,
+    becomes: Delivery | None,
+) -> DiskFile:
     """Everything that is done to a disk before Windows starts for the first time."""
     disk_path = folder / plan.delivery.disk_name(plan.work_format)
     host.servicing.check_version(edition)
@@ -288,9 +303,9 @@ def _offline_disk(
             host.boot.create_boot_config(disk, edition)
         _service(host, disk, plan)
         with log.step("Write the disk"):
-            host.disks.finish(disk)
+            finished = host.disks.finish(disk, becomes)
         medium.check_unchanged()
-    return disk_path
+    return finished
 
 
 def _service(host: Host, disk: Disk, plan: BuildPlan) -> None:
@@ -311,22 +326,31 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
         host.disks.optimize(disk)
 
 
-def _package(host: Host, disk: Path, delivery: Delivery) -> Path:
+def _package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
     """Convert and wrap the disk; the result still lies in the private folder of the build."""
-    image = disk.with_name(delivery.disk_name(delivery.disk_format))
-    if image != disk:
+    image = disk.path.with_name(delivery.disk_name(delivery.disk_format))
+    if image != disk.path or disk.converted:
         with log.step(f"Convert to {delivery.disk_format}"):
-            host.files.become(
-                disk,
-                image,
-                delivery.disk_format,
-                compress=delivery.compress_qcow2,
-                fixed=delivery.fixed_vhd,
-                checksum=delivery.checksum and not delivery.compression,
-            )
-    if delivery.compression:
-        with log.step(f"Compress as {'.'.join(delivery.compression)}"):
-            image = host.files.compress(
-                image, delivery.compression, delivery.password, checksum=delivery.checksum
-            )
-    return image
+            _convert(host, disk.path, image, delivery)
+    if not delivery.compression:
+        return replace(disk, path=image)
+    with log.step(f"Compress as {'.'.join(delivery.compression)}"):
+        image = host.files.compress(
+            image, delivery.compression, delivery.password, checksum=delivery.checksum
+        )
+    return DiskFile(image)
+
+
+def _convert(host: Host, disk: Path, image: Path, delivery: Delivery) -> None:
+    """Make the container, unless it was made when the disk was finished."""
+    if image == disk:
+        log.info("it was made in place when the disk was written")
+        return
+    host.files.become(
+        disk,
+        image,
+        delivery.disk_format,
+        compress=delivery.compress_qcow2,
+        fixed=delivery.fixed_vhd,
+        checksum=delivery.checksum and not delivery.compression,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import hashlib
 import json
 import struct
 import uuid
@@ -16,14 +16,17 @@ import pytest
 from fixtures import boot_proof
 from tests.files import read_files
 from winimagetools.errors import BuildError, CommandError
+from winimagetools.files import ranges
+from winimagetools.files.ranges import RangesUnsupportedError
 from winimagetools.formats.partition_table import PartitionPlan
-from winimagetools.host.linux import volume
 from winimagetools.host.linux.boot import LinuxBoot
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.host.linux.media import LinuxMedia
 from winimagetools.host.linux.servicing import LinuxServicing
-from winimagetools.model import GIB, MIB, DiskLayout
+from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
+from winimagetools.output.convert import QEMU_IMG
+from winimagetools.plan import Delivery, DiskFile
 from winimagetools.run import Tool, run
 
 SFDISK = Tool("sfdisk", "fdisk", "read the table")
@@ -192,15 +195,51 @@ def test_a_file_system_that_cannot_insert_gives_the_same_disk(
     """Copied instead; volume, table and holes are right, and the volume file is gone."""
 
     def refuse(*_: object) -> NoReturn:
-        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        raise RangesUnsupportedError
 
-    monkeypatch.setattr(volume, "_insert_range", refuse)
+    for name in ("collapse", "clone"):
+        monkeypatch.setattr(ranges, name, refuse)
     path = _small(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
     assert path.stat().st_blocks * 512 < 90 * MIB
     run(DD, [f"if={path}", f"of={tmp_path / 'v'}", "bs=1M", "skip=1", "conv=sparse"])
     assert run(NTFSCAT, [tmp_path / "v", "note.txt"]) == "filled" * 1000
     assert "processed successfully" in run(NTFSFIX, ["-n", tmp_path / "v"])
+
+
+@pytest.mark.parametrize("disk_format", [DiskFormat.QCOW2, DiskFormat.VHDX, DiskFormat.RAW])
+def test_the_container_is_made_at_once(tmp_path: Path, disk_format: DiskFormat) -> None:
+    """The disk is never a raw image that is converted; its checksum is known with it."""
+    host, path = LinuxDisks(_fill), tmp_path / "disk.raw"
+    delivery = Delivery(
+        tmp_path / "image", disk_format, (), "image" if disk_format.extension != "raw" else "disk"
+    )
+    with host.create(path, 100 * MIB, DiskLayout.BIOS) as disk:
+        finished = host.finish(disk, delivery)
+    made = tmp_path / delivery.disk_name(disk_format)
+    digest = hashlib.sha256(made.read_bytes()).hexdigest()
+    assert finished == DiskFile(made, digest, converted=disk_format is not DiskFormat.RAW)
+    assert list(tmp_path.iterdir()) == [made]
+    raw = tmp_path / "back.raw"
+    run(QEMU_IMG, ["convert", "-f", disk_format.qemu_name, "-O", "raw", made, raw])
+    assert raw.stat().st_size == 100 * MIB
+    run(DD, [f"if={raw}", f"of={tmp_path / 'v'}", "bs=1M", "skip=1", "conv=sparse"])
+    assert run(NTFSCAT, [tmp_path / "v", "note.txt"]) == "filled" * 1000
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        Delivery(Path("x"), DiskFormat.QCOW2, (), "image", compress_qcow2=True),
+        Delivery(Path("x"), DiskFormat.VHD, (), "image"),
+    ],
+)
+def test_what_qemu_img_will_make_stays_raw_until_then(tmp_path: Path, delivery: Delivery) -> None:
+    """A compressed QCOW2 and a dynamic VHD."""
+    host, path = LinuxDisks(_fill), tmp_path / "disk.raw"
+    with host.create(path, 100 * MIB, DiskLayout.BIOS) as disk:
+        assert host.finish(disk, delivery) == DiskFile(path)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_dirty_volume_never_becomes_a_disk(tmp_path: Path) -> None:

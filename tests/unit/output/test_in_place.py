@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.formats.containers.test_containers import WHOLE, read_disk
 from winimagetools.errors import BuildError, DiskFullError
 from winimagetools.files import ranges
 from winimagetools.files.ranges import RangesUnsupportedError
@@ -16,8 +17,9 @@ from winimagetools.formats.containers.layout import Layout
 from winimagetools.model import GIB, MIB, DiskFormat
 from winimagetools.output import become as become_module
 from winimagetools.output import in_place
-from winimagetools.output.become import become
+from winimagetools.output.become import become, make_in_place
 from winimagetools.output.image_files import ImageFiles
+from winimagetools.output.raw_disk import RawDisk
 
 FORMATS = (DiskFormat.QCOW2, DiskFormat.VHDX, DiskFormat.VMDK, DiskFormat.VHD)
 SIZE = 40 * MIB + 1536
@@ -37,14 +39,12 @@ def raw(tmp_path: Path) -> Path:
 
 
 def _content(path: Path, layout: Layout) -> bytes:
-    with path.open("rb") as file:
-        parts = in_place.content(layout, file)
-        return b"".join(part if isinstance(part, bytes) else bytes(part) for part in parts)
+    parts = in_place.content(layout, RawDisk.of(path))
+    return b"".join(part if isinstance(part, bytes) else bytes(part) for part in parts)
 
 
 def _plan(path: Path, disk_format: DiskFormat) -> Layout:
-    with path.open("rb") as file:
-        return in_place.plan(file, disk_format, "disk.x")
+    return in_place.plan(RawDisk.of(path), disk_format, "disk.x")
 
 
 def _way(name: str, folder: Path) -> in_place.Way:
@@ -61,7 +61,7 @@ def test_the_image_itself_becomes_the_container(raw: Path, disk_format: DiskForm
     layout = _plan(raw, disk_format)
     expected = _content(raw, layout)
     made = raw.with_name("disk.x")
-    way.make(raw, made, layout)
+    way.make(RawDisk.of(raw), made, layout)
     assert (made.read_bytes() == expected) is True
     assert len(expected) == layout.size
     assert list(raw.parent.iterdir()) == [made]
@@ -76,7 +76,7 @@ def test_an_empty_disk(tmp_path: Path, disk_format: DiskFormat) -> None:
         file.truncate(3 * MIB)
     layout = _plan(raw, disk_format)
     expected = _content(raw, layout)
-    way.make(raw, made, layout)
+    way.make(RawDisk.of(raw), made, layout)
     assert (made.read_bytes() == expected) is True
 
 
@@ -90,7 +90,7 @@ def test_sharing(raw: Path, disk_format: DiskFormat, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(ranges, "clone", copy)
     layout, made = _plan(raw, disk_format), raw.with_name("disk.x")
     expected = _content(raw, layout)
-    in_place.share(raw, made, layout)
+    in_place.share(RawDisk.of(raw), made, layout)
     assert (made.read_bytes() == expected) is True
     assert raw.exists()
 
@@ -103,7 +103,7 @@ def test_sharing_that_fails_leaves_nothing(raw: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(ranges, "clone", refuse)
     with pytest.raises(RangesUnsupportedError):
-        in_place.share(raw, raw.with_name("disk.x"), _plan(raw, DiskFormat.QCOW2))
+        in_place.share(RawDisk.of(raw), raw.with_name("disk.x"), _plan(raw, DiskFormat.QCOW2))
     assert list(raw.parent.iterdir()) == [raw]
 
 
@@ -220,3 +220,59 @@ def test_no_room_for_the_tables(raw: Path, monkeypatch: pytest.MonkeyPatch) -> N
         become(raw, raw.with_name("disk.x"), DiskFormat.QCOW2)
     assert layout.room > 0
     assert not raw.with_name("disk.x").exists()
+
+
+def _two_files(folder: Path, size: int, length: int) -> tuple[RawDisk, bytes]:
+    """A disk that is to be joined: a volume with holes, a table before and behind it."""
+    noise, start = random.Random(size), 2 * MIB
+    volume, rest, content = folder / "volume", folder / "rest", bytearray(size)
+    with volume.open("wb") as file:
+        file.truncate(length)
+        for at in (0, 5 * MIB + 4096, length - 4096 - length % 4096):
+            file.seek(at)
+            data = noise.randbytes(4096)
+            file.write(data)
+            content[start + at : start + at + 4096] = data
+    with rest.open("wb") as file:
+        file.truncate(size)
+        for at in (0, MIB, size - 512):
+            file.seek(at)
+            data = noise.randbytes(512)
+            file.write(data)
+            content[at : at + 512] = data
+    return RawDisk(size, volume, start, length, rest), bytes(content)
+
+
+@pytest.mark.parametrize("disk_format", [DiskFormat.RAW, *FORMATS])
+@pytest.mark.parametrize("way", ["rebuild", "share"])
+@pytest.mark.parametrize(("size", "length"), [(20 * MIB, 17 * MIB), (20 * MIB + 1536, 18 * MIB)])
+def test_a_disk_that_is_joined_on_the_way(
+    tmp_path: Path,
+    disk_format: DiskFormat,
+    way: str,
+    size: int,
+    length: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A volume and what is around it become a container in one go, with the right checksum."""
+    disk, content = _two_files(tmp_path, size, length)
+    chosen = {"rebuild": in_place.REBUILD, "share": in_place.SHARE}[way]
+    if way == "rebuild":
+        _way(way, tmp_path)
+    else:
+
+        def copy(source: int, start: int, length: int, target: int, offset: int) -> None:
+            os.pwrite(target, os.pread(source, length, start), offset)
+
+        monkeypatch.setattr(ranges, "clone", copy)
+    monkeypatch.setattr(in_place, "way_for", lambda *_: chosen)
+    made, single = tmp_path / "disk.x", tmp_path / "single.raw"
+    single.write_bytes(content)
+    found = make_in_place(disk, made, disk_format, checksum=True)
+    assert found == hashlib.sha256(made.read_bytes()).hexdigest()
+    assert sorted(tmp_path.iterdir()) == [made, single]
+    if disk_format is DiskFormat.RAW:
+        assert (made.read_bytes() == content) is True
+    else:
+        whole = content.ljust(size + -size % WHOLE[disk_format.qemu_name], b"\0")
+        assert (read_disk(disk_format.qemu_name, made.read_bytes()) == whole) is True

@@ -1,7 +1,7 @@
 """Disks on Linux: staged while they are built, written in one pass when they are finished.
 
-No root, no loop device, no mount: the Windows volume is made as a plain file, room is put in
-front of it, and table, EFI system partition and boot code are written into that room.
+No root, no loop device, no mount: the Windows volume is made as a plain file, table, EFI system
+partition and boot code as another one, and both are joined.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.esp import write_esp
 from winimagetools.host.linux.existing_disk import open_existing
 from winimagetools.host.staged_tree import StagedTree
-from winimagetools.model import DiskLayout
+from winimagetools.model import DiskFormat, DiskLayout
+from winimagetools.output.become import make_in_place, obstacle
+from winimagetools.output.raw_disk import RawDisk, copy_disk
+from winimagetools.plan import Delivery, DiskFile
 from winimagetools.run import Tool, run
 
 SFDISK = Tool("sfdisk", "fdisk", "write the partition table")
@@ -68,8 +71,12 @@ class LinuxDisks:
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
-    def finish(self, disk: Disk) -> None:
-        """Write the disk: volume, room in front of it, table, boot files.
+    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
+        """Write the disk: volume, table, boot files, and the container around them.
+
+        What is around the volume is written into a file of its own and checked there; then both
+        are joined without moving the data of the volume, and become the container that is
+        wanted in the same go, where the file system can do that.
 
         Raises:
             DiskFullError: no room for it.
@@ -78,20 +85,15 @@ class LinuxDisks:
         if not isinstance(disk, LinuxDisk):
             raise BuildError(f"{disk.path} was not made here, so it cannot be finished.")
         windows = disk.plan.windows
-        filling, raw = disk.work / "windows.ntfs", disk.work / "disk.raw"
+        filling, around = disk.work / "windows.ntfs", disk.work / "around.raw"
         with room_for(disk.path):
             volume.format_volume(filling, windows.start, windows.size)
             self._extract(disk, filling)
             with log.step("Joining volume and disk"):
                 volume.check_clean(filling)
-                volume.put_room_in_front(filling, raw, windows.start)
-                write_table(raw, disk.plan)
-                if disk.layout is DiskLayout.UEFI:
-                    write_esp(raw, disk.plan.partitions[0], disk.esp)
-                else:
-                    grub.write_boot_code(raw, windows.start, grub.make_core(disk.work))
-                check_table(raw, disk.plan)
-            raw.rename(disk.path)
+                _write_around(around, disk)
+                parts = RawDisk(disk.plan.size, filling, windows.start, windows.size, around)
+                return _join(parts, disk.path, delivery)
 
     def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
         return open_existing(path, read_only=read_only)
@@ -111,6 +113,33 @@ class LinuxDisks:
 
     def optimize(self, path: Path) -> None:
         raise _not_yet(f"Optimizing {path}")
+
+
+def _write_around(path: Path, disk: LinuxDisk) -> None:
+    """Make a file as long as the disk with everything but the Windows volume."""
+    path.touch(exist_ok=False)
+    write_table(path, disk.plan)
+    if disk.layout is DiskLayout.UEFI:
+        write_esp(path, disk.plan.partitions[0], disk.esp)
+    else:
+        grub.write_boot_code(path, disk.plan.windows.start, grub.make_core(disk.work))
+    check_table(path, disk.plan)
+
+
+def _join(parts: RawDisk, raw: Path, delivery: Delivery | None) -> DiskFile:
+    """Make one file of a disk: the container that is wanted, else a raw image."""
+    path, disk_format, checksum = raw, DiskFormat.RAW, False
+    if delivery is not None and not obstacle(
+        delivery.disk_format, compress=delivery.compress_qcow2, fixed=delivery.fixed_vhd
+    ):
+        disk_format = delivery.disk_format
+        path = raw.with_name(delivery.disk_name(disk_format))
+        checksum = delivery.checksum and not delivery.compression
+    found = make_in_place(parts, path, disk_format, checksum=checksum)
+    if found is None:
+        copy_disk(parts, raw)
+        return DiskFile(raw)
+    return DiskFile(path, found, converted=path != raw)
 
 
 def write_table(raw: Path, plan: PartitionPlan) -> None:

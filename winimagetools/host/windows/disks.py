@@ -28,6 +28,10 @@ from winimagetools.host.mounted_tree import MountedTree
 from winimagetools.host.windows import scripts, virtdisk
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
+from winimagetools.plan import (
+    Delivery,
+    DiskFile,
+)
 from winimagetools.retry import execute_retry
 
 INCREASE = 100 * MIB
@@ -175,9 +179,10 @@ class WindowsDisks:
     def copy(self, source: Path, destination: Path) -> None:
         shutil.copyfile(source, destination)
 
-    def finish(self, disk: Disk) -> None:
+    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
         """Defragment and trim the volume, so that the container can be small."""
         self._shell.invoke(scripts.OPTIMIZE_VOLUME, letter=_letter(disk))
+        return DiskFile(disk.path)
 
     def resize(self, path: Path, size: int) -> None:
         execute_retry(

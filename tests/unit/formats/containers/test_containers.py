@@ -55,9 +55,9 @@ MAKERS: dict[str, Make] = {
     "qcow2": qcow2.qcow2_layout,
     "vhdx": _vhdx,
     "vmdk": _vmdk,
-    "vhd": _vhd,
+    "vpc": _vhd,
 }
-WHOLE = {"qcow2": 512, "vhdx": 512, "vmdk": 512, "vhd": MIB}
+WHOLE = {"qcow2": 512, "vhdx": 512, "vmdk": 512, "vpc": MIB}
 """What the size of a disk is rounded up to."""
 
 

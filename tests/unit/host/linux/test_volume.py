@@ -1,10 +1,8 @@
-"""The NTFS volume: command line, room in front of it, what is refused."""
+"""The NTFS volume: command line, and what is refused."""
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -19,39 +17,6 @@ def test_the_command_line_of_mkntfs() -> None:
         *("-F", "-f", "-s", "512", "-p", "673792", "-H", "255", "-S", "63"),
         *("-c", "4096", "-L", "OS", Path("work/windows.ntfs")),
     ]
-
-
-@pytest.mark.parametrize("inserts", [True, False])
-def test_room_in_front_of_a_volume(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inserts: bool
-) -> None:
-    """With or without the help of the file system the same disk comes out."""
-
-    def insert(path: Path, length: int) -> None:
-        if not inserts:
-            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
-        path.write_bytes(bytes(length) + path.read_bytes())
-
-    monkeypatch.setattr(volume, "_insert_range", insert)
-    (tmp_path / "volume").write_bytes(b"content")
-    volume.put_room_in_front(tmp_path / "volume", tmp_path / "disk", MIB)
-    assert [item.name for item in tmp_path.iterdir()] == ["disk"]
-    assert (tmp_path / "disk").read_bytes() == bytes(MIB) + b"content"
-
-
-def test_a_full_file_system_is_not_a_reason_to_copy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is reported, and the volume stays for whoever cleans up."""
-
-    def full(path: Path, length: int) -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(volume, "_insert_range", full)
-    (tmp_path / "volume").write_bytes(b"content")
-    with pytest.raises(OSError, match="No space left"):
-        volume.put_room_in_front(tmp_path / "volume", tmp_path / "disk", MIB)
-    assert [item.name for item in tmp_path.iterdir()] == ["volume"]
 
 
 @pytest.mark.parametrize("output", ["Volume Flags: 0x0001\n", "\tVolume Flags: 0x4000", ""])
