@@ -194,20 +194,48 @@ def spawn(
     shown = show([tool.name, *arguments])
     argv = [tool.find(), *(os.fspath(part) for part in arguments)]
     log.LOGGER.debug("running: %s", shown)
+    launch = _Launch(lambda: _start(argv, input_text is not None, env or {}, cwd))
     try:
-        process = _start(argv, input_text is not None, env or {}, cwd)
-    except OSError as error:
-        reason = f"could not be started ({error.strerror})"
-        raise CommandError(shown, _CANNOT_START, "", reason) from error
-    program = Program(process, shown)
-    try:
+        launch.join()
+        if launch.refusal is not None:
+            reason = f"could not be started ({launch.refusal.strerror})"
+            raise CommandError(shown, _CANNOT_START, "", reason) from launch.refusal
+        (process,) = launch.processes
         if input_text is not None:
             _feed(cast(IO[bytes], process.stdin), input_text)
-        yield program
+        yield Program(process, shown)
     finally:
-        program.end()
-        program.output.close()
-        program.error.close()
+        launch.join()
+        for process in launch.processes:
+            program = Program(process, shown)
+            program.end()
+            program.output.close()
+            program.error.close()
+
+
+class _Launch(threading.Thread):
+    """Starts a program in a thread of its own, at once.
+
+    What a signal raises arises in the main thread only. So it cannot come between the moment
+    the program runs and the moment it is known here, and leave it running.
+
+    Args:
+        start: starts it.
+    """
+
+    def __init__(self, start: Callable[[], subprocess.Popen[bytes]]) -> None:
+        super().__init__(daemon=True)
+        self._start_program = start
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.refusal: OSError | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Start the program, or keep why the system does not."""
+        try:
+            self.processes.append(self._start_program())
+        except OSError as error:
+            self.refusal = error
 
 
 def _start(
