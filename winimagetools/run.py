@@ -83,6 +83,7 @@ class Program:
         shown: its command line as it may be shown.
         output: its standard output, unbuffered; whoever starts it has to read it.
         error: its standard error, likewise.
+        input: its standard input; None when nothing is connected.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], shown: str) -> None:
@@ -90,6 +91,7 @@ class Program:
         self.shown = shown
         self.output = cast(IO[bytes], process.stdout)
         self.error = cast(IO[bytes], process.stderr)
+        self.input = process.stdin
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end and return its exit code, which is negative for a signal.
@@ -194,48 +196,50 @@ def spawn(
     shown = show([tool.name, *arguments])
     argv = [tool.find(), *(os.fspath(part) for part in arguments)]
     log.LOGGER.debug("running: %s", shown)
-    launch = _Launch(lambda: _start(argv, input_text is not None, env or {}, cwd))
+    program: Program | None = None
     try:
-        launch.join()
-        if launch.refusal is not None:
-            reason = f"could not be started ({launch.refusal.strerror})"
-            raise CommandError(shown, _CANNOT_START, "", reason) from launch.refusal
-        (process,) = launch.processes
+        with _held_signals():
+            program = Program(_start(argv, input_text is not None, env or {}, cwd), shown)
         if input_text is not None:
-            _feed(cast(IO[bytes], process.stdin), input_text)
-        yield Program(process, shown)
+            _feed(cast(IO[bytes], program.input), input_text)
+        yield program
+    except OSError as error:
+        if program is not None:
+            raise
+        reason = f"could not be started ({error.strerror})"
+        raise CommandError(shown, _CANNOT_START, "", reason) from error
     finally:
-        launch.join()
-        for process in launch.processes:
-            program = Program(process, shown)
+        if program is not None:
             program.end()
             program.output.close()
             program.error.close()
 
 
-class _Launch(threading.Thread):
-    """Starts a program in a thread of its own, at once.
+@contextmanager
+def _held_signals() -> Iterator[None]:
+    """Let signals of the user wait, so that nothing comes between a start and knowing it.
 
-    What a signal raises arises in the main thread only. So it cannot come between the moment
-    the program runs and the moment it is known here, and leave it running.
-
-    Args:
-        start: starts it.
+    Handlers run in the main thread only; elsewhere there is nothing to hold back.
     """
-
-    def __init__(self, start: Callable[[], subprocess.Popen[bytes]]) -> None:
-        super().__init__(daemon=True)
-        self._start_program = start
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.refusal: OSError | None = None
-        self.start()
-
-    def run(self) -> None:
-        """Start the program, or keep why the system does not."""
-        try:
-            self.processes.append(self._start_program())
-        except OSError as error:
-            self.refusal = error
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    numbers = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    handlers = {
+        number: handler
+        for number in numbers
+        if number is not None and callable(handler := signal.getsignal(number))
+    }
+    try:
+        for number in handlers:
+            signal.signal(number, lambda caught, _: held.append(caught))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(held):
+            signal.raise_signal(number)
 
 
 def _start(
