@@ -1,22 +1,27 @@
 """The PowerShell this project runs on a Windows host; each body reads ``$v`` and answers.
 
+Its first line says what it is to do, as a failure of it is reported.
+
 See :mod:`winimagetools.host.windows.powershell` for how values get in and answers get out.
 """
 
 from __future__ import annotations
 
 IS_ADMINISTRATOR = r"""
+# ask whether this is an administrator
 $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
 $principal = New-Object System.Security.Principal.WindowsPrincipal $identity
 $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
 """
 
 HYPERV_STATE = r"""
+# ask whether Hyper-V is turned on
 $feature = Get-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V
 [string]$feature.State
 """
 
 PROCESSOR_COUNT = r"""
+# count the processors
 $sum = 0
 foreach ($processor in @(Get-CimInstance -ClassName Win32_Processor)) {
     $sum += [int]$processor.NumberOfLogicalProcessors
@@ -25,32 +30,39 @@ $sum
 """
 
 SWITCH_TYPE = r"""
+# look the virtual switch up
 $switch = @(Get-VMSwitch -Name $v.name -ErrorAction SilentlyContinue)
 if ($switch.Count -gt 0) { [string]$switch[0].SwitchType } else { '' }
 """
 
 PARTITION_UEFI = r"""
+# partition and format the disk for UEFI
 $number = [int]$v.number
 Initialize-Disk -Number $number -PartitionStyle GPT | Out-Null
 $system = New-Partition -DiskNumber $number -Size $v.efi_size -GptType $v.efi_type -AssignDriveLetter
+if (-not $system.DriveLetter) { throw 'Windows gave the new partition no drive letter.' }
 # Some versions of Format-Volume refuse an EFI system partition.
 $output = & format.com "$($system.DriveLetter):" /FS:FAT32 /Q /Y
 if ($LASTEXITCODE) { throw "The EFI system partition could not be formatted: $output" }
 New-Partition -DiskNumber $number -Size $v.msr_size -GptType $v.msr_type | Out-Null
 $windows = New-Partition -DiskNumber $number -UseMaximumSize -GptType $v.windows_type -AssignDriveLetter
+if (-not $windows.DriveLetter) { throw 'Windows gave the new partition no drive letter.' }
 Format-Volume -DriveLetter $windows.DriveLetter -FileSystem NTFS -NewFileSystemLabel $v.label -Force -Confirm:$false | Out-Null
 @{ system = [string]$system.DriveLetter; windows = [string]$windows.DriveLetter }
 """
 
 PARTITION_BIOS = r"""
+# partition and format the disk for BIOS
 $number = [int]$v.number
 Initialize-Disk -Number $number -PartitionStyle MBR | Out-Null
 $windows = New-Partition -DiskNumber $number -UseMaximumSize -AssignDriveLetter -IsActive
+if (-not $windows.DriveLetter) { throw 'Windows gave the new partition no drive letter.' }
 Format-Volume -DriveLetter $windows.DriveLetter -FileSystem NTFS -NewFileSystemLabel $v.label -Force -Confirm:$false | Out-Null
 @{ system = [string]$windows.DriveLetter; windows = [string]$windows.DriveLetter }
 """
 
 FIND_WINDOWS = r"""
+# find the Windows partition of the disk
 $number = [int]$v.number
 Set-Disk -Number $number -IsOffline $false
 $found = @(Get-Partition -DiskNumber $number | Where-Object { @('Basic', 'IFS') -contains $_.Type })
@@ -60,54 +72,69 @@ $style = [string](Get-Disk -Number $number).PartitionStyle
 """
 
 ISO_LETTER = r"""
-$letter = [string](Get-DiskImage -DevicePath $v.device | Get-Volume).DriveLetter
+# find the drive letter of the ISO
+$letter = (Get-DiskImage -DevicePath $v.device | Get-Volume).DriveLetter
+# Without a letter it is the character 0, which as a text is not empty.
 if (-not $letter) { throw 'Windows gave the ISO no drive letter.' }
-$letter
+[string]$letter
 """
 
 EXTEND_PARTITION = r"""
+# extend the Windows partition
 $limits = Get-PartitionSupportedSize -DriveLetter $v.letter
 $partition = Get-Partition -DriveLetter $v.letter
 if ($limits.SizeMax -gt $partition.Size) { Resize-Partition -DriveLetter $v.letter -Size $limits.SizeMax }
 """
 
 OPTIMIZE_VOLUME = r"""
+# defragment and trim the volume
 Optimize-Volume -DriveLetter $v.letter -Defrag -ReTrim -SlabConsolidate
 """
 
 PARTITION_LIMITS = r"""
+# ask what sizes the partition can have
 $limits = Get-PartitionSupportedSize -DriveLetter $v.letter
 $partition = Get-Partition -DriveLetter $v.letter
 @{ minimum = [string]$limits.SizeMin; maximum = [string]$limits.SizeMax; size = [string]$partition.Size }
 """
 
 LARGEST_VOLUME = r"""
+# find the largest volume of the disk
 $volumes = @(Get-Disk -Number ([int]$v.number) | Get-Partition | Get-Volume | Sort-Object -Property Size -Descending)
 if ($volumes.Count -eq 0 -or -not $volumes[0].DriveLetter) { throw 'No volume with a drive letter was found.' }
 [string]$volumes[0].DriveLetter
 """
 
 RESIZE_PARTITION = r"""
+# resize the partition
 Resize-Partition -DriveLetter $v.letter -Size $v.size -ErrorAction Stop
 """
 
 RESIZE_DISK = r"""
+# resize the virtual disk
 Resize-VHD -Path $v.path -SizeBytes $v.size
 Set-VHD -Path $v.path -ResetDiskIdentifier -Force
 """
 
 RESIZE_DISK_TO_MINIMUM = r"""
+# shrink the virtual disk
 $disk = Get-VHD -Path $v.path
 if ($disk.MinimumSize -and $disk.Size -gt $disk.MinimumSize) { Resize-VHD -Path $v.path -ToMinimumSize }
 [string](Get-VHD -Path $v.path).Size
 """
 
 OPTIMIZE_DISK = r"""
-Optimize-VHD -Path $v.path -Mode Full
+# compact the virtual disk
+# A full pass wants the disk mounted for reading only (Optimize-VHD, parameter Mode).
+Mount-VHD -Path $v.path -ReadOnly -NoDriveLetter
+try { Optimize-VHD -Path $v.path -Mode Full } finally { Dismount-VHD -Path $v.path }
 """
 
 CREATE_VM = r"""
-New-VM -Name $v.name -MemoryStartupBytes $v.memory -SwitchName $v.switch -VHDPath $v.disk -Generation $v.generation | Out-Null
+# create and start the virtual machine
+$machine = @{ Name = $v.name; VHDPath = $v.disk }
+if ($v.switch) { $machine['SwitchName'] = $v.switch }
+New-VM @machine -MemoryStartupBytes $v.memory -Generation $v.generation | Out-Null
 Set-VMProcessor -VMName $v.name -Count $v.cpu_count | Out-Null
 Set-VMMemory -VMName $v.name -DynamicMemoryEnabled $false | Out-Null
 $vm = Get-VM -Name $v.name
@@ -119,6 +146,7 @@ Start-VM -Name $v.name | Out-Null
 """
 
 VM_STATUS = r"""
+# ask the virtual machine how far it is
 $vm = Get-VM -Name $v.name
 $items = @()
 $exchange = Get-VMIntegrationService -VMName $v.name | Where-Object { $_.Id -like '*2A34B1C2-FD73-4043-8A5B-DD2159BC743F' }
@@ -132,6 +160,7 @@ if ([string]$vm.State -eq 'Running' -and $exchange -and $exchange.Enabled) {
 """
 
 REMOVE_VM = r"""
+# remove the virtual machine
 $vm = Get-VM -Name $v.name -ErrorAction SilentlyContinue
 if ($vm) {
     if ([string]$vm.State -ne 'Off') { Stop-VM -Name $v.name -TurnOff -Force }
@@ -140,5 +169,6 @@ if ($vm) {
 """
 
 DISM_VERSION = r"""
+# ask for the version of DISM
 [string](Get-Command dism.exe).FileVersionInfo.ProductVersion
 """

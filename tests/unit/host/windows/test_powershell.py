@@ -73,15 +73,59 @@ def test_answers_are_json(answer: object) -> None:
 
 def test_no_answer_is_an_error() -> None:
     """Output without an answer is an error that shows the output."""
-    with pytest.raises(BuildError, match=r"without an answer\. It printed: out of order"):
+    message = (
+        r"was to ask whether Hyper-V is turned on and ended without an answer\. It printed: out"
+    )
+    with pytest.raises(BuildError, match=message):
         PowerShell(lambda *_, **__: "out of order").invoke(scripts.HYPERV_STATE)
+
+
+def failing(message: str, line: int) -> PowerShell:
+    """PowerShell that fails in a line of the script it is given."""
+    failure = {"message": message, "category": "ResourceUnavailable", "line": line}
+    return PowerShell(lambda *_, **__: f"noise\n{powershell.FAILURE_MARK}{json.dumps(failure)}\n")
+
+
+def test_a_failure_names_the_step_and_the_line() -> None:
+    """What PowerShell said comes as data, and no Base64 is shown."""
+    before = powershell.whole_script("X").splitlines().index("X")
+    with pytest.raises(CommandError) as caught:
+        failing("Out of memory.\r\n", before + 4).invoke(scripts.CREATE_VM)
+    assert str(caught.value).startswith(
+        "This command failed: powershell.exe (create and start the virtual machine). It said:\n"
+        "Out of memory. (ResourceUnavailable: New-VM @machine"
+    )
+    with pytest.raises(CommandError, match=r"It said:\nNo\. \(ResourceUnavailable\)$"):
+        failing("No.", 1).invoke("1 + 1")
+
+
+def test_a_powershell_that_does_not_start_is_named_by_its_step() -> None:
+    """The command line with the whole script in it is not shown."""
+
+    def run(*_: object, **__: object) -> str:
+        raise CommandError("powershell.exe -EncodedCommand JABFAH", 5, "blocked")
+
+    with pytest.raises(CommandError) as caught:
+        PowerShell(run).invoke(scripts.REMOVE_VM)
+    assert "JABFAH" not in str(caught.value)
+    assert "powershell.exe (remove the virtual machine)" in str(caught.value)
+    assert (caught.value.returncode, caught.value.output) == (5, "blocked")
+
+
+def test_every_script_says_what_it_does() -> None:
+    """Each in words of its own."""
+    bodies = [body for name, body in vars(scripts).items() if name.isupper()]
+    steps = [powershell.step(body) for body in bodies]
+    assert all(re.fullmatch(r"[a-z][\w ,-]+", step, re.IGNORECASE) for step in steps)
+    assert len(set(steps)) == len(bodies)
 
 
 def test_a_failure_can_be_asked_for() -> None:
     """``attempt`` returns what went wrong instead of raising it."""
-    failure = CommandError("powershell.exe", 1, "no")
-    shell = PowerShell(Recorder({"EXTEND_PARTITION": failure}))
-    assert shell.attempt(scripts.EXTEND_PARTITION, letter="E") is failure
+    shell = PowerShell(Recorder({"EXTEND_PARTITION": CommandError("powershell.exe", 1, "no")}))
+    failure = shell.attempt(scripts.EXTEND_PARTITION, letter="E")
+    assert failure is not None
+    assert failure.output == "no"
     assert PowerShell(Recorder()).attempt(scripts.EXTEND_PARTITION, letter="E") is None
 
 
