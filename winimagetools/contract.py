@@ -244,6 +244,14 @@ class Files(Protocol):
     ) -> None:
         """Convert between containers with qemu-img; the source stays."""
 
+    def stays_in_place(self, made_as: DiskFormat, delivery: Delivery) -> bool:
+        """Whether the container of a delivery is made without a second copy of the disk.
+
+        Args:
+            made_as: container the disk has before.
+            delivery: what it becomes.
+        """
+
     def become(
         self,
         source: Path,

@@ -188,6 +188,9 @@ class _Files(_Part):
         how = ", compressed" if compress else ""
         self.say(f"convert {source.name} to {destination.name} ({disk_format}{how})")
 
+    def stays_in_place(self, made_as: DiskFormat, delivery: Delivery) -> bool:
+        return False
+
     def become(
         self,
         source: Path,

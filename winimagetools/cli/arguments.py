@@ -37,11 +37,11 @@ def workflow_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def checksum_argument(parser: argparse.ArgumentParser) -> None:
-    """Whether the image is read once more for its SHA-256."""
+    """Whether the SHA-256 of the image is computed."""
     parser.add_argument(
         "--checksum",
         action=argparse.BooleanOptionalAction,
-        help="compute the SHA-256 of the image; usual except for RAW, which is mostly holes",
+        help="compute the SHA-256 of the image; usual but for RAW and fixed VHD, mostly holes",
     )
 
 

@@ -187,12 +187,13 @@ def plan_delivery(
 def with_checksum(delivery: Delivery, asked: bool | None) -> Delivery:
     """Decide whether the SHA-256 of the result is computed.
 
-    A raw image is mostly holes, and hashing those takes longer than making the image, so for
-    one that is not wrapped it has to be asked for.
+    A raw image and a fixed VHD are mostly holes, and hashing those takes longer than making the
+    image, so for one that is not wrapped it has to be asked for.
 
     Args:
         delivery: what is delivered.
         asked: whether the checksum is wanted; None where nobody said.
     """
-    usual = delivery.disk_format is not DiskFormat.RAW or bool(delivery.compression)
+    holes = delivery.disk_format is DiskFormat.RAW or delivery.fixed_vhd
+    usual = not holes or bool(delivery.compression)
     return replace(delivery, checksum=usual if asked is None else asked)

@@ -9,6 +9,7 @@ from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
 from winimagetools.output import in_place
 from winimagetools.output.convert import convert
+from winimagetools.output.in_place import works_in
 from winimagetools.output.raw_disk import RawDisk
 
 
@@ -62,6 +63,18 @@ def obstacle(disk_format: DiskFormat, *, compress: bool, fixed: bool) -> str:
     return ""
 
 
+def stays_in_place(folder: Path, disk_format: DiskFormat, *, compress: bool, fixed: bool) -> bool:
+    """Whether a raw disk becomes a container without a second copy of its data.
+
+    Args:
+        folder: where it is made.
+        disk_format: container to make.
+        compress: compress the clusters of a QCOW2.
+        fixed: make a fixed VHD.
+    """
+    return not obstacle(disk_format, compress=compress, fixed=fixed) and works_in(folder)
+
+
 def make_in_place(
     disk: RawDisk, destination: Path, disk_format: DiskFormat, *, checksum: bool
 ) -> str | None:
@@ -93,5 +106,6 @@ def make_in_place(
         way.make(disk, destination, layout)
     for used in filter(None, (disk.main, disk.rest)):
         used.unlink(missing_ok=True)
-    log.info(f"{disk_format} was made in place: {way.description}.")
+    if disk_format is not DiskFormat.RAW:
+        log.info(f"{disk_format} was made in place: {way.description}.")
     return found

@@ -21,8 +21,9 @@ from winimagetools.formats.containers.layout import SECTOR
 from winimagetools.formats.containers.vhd import is_footer
 from winimagetools.model import DiskFormat
 from winimagetools.output import pack
-from winimagetools.output.become import become
+from winimagetools.output.become import become, stays_in_place
 from winimagetools.output.convert import QEMU_IMG, convert
+from winimagetools.plan import Delivery
 from winimagetools.run import run
 
 _Identity = tuple[int, int, int, int]
@@ -43,6 +44,14 @@ class ImageFiles:
         self, source: Path, destination: Path, disk_format: DiskFormat, compress: bool
     ) -> None:
         convert(source, destination, disk_format, compress)
+
+    def stays_in_place(self, made_as: DiskFormat, delivery: Delivery) -> bool:
+        return made_as is DiskFormat.RAW and stays_in_place(
+            delivery.path.parent,
+            delivery.disk_format,
+            compress=delivery.compress_qcow2,
+            fixed=delivery.fixed_vhd,
+        )
 
     def become(
         self,

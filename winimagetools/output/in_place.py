@@ -150,6 +150,11 @@ def way_for(disk: RawDisk, layout: Layout) -> Way | None:
     return next((way for way in (REBUILD, SHARE) if _works(way, disk.main.parent)), None)
 
 
+def works_in(folder: Path) -> bool:
+    """Whether the file system of a folder lets any container be made in place."""
+    return any(_works(way, folder) for way in (REBUILD, SHARE))
+
+
 def _works(way: Way, folder: Path) -> bool:
     """Whether the file system of a folder does what a way needs, in the smallest units."""
     probe = folder / f".ranges-{secrets.token_hex(8)}"

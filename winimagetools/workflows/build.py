@@ -81,7 +81,7 @@ def new_windows_cloud_image(
         strict: refuse what otherwise only is warned about.
         host: the machine to work on; this one by default.
         checksum: compute the SHA-256 of the image; None for the usual, which is yes unless it is
-            a raw image that is not wrapped.
+            a raw image or a fixed VHD that is not wrapped.
         mode: who may read and change the image, see :func:`winimagetools.files.access.parse_mode`;
             None for those who may read and change the one it replaces, else its owner only.
 

@@ -103,7 +103,10 @@ def plan_from_medium(
         found.settle()
         raise MediaError(f"{request.wim} holds nothing to install.", "Use another medium.")
     refusals.check_fits(found, request, edition)
-    converted = request.delivery.disk_format is not host.work_format
+    converted = (
+        request.delivery.disk_format is not host.work_format
+        and not host.files.stays_in_place(host.work_format, request.delivery)
+    )
     refusals.check_space(found, request, edition, medium.copied_bytes(), converted)
     windows = ImageInfo.of(edition)
     plan = decide(

@@ -204,3 +204,11 @@ def test_the_usual_checksum(
     assert delivery.with_checksum(plan, None).checksum is usual
     assert delivery.with_checksum(plan, True).checksum is True
     assert delivery.with_checksum(plan, False).checksum is False
+
+
+def test_the_usual_checksum_of_a_fixed_vhd() -> None:
+    """It is as large as its disk, and as empty; a dynamic one is not."""
+    dynamic = delivery.plan_delivery(Path("win"), DiskFormat.VHD)
+    fixed = delivery.plan_delivery(Path("win"), DiskFormat.VHD, fixed_vhd=True)
+    assert delivery.with_checksum(dynamic, None).checksum is True
+    assert delivery.with_checksum(fixed, None).checksum is False

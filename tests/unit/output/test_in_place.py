@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from winimagetools.output import in_place
 from winimagetools.output.become import become, make_in_place
 from winimagetools.output.image_files import ImageFiles
 from winimagetools.output.raw_disk import RawDisk
+from winimagetools.plan import Delivery
 
 FORMATS = (DiskFormat.QCOW2, DiskFormat.VHDX, DiskFormat.VMDK, DiskFormat.VHD)
 SIZE = 40 * MIB + 1536
@@ -276,3 +278,24 @@ def test_a_disk_that_is_joined_on_the_way(
     else:
         whole = content.ljust(size + -size % WHOLE[disk_format.qemu_name], b"\0")
         assert (read_disk(disk_format.qemu_name, made.read_bytes()) == whole) is True
+
+
+def test_whether_a_container_will_take_a_second_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known before the build, from the file system and from what is wanted; no probe is left."""
+    _way("rebuild", tmp_path)
+
+    def asked(delivery: Delivery, made_as: DiskFormat = DiskFormat.RAW) -> bool:
+        return ImageFiles().stays_in_place(made_as, delivery)
+
+    qcow2 = Delivery(tmp_path / "image", DiskFormat.QCOW2, (), "image")
+    vhd = replace(qcow2, disk_format=DiskFormat.VHD)
+    assert asked(qcow2)
+    assert not asked(replace(qcow2, compress_qcow2=True))
+    assert not asked(vhd)
+    assert asked(replace(vhd, fixed_vhd=True))
+    assert not asked(qcow2, DiskFormat.VHDX)
+    monkeypatch.setattr(in_place, "_works", lambda *_: False)
+    assert not asked(qcow2)
+    assert list(tmp_path.iterdir()) == []
