@@ -54,6 +54,10 @@ def source_is_dir(path: Path) -> bool:
     return kind
 
 
+MOST_ENTRIES = 100_000
+"""Files and folders that one folder may bring; a whole Windows has about as many."""
+
+
 class _Walk:
     """One look at everything below a folder: what there is, and what is wrong with it."""
 
@@ -63,8 +67,14 @@ class _Walk:
         self._waiting: list[tuple[Path, str, _Above]] = []
         if self._is_dir(source):
             self._open(source, "", (os.path.realpath(source),))
-        while self._waiting:
+        while self._waiting and len(self.entries) < MOST_ENTRIES:
             self._enter(*self._waiting.pop())
+        if self._waiting:
+            self._add(
+                f"{_shown(source)} has more than {MOST_ENTRIES} files and folders; that is more "
+                "than anybody puts into an image.",
+                "Name the folder with the files you want in the image.",
+            )
 
     def _is_dir(self, path: Path) -> bool:
         kind = _kind(path)

@@ -13,6 +13,7 @@ from winimagetools.facts.architecture import NAMES
 from winimagetools.facts.key_check import key_problems
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
 from winimagetools.facts.releases import FIRST_START_SCREENS, WITHOUT_OLD_SETTINGS
+from winimagetools.files.whole import read_whole
 from winimagetools.guest.answer_source import check_source, clean, keep_architecture
 from winimagetools.guest.answer_xml import (
     WCM,
@@ -111,7 +112,7 @@ def check_template(path: Path) -> None:
         raise RequestError(
             f"{path} has {size} bytes; that is no answer file.", "Check unattend_xml_path."
         )
-    root = parse(path.read_bytes(), str(path))
+    root = parse(read_whole(path), str(path))
     check_source(root, str(path))
 
 

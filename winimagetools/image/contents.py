@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from winimagetools.contract import ReadOnlyTree
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, map_kms_product_key, no_kms_key
+from winimagetools.files.whole import read_whole
 from winimagetools.guest import (
     answer_file as answers,
 )
@@ -51,7 +52,7 @@ def answer_file(
 def _answers(request: Request, edition: WimImage, service: ServicingPlan, key: str) -> bytes:
     template, name = answers.default_template(), answers.TEMPLATE_NAME
     if request.unattend is not None:
-        template, name = request.unattend.read_bytes(), str(request.unattend)
+        template, name = read_whole(request.unattend), str(request.unattend)
     data = answers.generate_unattend_xml(
         template,
         edition,

@@ -9,6 +9,7 @@ from pathlib import Path
 from winimagetools.errors import Problem
 from winimagetools.facts.key_check import key_channel, key_problems, oem_key_problem
 from winimagetools.facts.time_zone import windows_time_zone
+from winimagetools.files.whole import read_whole
 from winimagetools.guest import answer_file
 from winimagetools.image.delivery import image_type_warning
 from winimagetools.model import WimImage
@@ -68,7 +69,7 @@ def check_edition(
 def _check_answers(
     found: Findings, edition: WimImage, unattend: Path, product_key: str, waits: bool
 ) -> None:
-    data, name = unattend.read_bytes(), str(unattend)
+    data, name = read_whole(unattend), str(unattend)
     _warn(found, answer_file.template_warnings(data, edition, name, product_key=product_key))
     missing = answer_file.logon_problem(data, name)
     if missing is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from winimagetools.contract import Host
@@ -142,7 +143,9 @@ def _with_contents(found: Findings, request: Request) -> Request:
         custom_resources=paths.several("custom_resources_path", folder=True),
         custom_scripts=paths.several("custom_scripts_path", folder=True),
         vmware_tools=paths.one("vmware_tools_path"),
-        hooks=resources.find_curtin_hooks(_folder(config)),
+        hooks=found.attempt(
+            "install_maas_hooks", partial(resources.find_curtin_hooks, _folder(config)), None
+        ),
         zero_unused_sectors=config.zero_unused_volume_sectors,
         machine=_machine(config, request.layout) if config.run_sysprep else None,
         shrink=config.shrink_image_to_minimum_size,

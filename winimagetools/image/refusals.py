@@ -73,8 +73,11 @@ def _check_build(found: Findings, request: Request) -> None:
     check_values(found)
     _check_drivers(found, request)
     _check_contents(found, request)
-    _check_copied_folders(found, request)
-    _check_hooks(found, request)
+    for key, check in (
+        ("custom_resources_path", _check_copied_folders),
+        ("custom_scripts_path", _check_hooks),
+    ):
+        found.attempt(key, partial(check, found, request), None)
     _check_names(found)
     if config.enable_custom_wallpaper:
         found.attempt(

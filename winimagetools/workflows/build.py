@@ -220,6 +220,7 @@ def _from_medium(
     online = prepared.request.workflow is Workflow.ONLINE
     becomes = None if online else plan.delivery
     disk = _offline_disk(host, plan, medium, edition, folder, becomes)
+    prepared.watch.check()
     if online:
         _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
     return _package(host, disk, plan.delivery), plan.delivery
@@ -248,6 +249,7 @@ def _golden_image(
         host.boot.reset_search_order(disk)
         with log.step("Prepare what goes into the image"):
             change_files(disk.tree, plan.files, host.fetcher)
+    prepared.watch.check()
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
     return _package(host, DiskFile(disk_path), plan.delivery), plan.delivery
 

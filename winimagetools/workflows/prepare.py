@@ -13,6 +13,7 @@ from winimagetools.contract import Host, InstallMedia, ReadOnlyTree
 from winimagetools.errors import MediaError
 from winimagetools.facts.key_check import PKEYCONFIG
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY
+from winimagetools.files.identity import Watch
 from winimagetools.formats.wim.editions import select_image
 from winimagetools.formats.wim.registry import from_registry
 from winimagetools.image import preflight, refusals
@@ -33,12 +34,14 @@ class Prepared:
         request: what is wanted.
         found: what speaks against it so far.
         sources: opened once, for the whole build.
+        watch: notices inputs that change while they are used; the medium watches itself.
     """
 
     host: Host
     request: Request
     found: Findings
     sources: Sources
+    watch: Watch
 
     def asking(self, checksum: bool | None) -> Prepared:
         """The same with the decision about the SHA-256; None for the usual."""
@@ -79,7 +82,17 @@ def prepare(
     """
     found = read_config(config_file_path, overrides=overrides, strict=strict)
     request = preflight.read_request(found, workflow, host)
-    return Prepared(host, request, found, _open_sources(host, request, found, opened))
+    sources = _open_sources(host, request, found, opened)
+    watch = opened.enter_context(Watch(()))
+    if not found.problems:
+        _watch_inputs(watch, request, found)
+    return Prepared(host, request, found, sources, watch)
+
+
+def _watch_inputs(watch: Watch, request: Request, found: Findings) -> None:
+    for item in refusals.inputs(None, request):
+        if item.path != request.wim:
+            found.attempt(item.option, partial(watch.add, item.path), None)
 
 
 def plan_from_medium(

@@ -20,7 +20,8 @@ from tests.unit.dry_build import (
 from tests.unit.recording_host import recording_host
 from winimagetools import builder
 from winimagetools.contract import InstallMedia
-from winimagetools.errors import ConfigurationError, Problem
+from winimagetools.errors import ConfigurationError, MediaError, Problem
+from winimagetools.files import source_folder
 from winimagetools.formats.inf.driver import DriverInf
 from winimagetools.image.request import Workflow
 from winimagetools.model import DiskFormat
@@ -187,3 +188,26 @@ def test_an_answer_file_nobody_finishes(caplog: pytest.LogCaptureFixture) -> Non
     path = write(unattend_xml_path="own.xml", image_path="win.vhdx", image_type="HYPER-V")
     with pytest.raises(ConfigurationError, match=r"starts Logon\.ps1"):
         builder.new_windows_online_image(path, host=host)
+
+
+@pytest.mark.parametrize("name", ["virtio.iso", "scripts/RunBeforeSysprep.ps1", "agent.msi"])
+def test_an_input_that_changes_stops_the_build(name: str) -> None:
+    """What was looked at is what is read: a file that was exchanged meanwhile is noticed."""
+
+    def exchange(line: str) -> None:
+        if line.startswith("apply image"):
+            Path(name).write_bytes(b"something else")
+
+    host = recording_host(FakeMedia(), exchange, work_format=DiskFormat.RAW)
+    path = write(virtio_iso_path="virtio.iso", custom_scripts_path="scripts", msi_path="agent.msi")
+    with pytest.raises(MediaError, match=f"{Path(name).name} changed while it was used"):
+        builder.new_windows_cloud_image(path, host=host)
+
+
+def test_a_folder_nobody_puts_into_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who names the root of this machine learns so before it was walked through."""
+    monkeypatch.setattr(source_folder, "MOST_ENTRIES", 3)
+    for number in range(9):
+        Path("resources", str(number)).touch()
+    (problem,) = problems(custom_resources_path="resources")
+    assert "has more than 3 files and folders" in problem.message
