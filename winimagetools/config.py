@@ -231,16 +231,26 @@ def _keep_secret(config: WindowsImageConfig, own: Sequence[str]) -> None:
             log.add_url(value)
 
 
-def new_windows_image_config(config_file_path: Path | str) -> None:
+def new_windows_image_config(config_file_path: Path | str, *, force: bool = False) -> None:
     """Write a file with every option, its description and its default.
 
-    Port of ``New-WindowsImageConfig``. An existing file is replaced with a warning, in one
-    step; the PowerShell tools delete it first. Reading the new file gives exactly the defaults.
+    Port of ``New-WindowsImageConfig``, which replaces a file with a warning: with ``force``
+    that is done in one step, without it the file stays, for it may be hours of work. Reading the
+    new file gives exactly the defaults.
+
+    Args:
+        config_file_path: the file.
+        force: replace one that exists.
 
     Raises:
-        RequestError: the file cannot be written.
+        RequestError: the file exists, or cannot be written.
     """
     path = Path(config_file_path).absolute()
+    if path.exists() and not force:
+        raise RequestError(
+            f"{path} exists and is not replaced.",
+            "Give another name, or add --force to lose what is in it.",
+        )
     if path.exists():
         log.warning(f"{path} exists and is written anew.")
     lines = _file_lines()

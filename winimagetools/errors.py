@@ -38,10 +38,16 @@ class WinImageError(Exception):
 
     Args:
         message: what failed and on which file or value, as a whole sentence.
-        hint: what to do next, as a whole sentence; may be empty.
+        hint: what to do next, as a whole sentence; empty when nothing better can be said than
+            :attr:`remedy`.
+
+    Attributes:
+        exit_code: of a command that ends with it.
+        remedy: what to do about errors of this kind, for those without a hint of their own.
     """
 
     exit_code = 1
+    remedy = "Run it again with --debug to see what happens before it, and report both."
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -60,6 +66,7 @@ class RequestError(WinImageError):
     """
 
     exit_code = 2
+    remedy = "Correct it and run the command again; --help shows what can be given."
 
     def __init__(self, message: str, hint: str = "", option: str = "") -> None:
         super().__init__(message, hint)
@@ -127,11 +134,14 @@ class IniValueError(RequestError, ValueError):
 class MediaError(RequestError):
     """An ISO, WIM, ESD, SWM or disk image is missing, damaged or of another kind."""
 
+    remedy = "Compare the file with its source (size, SHA-256), and use another copy."
+
 
 class HostError(WinImageError):
     """This machine lacks something the request needs."""
 
     exit_code = 3
+    remedy = "winimagetools doctor shows what this machine has and lacks."
 
 
 class ToolMissingError(HostError):
@@ -180,19 +190,29 @@ class CommandError(BuildError):
 class DownloadError(BuildError):
     """A download could not be completed."""
 
+    remedy = (
+        "Check the address, the network and its proxy (https_proxy), or give a file instead of "
+        "the download."
+    )
+
 
 class ChecksumError(DownloadError):
     """What was downloaded is not what was asked for."""
 
+    remedy = "Compare the checksum with the one its publisher names."
+
 
 class DiskFullError(BuildError):
     """A file system ran out of space."""
+
+    remedy = "Free some space there, or work on another disk."
 
 
 class Interrupted(WinImageError):
     """The user (Ctrl-C) or the system (SIGTERM) asked to stop."""
 
     exit_code = 130
+    remedy = "To begin anew, run the same command again."
 
 
 def _ending(returncode: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePath
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"^[A-Za-z]:([\\/]|$)|^\\\\")
 
 
@@ -31,6 +32,29 @@ def _is_extension(text: str) -> bool:
 def is_iso(path: str | PurePath) -> bool:
     """Whether the name ends in ``.iso``. Port of ``Is-IsoFile``."""
     return PurePath(path).suffix.casefold() == ".iso"
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is the address of something on the network: ``https://host/file``."""
+    return bool(_URL.match(text.strip()))
+
+
+def plain_path(text: str) -> str:
+    """A path without what a shell would have taken off: quotes around it, ``~`` before it.
+
+    A file that really has such a name is meant by it.
+    """
+    if Path(text).exists():
+        return text
+    text = text.strip()
+    if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1]
+    if not text.startswith("~") or Path(text).exists():
+        return text
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        return text
 
 
 def is_windows_path(text: str) -> bool:

@@ -398,9 +398,12 @@ def test_new_file_lines(path: Path, line: str) -> None:
 
 
 def test_existing_file_is_replaced(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """An existing file is written anew with a warning; nothing else is left beside it."""
+    """Only when that is asked for, with a warning; nothing else is left beside it."""
     path.write_text("[vm]\ncpu_count=9\n", encoding="utf-8")
-    new_windows_image_config(path)
+    with pytest.raises(RequestError, match=r"exists and is not replaced\..*--force"):
+        new_windows_image_config(path)
+    assert path.read_text(encoding="utf-8") == "[vm]\ncpu_count=9\n"
+    new_windows_image_config(path, force=True)
     assert get_ini_file_value(path, "cpu_count", "vm") == "1"
     assert caplog.messages == [f"{path} exists and is written anew."]
     assert list(path.parent.iterdir()) == [path]

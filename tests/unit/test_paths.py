@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from winimagetools.paths import is_iso, is_windows_path, without_extension
+from winimagetools.paths import is_iso, is_url, is_windows_path, plain_path, without_extension
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,42 @@ def test_is_iso(name: str, expected: bool) -> None:
 def test_is_windows_path(text: str, expected: bool) -> None:
     """Drive letters and shares are recognised on any system."""
     assert is_windows_path(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("~/a.iso", "HOME/a.iso"),
+        ("'~/a b.iso'", "HOME/a b.iso"),
+        ('"/srv/a b.iso"', "/srv/a b.iso"),
+        (" /srv/a.iso ", "/srv/a.iso"),
+        ("~nobody-of-this-name/a.iso", "~nobody-of-this-name/a.iso"),
+        ("a~b", "a~b"),
+        ("\"a'", "\"a'"),
+    ],
+)
+def test_plain_path(text: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a shell would have taken off is taken off."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert plain_path(text).replace("\\", "/") == meant.replace("HOME", str(tmp_path))
+
+
+def test_a_file_with_an_odd_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is meant when it is there."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("~", "'a'"):
+        Path(name).touch()
+        assert plain_path(name) == name
+
+
+@pytest.mark.parametrize("text", ["https://host/a.iso", "FILE:///a.iso", " ftp://h/a", "s3://b/k"])
+def test_is_url(text: str) -> None:
+    """With a scheme in any letter case."""
+    assert is_url(text)
+
+
+@pytest.mark.parametrize("text", ["C:\\a.iso", "c://a", "a/b://c", "a.iso", "//server/share"])
+def test_is_no_url(text: str) -> None:
+    """A drive letter is no scheme."""
+    assert not is_url(text)

@@ -8,9 +8,19 @@ from pathlib import Path
 
 from winimagetools import config, ini, log
 from winimagetools.checks.doctor import describe_hosts
+from winimagetools.cli.guides import list_guides, read_guide
+from winimagetools.cli.ini_advice import doubt, where_it_is
 from winimagetools.cli.powershell_modules import write_powershell_modules
-from winimagetools.cli.show import config_json, config_lines, images_json, images_table, summary
-from winimagetools.errors import RequestError
+from winimagetools.cli.show import (
+    config_json,
+    config_lines,
+    images_json,
+    images_table,
+    report_json,
+    summary,
+)
+from winimagetools.errors import RequestError, WinImageError
+from winimagetools.formats.ini_document import IniFile
 from winimagetools.formats.wim.editions import read_wim
 from winimagetools.host import attached_volume
 from winimagetools.image.drivers.virtio import add_virtio_drivers_from_iso
@@ -29,7 +39,7 @@ def _write(text: str) -> None:
 
 def new_config(arguments: argparse.Namespace) -> int:
     """``new-config``."""
-    config.new_windows_image_config(arguments.config)
+    config.new_windows_image_config(arguments.config, force=arguments.force)
     log.info(f"{arguments.config} was written.")
     return 0
 
@@ -122,6 +132,12 @@ def image_info(version: str, architecture: str, installation_type: str) -> Image
         raise RequestError(f"{error}.", "wim-info shows it.") from error
 
 
+def guide(arguments: argparse.Namespace) -> int:
+    """``guide``: one of them, or what there is."""
+    _write(read_guide(arguments.name) if arguments.name else list_guides())
+    return 0
+
+
 def powershell_modules(arguments: argparse.Namespace) -> int:
     """``powershell-modules``: prints the path of each module."""
     for path in write_powershell_modules(Path(arguments.folder)):
@@ -135,8 +151,12 @@ def _build(workflow: WorkflowFunction, arguments: argparse.Namespace) -> int:
         overrides=arguments.overrides,
         strict=arguments.strict,
         checksum=arguments.checksum,
+        mode=arguments.mode,
     )
-    _write(summary(report))
+    if arguments.json:
+        _write(report_json(report))
+    elif not vars(arguments).get("quiet"):
+        _write(summary(report))
     return 0
 
 
@@ -150,7 +170,13 @@ def _dry_run(workflow: Workflow, arguments: argparse.Namespace) -> int:
 
 
 def ini_get(arguments: argparse.Namespace) -> int:
-    """``ini get``."""
+    """``ini get``: exit code 1 when there is no such key and no default for it."""
+    document = IniFile.read(Path(arguments.path))
+    if arguments.default is None and document.get(arguments.section, arguments.key) is None:
+        raise WinImageError(
+            f"{arguments.path} has no {arguments.key} in [{arguments.section}].",
+            where_it_is(document, arguments.key),
+        )
     value = ini.get_ini_file_value(
         arguments.path,
         arguments.key,
@@ -164,8 +190,12 @@ def ini_get(arguments: argparse.Namespace) -> int:
 
 
 def ini_set(arguments: argparse.Namespace) -> int:
-    """``ini set``."""
+    """``ini set``: a key that no build reads is set with a warning."""
+    document = IniFile.read(Path(arguments.path))
+    message, hint = doubt(document, arguments.section, arguments.key)
     ini.set_ini_file_value(arguments.path, arguments.key, arguments.value, arguments.section)
+    if message:
+        log.warning(f"{message} {hint}")
     return 0
 
 

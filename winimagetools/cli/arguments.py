@@ -5,10 +5,50 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+import shtab
+
+from winimagetools.files.access import parse_mode
+
+
+def common_arguments(parser: argparse.ArgumentParser) -> None:
+    """What every command takes, before its name or behind it."""
+    group = parser.add_argument_group("messages")
+    amount = group.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show every program that is called",
+    )
+    amount.add_argument(
+        "--quiet",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show warnings and errors only",
+    )
+    group.add_argument(
+        "--log-file",
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        help="also add everything that is said, with date and time, to a file",
+    )
+
+
+def _file(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:
+    """A file that exists, which a shell may complete."""
+    argument = parser.add_argument(name, metavar=metavar, help=text)
+    argument.complete = shtab.FILE  # type: ignore[attr-defined]
+
 
 def config_argument(parser: argparse.ArgumentParser) -> None:
     """The configuration file."""
-    parser.add_argument("config", metavar="CONFIG", help="configuration file (config.ini)")
+    _file(parser, "config", "CONFIG", "configuration file (config.ini)")
+
+
+def new_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file to write, and whether it may exist."""
+    config_argument(parser)
+    parser.add_argument("--force", action="store_true", help="replace the file when it exists")
 
 
 def settings_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +70,29 @@ def settings_arguments(parser: argparse.ArgumentParser) -> None:
 def workflow_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of a build from a medium, which can be listed without being done."""
     settings_arguments(parser)
-    checksum_argument(parser)
-    parser.add_argument(
+    _result_arguments(parser)
+    result = parser.add_mutually_exclusive_group()
+    result.add_argument(
         "--dry-run", action="store_true", help="list what would be done, and do nothing"
+    )
+    _json_argument(result)
+
+
+def _json_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help="print the summary as JSON for a program"
     )
 
 
-def checksum_argument(parser: argparse.ArgumentParser) -> None:
-    """Whether the SHA-256 of the image is computed."""
+def _result_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is wanted of the finished image beside the configuration."""
+    parser.add_argument(
+        "--mode",
+        type=parse_mode,
+        metavar="OCTAL",
+        help="who may read and change the image, as for chmod: 640, for example; without it those "
+        "who may use the image it replaces, or its owner only",
+    )
     parser.add_argument(
         "--checksum",
         action=argparse.BooleanOptionalAction,
@@ -48,7 +103,8 @@ def checksum_argument(parser: argparse.ArgumentParser) -> None:
 def golden_arguments(parser: argparse.ArgumentParser) -> None:
     """No dry run: which drivers fit depends on the Windows inside the golden image."""
     settings_arguments(parser)
-    checksum_argument(parser)
+    _result_arguments(parser)
+    _json_argument(parser)
 
 
 def show_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +117,13 @@ def show_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def wim_arguments(parser: argparse.ArgumentParser) -> None:
     """An installation medium and the form its editions are shown in."""
-    parser.add_argument("wim", metavar="WIM", help="a WIM, ESD, SWM or ISO")
+    _file(parser, "wim", "WIM", "a WIM, ESD, SWM or ISO")
     parser.add_argument("--json", action="store_true", help="print JSON with all fields")
 
 
 def shrink_arguments(parser: argparse.ArgumentParser) -> None:
     """A disk and how much space is left."""
-    parser.add_argument("disk", metavar="DISK", help="a virtual disk")
+    _file(parser, "disk", "DISK", "a virtual disk")
     parser.add_argument(
         "--free-space", default="500MB", metavar="SIZE", help="bytes to leave spare (500MB)"
     )
@@ -93,11 +149,23 @@ def modules_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="where to write them")
 
 
+def completion_arguments(parser: argparse.ArgumentParser) -> None:
+    """A shell."""
+    parser.add_argument("shell", choices=("bash", "zsh"), help="the shell it is for")
+
+
+def guide_arguments(parser: argparse.ArgumentParser) -> None:
+    """A guide."""
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="the guide; without it they are listed"
+    )
+
+
 def ini_arguments(*names: str) -> Callable[[argparse.ArgumentParser], None]:
     """A function that adds a file, ``names`` by position, and the section."""
 
     def add(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("path", metavar="PATH", help="the file")
+        _file(parser, "path", "PATH", "the file")
         for name in names:
             parser.add_argument(name, metavar=name.upper())
         parser.add_argument("--section", default="DEFAULT", help="section (DEFAULT)")

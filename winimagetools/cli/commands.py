@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from winimagetools.cli import actions, arguments
+from winimagetools.cli import actions, arguments, completion
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Command:
         help: one line.
         add_arguments: declares the arguments.
         action: does it; returns the exit code.
+        implied: options the PowerShell function stands for, so that scripts find what they are
+            used to.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class Command:
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     action: Callable[[argparse.Namespace], int]
+    implied: tuple[str, ...] = ()
 
 
 _CONFIG = (Parameter("ConfigFilePath", "config"),)
@@ -58,8 +61,9 @@ COMMANDS: tuple[Command, ...] = (
         "New-WindowsImageConfig",
         _CONFIG,
         "write a configuration file with every option, its default and what it is for",
-        arguments.config_argument,
+        arguments.new_config_arguments,
         actions.new_config,
+        ("--force",),
     ),
     Command(
         ("show-config",),
@@ -132,6 +136,7 @@ COMMANDS: tuple[Command, ...] = (
         "print a value of an ini file",
         arguments.ini_get_arguments,
         actions.ini_get,
+        ("--default=",),
     ),
     Command(
         ("ini", "set"),
@@ -156,6 +161,22 @@ COMMANDS: tuple[Command, ...] = (
         "write PowerShell modules for scripts of the PowerShell tools",
         arguments.modules_arguments,
         actions.powershell_modules,
+    ),
+    Command(
+        ("guide",),
+        "",
+        (),
+        "show a guide, such as the one from an image to OpenStack",
+        arguments.guide_arguments,
+        actions.guide,
+    ),
+    Command(
+        ("completion",),
+        "",
+        (),
+        "write what a shell needs to complete these commands",
+        arguments.completion_arguments,
+        completion.completion,
     ),
     Command(
         ("doctor",),

@@ -31,33 +31,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the words after the program name; those of this process by default.
     """
-    given = list(sys.argv[1:] if argv is None else argv)
-    words = [word for word in given if word != "--debug"]  # it may stand anywhere
-    debug = len(words) < len(given)
+    words = list(sys.argv[1:] if argv is None else argv)
     _print_anything()
-    log.setup(level=logging.DEBUG if debug else logging.INFO)
+    log.setup()
     obey_signals()
     try:
         words = expand_arguments(words, os.environ)
         arguments = build_parser().parse_args(translate(words))
+        _set_up_log(arguments)
         action: Callable[[argparse.Namespace], int] = arguments.action
         code = action(arguments)
         with interruption.completing():
             sys.stdout.flush()
         return code
     except WinImageError as error:
-        _print_error(error.message, error.hint)
+        log.error(error.message, error.hint or error.remedy)
         return error.exit_code
     except KeyboardInterrupt:
-        _print_error("Interrupted; nothing was left behind.", "")
+        log.error("Interrupted; nothing was left behind.", Interrupted.remedy)
         return Interrupted.exit_code
     except BrokenPipeError:
         _drop_output()  # whoever read it has gone; there is nobody left to tell
         return 1
     except OSError as error:
-        _print_error(_describe(error), "")
+        log.error(_describe(error), WinImageError.remedy)
         _drop_output()
         return 1
+
+
+def _set_up_log(arguments: argparse.Namespace) -> None:
+    given = vars(arguments)
+    log.setup(
+        level=logging.DEBUG if given.get("debug") else logging.INFO,
+        quiet=given.get("quiet", False),
+        file=Path(given["log_file"]) if "log_file" in given else None,
+    )
 
 
 def _drop_output() -> None:
@@ -84,9 +92,3 @@ def _print_anything() -> None:
 def _describe(error: OSError) -> str:
     reason = error.strerror or str(error)
     return f"{error.filename} cannot be used: {reason}." if error.filename else f"{reason}."
-
-
-def _print_error(message: str, hint: str) -> None:
-    print(log.printable(f"error: {message}"), file=sys.stderr)
-    if hint:
-        print(log.printable(f"       {hint}"), file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from winimagetools.cli.arguments import common_arguments
 from winimagetools.cli.commands import COMMANDS, Command
 from winimagetools.version import __version__
 
@@ -26,14 +27,17 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=_FORMATTER,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    parser.add_argument("--debug", action="store_true", help="show every program that is called")
-    top = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    common_arguments(parser)
+    _show_help_when_bare(parser)
+    top = parser.add_subparsers(title="commands", metavar="COMMAND")
     groups = {"": top}
     for command in COMMANDS:
         group = " ".join(command.names[:-1])
         if group not in groups:
             outer = top.add_parser(group, help=f"read and change {group} files")
-            groups[group] = outer.add_subparsers(title="commands", metavar="COMMAND", required=True)
+            common_arguments(outer)
+            _show_help_when_bare(outer)
+            groups[group] = outer.add_subparsers(title="commands", metavar="COMMAND")
         about = command.help[0].upper() + command.help[1:] + "."
         sub = groups[group].add_parser(
             command.names[-1],
@@ -43,8 +47,17 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=_FORMATTER,
         )
         command.add_arguments(sub)
+        common_arguments(sub)
         sub.set_defaults(action=command.action)
     return parser
+
+
+def _show_help_when_bare(parser: argparse.ArgumentParser) -> None:
+    def show(_: argparse.Namespace) -> int:
+        parser.print_help()
+        return 0
+
+    parser.set_defaults(action=show)
 
 
 def _in_powershell(command: Command) -> str:

@@ -60,6 +60,19 @@ def images_table(images: Sequence[WimImage]) -> str:
 _NO_CHECKSUM = "not computed; --checksum computes it"
 
 
+def report_json(report: BuildReport) -> str:
+    """What was made, for a program: durations in seconds, sizes in bytes."""
+    record = {
+        "image": str(report.path),
+        "format": report.description,
+        "size": report.size,
+        "sha256": report.sha256 or None,
+        "seconds": sum(step.seconds for step in report.steps if step.depth == 0),
+        "steps": [dataclasses.asdict(step) for step in report.steps],
+    }
+    return json.dumps(record, indent=2)
+
+
 def summary(report: BuildReport) -> str:
     """What was made: time per step, size, format, checksum."""
     lines = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from winimagetools.cli.arguments import common_arguments
 from winimagetools.cli.commands import COMMANDS, Command, Parameter
 from winimagetools.errors import RequestError
 
@@ -19,18 +20,20 @@ def translate(argv: Sequence[str]) -> list[str]:
     Raises:
         RequestError: a parameter that the function does not have.
     """
-    command = _cmdlet(argv[0]) if argv else None
+    place = _first_word(argv)
+    command = _cmdlet(argv[place]) if place < len(argv) else None
     if command is None:
         return list(argv)
+    known = _options(command)
     given: dict[str, str] = {}
     loose: list[str] = []
-    options: list[str] = []
-    rest = list(argv[1:])
+    options = [*command.implied, *argv[:place]]
+    rest = list(argv[place + 1 :])
     while rest:
         word = rest.pop(0)
         if word.startswith("--"):
             options.append(word)
-            if word == "--set" and rest:
+            if word in known and known[word].nargs is None and rest:
                 options.append(rest.pop(0))
         elif word.startswith("-") and len(word) > 1 and not word[1:2].isdigit():
             parameter, value = _parameter(command, word)
@@ -39,10 +42,30 @@ def translate(argv: Sequence[str]) -> list[str]:
             elif value or rest:
                 given[parameter.argument] = value or rest.pop(0)
             else:
-                raise RequestError(f"{word} of {command.cmdlet} needs a value.")
+                raise RequestError(
+                    f"{word} of {command.cmdlet} needs a value.", f"Write {word} VALUE."
+                )
         else:
             loose.append(word)
     return [*command.names, *options, *_arguments(command, given, loose)]
+
+
+def _first_word(argv: Sequence[str]) -> int:
+    """Where the name of the command stands: behind options that all commands have."""
+    parser = argparse.ArgumentParser(add_help=False)
+    common_arguments(parser)
+    place = 0
+    while place < len(argv) and argv[place].startswith("--"):
+        option = parser._option_string_actions.get(argv[place])
+        place += 2 if option is not None and option.nargs is None else 1
+    return place
+
+
+def _options(command: Command) -> dict[str, argparse.Action]:
+    parser = argparse.ArgumentParser(add_help=False)
+    command.add_arguments(parser)
+    common_arguments(parser)
+    return parser._option_string_actions
 
 
 def _cmdlet(word: str) -> Command | None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
 from winimagetools.data import UNATTEND_TEMPLATE
-from winimagetools.errors import Problem
+from winimagetools.errors import Problem, RequestError
 from winimagetools.model import GIB, AgentSource
-from winimagetools.paths import is_windows_path
+from winimagetools.paths import is_url, is_windows_path, plain_path
 from winimagetools.settings.declaration import Origin, declarations, option
 
 
@@ -354,7 +354,8 @@ class WindowsImageConfig:
 
         A relative path is looked for in the current folder, then beside the configuration
         file; when it is in neither, it means the current folder. ``.\Scripts`` is understood
-        on Linux too; a path with a drive letter stays as it is, for there is none.
+        on Linux too; a path with a drive letter stays as it is, for there is none. ``~`` and
+        quotes mean what they mean in a shell.
 
         Args:
             value: of the option.
@@ -362,10 +363,19 @@ class WindowsImageConfig:
                 it means the current folder.
 
         Raises:
+            RequestError: the value is a URL.
             ValueError: the value is empty, so the option is not set.
         """
         if not value:
             raise ValueError("an option that is not set has no path")
+        value = plain_path(value)
+        if is_url(value):
+            raise RequestError(
+                f"{value} is a URL; media and other files are not downloaded.",
+                "Write the path without file://."
+                if value.lower().startswith("file:")
+                else "Download the file first, and give its path.",
+            )
         path = Path(value)
         if os.sep == "/" and "\\" in value and not is_windows_path(value) and not path.exists():
             path = Path(PureWindowsPath(value).as_posix())

@@ -58,7 +58,8 @@ def test_both_spellings() -> None:
 @pytest.mark.parametrize("cmdlet", [name for name in SPELLINGS if "Windows" in name])
 def test_one_action_for_both(cmdlet: str) -> None:
     """Both spellings, the PowerShell one in any case, lead to the same arguments."""
-    plain = build_parser().parse_args([*SPELLINGS[cmdlet].split(), "a b.ini"])
+    implied = ["--force"] if cmdlet == "New-WindowsImageConfig" else []
+    plain = build_parser().parse_args([*SPELLINGS[cmdlet].split(), "a b.ini", *implied])
     words = translate([cmdlet.upper(), "-configfile", "a b.ini"])
     assert build_parser().parse_args(words) == plain
 

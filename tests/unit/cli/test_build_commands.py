@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def test_a_build_ends_with_a_summary(
 ) -> None:
     """Time for each step and in all, then path, format, size and checksum; exit code 0."""
     assert main.main([command, "my config.ini", "--set", "force=True", "--strict"]) == 0
-    options = {"overrides": ["force=True"], "strict": True, "checksum": None}
+    options = {"overrides": ["force=True"], "strict": True, "checksum": None, "mode": None}
     assert workflow.asked == [("my config.ini", options)]
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         f"  Read the image: {log.duration(61)}",
@@ -89,6 +90,46 @@ def test_without_checksum(
     assert (
         capsys.readouterr().out.splitlines()[-1] == "SHA-256: not computed; --checksum computes it"
     )
+
+
+def test_summary_for_a_program(
+    command: str, workflow: Workflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same as one JSON object, in bytes and seconds; quiet or not."""
+    assert main.main([command, "config.ini", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "image": str(REPORT.path),
+        "format": "RAW, wrapped as gz",
+        "size": 5242880,
+        "sha256": "ab" * 32,
+        "seconds": 65.0,
+        "steps": [
+            {"name": "Read the image", "depth": 1, "seconds": 61.0},
+            {"name": "Make the disk", "depth": 0, "seconds": 62.0},
+            {"name": "Deliver", "depth": 0, "seconds": 3.0},
+        ],
+    }
+    workflow.report = dataclasses.replace(REPORT, sha256="")
+    assert main.main([command, "config.ini", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sha256"] is None
+
+
+def test_quiet(command: str, workflow: Workflow, capsys: pytest.CaptureFixture[str]) -> None:
+    """A build that went well says nothing, wherever the option stands."""
+    for words in (["--quiet", command, "config.ini"], [command, "config.ini", "--quiet"]):
+        assert main.main(words) == 0
+    assert len(workflow.asked) == 2
+    assert capsys.readouterr() == ("", "")
+
+
+def test_mode(command: str, workflow: Workflow, capsys: pytest.CaptureFixture[str]) -> None:
+    """Octal digits reach the workflow as a number; anything else is refused before it."""
+    assert main.main([command, "config.ini", "--mode", "640"]) == 0
+    assert workflow.asked[0][1]["mode"] == 0o640
+    assert main.main([command, "config.ini", "--mode", "rw"]) == 2
+    assert len(workflow.asked) == 1
+    error = capsys.readouterr().err
+    assert "error: 'rw' is not the mode of a file.\n       Write three octal digits" in error
 
 
 @pytest.mark.parametrize("command", ["cloud-image", "online-image"])

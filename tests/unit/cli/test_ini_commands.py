@@ -24,12 +24,12 @@ def path(tmp_path: Path) -> Path:
     [
         (["ini", "get", "PATH", "a"], "1"),
         (["ini", "get", "PATH", "B", "--section", "VM"], "True"),
-        (["ini", "get", "PATH", "b"], ""),
         (["ini", "get", "PATH", "b", "--default", "none"], "none"),
         (["ini", "get", "PATH", "a", "--default", "none"], "1"),
         (["ini", "get", "PATH", "b", "--section", "vm", "--as-boolean"], "True"),
         (["ini", "get", "PATH", "c", "--default", "false", "--as-boolean"], "False"),
         (["Get-IniFileValue", "-Path", "PATH", "-Key", "a"], "1"),
+        (["Get-IniFileValue", "-Path", "PATH", "-Key", "b"], ""),
         (["get-inifilevalue", "-path", "PATH", "-key", "b", "-section", "vm"], "True"),
         (["Get-IniFileValue", "-Path", "PATH", "-Key", "x", "-Default", "d e"], "d e"),
         (
@@ -45,6 +45,60 @@ def test_get(
     assert main.main([str(path) if word == "PATH" else word for word in words]) == 0
     assert capsys.readouterr().out == f"{printed}\n"
     assert path.read_text() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("b", "[vm] has it: add --section vm."),
+        ("aa", "Did you mean a in [DEFAULT]?"),
+        ("other", "Give what to print instead with --default."),
+    ],
+)
+def test_get_what_is_not_there(
+    path: Path, capsys: pytest.CaptureFixture[str], key: str, advice: str
+) -> None:
+    """Exit code 1, nothing on standard output, and where it may be."""
+    assert main.main(["ini", "get", str(path), key]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"error: {path} has no {key} in [DEFAULT].\n       {advice}\n"
+
+
+def test_get_an_empty_value(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is there, so it is printed."""
+    path.write_text("[DEFAULT]\na=\n")
+    assert main.main(["ini", "get", str(path), "a"]) == 0
+    assert capsys.readouterr().out == "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "warning"),
+    [
+        (
+            "[DEFAULT]\nimage_type=KVM\n",
+            ["image_typ", "KVM"],
+            "A build has no option image_typ; only scripts of your own in the image can read it. "
+            "Did you mean image_type in [DEFAULT]?",
+        ),
+        (
+            "",
+            ["disk_size", "20GB"],
+            "A build reads disk_size from [vm], not from [DEFAULT]. Add --section vm, and remove "
+            "what was set now with: ini remove.",
+        ),
+        ("[DEFAULT]\nimage_type=KVM\n", ["DISK_SIZE", "20GB", "--section", "VM"], ""),
+        ("[DEFAULT]\nusername=Admin\n", ["groups", "Administrators"], ""),
+    ],
+)
+def test_set_what_no_build_reads(
+    path: Path, capsys: pytest.CaptureFixture[str], text: str, words: list[str], warning: str
+) -> None:
+    """It is set with a warning that says what was meant; other files may hold anything."""
+    path.write_text(text)
+    assert main.main(["ini", "set", str(path), *words]) == 0
+    assert f"{words[0]}={words[1]}" in path.read_text()
+    assert capsys.readouterr().err[18:].strip() == warning
 
 
 def test_get_prints_a_url_as_it_is(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from winimagetools.errors import Problem
+from winimagetools.errors import Problem, RequestError
 from winimagetools.settings.declaration import Kind, Origin
 from winimagetools.settings.options import OPTIONS, SECTION_OF, SECTIONS, WindowsImageConfig
 
@@ -237,3 +237,18 @@ def test_no_path() -> None:
     """An option that is not set has no path: asking for it is a mistake of the caller."""
     with pytest.raises(ValueError, match="not set"):
         WindowsImageConfig().resolve_path("")
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("https://h/windows.iso", "Download the file first, and give its path."),
+        ("file:///srv/windows.iso", "Write the path without file://."),
+    ],
+)
+def test_a_url_is_no_path(url: str, hint: str) -> None:
+    """Media are not downloaded, and it is said what to do."""
+    with pytest.raises(RequestError) as caught:
+        WindowsImageConfig().resolve_path(url)
+    assert caught.value.message == f"{url} is a URL; media and other files are not downloaded."
+    assert caught.value.hint == hint

@@ -1,0 +1,40 @@
+"""The guides that come with the package: one Markdown file each in ``data/guides``."""
+
+from __future__ import annotations
+
+import difflib
+
+from winimagetools.data import data_path
+from winimagetools.errors import RequestError
+
+_FOLDER = data_path("guides")
+
+
+def names() -> list[str]:
+    """The guides, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.md"))
+
+
+def list_guides() -> str:
+    """Each guide with its title."""
+    width = max(len(name) for name in names())
+    return "\n".join(
+        f"{name:<{width}}  {_read(name).splitlines()[0].lstrip('# ')}" for name in names()
+    )
+
+
+def read_guide(name: str) -> str:
+    """The text of a guide.
+
+    Raises:
+        RequestError: there is none of this name.
+    """
+    if name.lower() not in names():
+        near = difflib.get_close_matches(name.lower(), names(), n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names())}."
+        raise RequestError(f"There is no guide {name!r}.", hint)
+    return _read(name.lower())
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / f"{name}.md").read_text(encoding="utf-8").rstrip()
