@@ -44,16 +44,18 @@ def plain_path(text: str) -> str:
 
     A file that really has such a name is meant by it.
     """
-    if Path(text).exists():
-        return text
-    text = text.strip()
-    if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'":
-        text = text[1:-1]
-    if not text.startswith("~") or Path(text).exists():
-        return text
+    plain = _expanded(_unquoted(text.strip()))
+    return text if plain != text and Path(text).exists() else plain
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _expanded(text: str) -> str:
     try:
-        return str(Path(text).expanduser())
-    except RuntimeError:
+        return str(Path(text).expanduser()) if text.startswith("~") else text
+    except RuntimeError:  # no user of this name
         return text
 
 
