@@ -395,11 +395,13 @@ class DiskFile:
     Args:
         sha256: in hexadecimal, empty where nobody has computed it.
         converted: it already is the container that is delivered.
+        wrapped: it already is the archive that is delivered.
     """
 
     path: Path
     sha256: str = ""
     converted: bool = False
+    wrapped: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.files.hash import Sha256Beside
 from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
-from winimagetools.output import in_place
+from winimagetools.output import in_place, pack
 from winimagetools.output.convert import convert
 from winimagetools.output.in_place import works_in
 from winimagetools.output.raw_disk import RawDisk
+from winimagetools.plan import Delivery, DiskFile
 
 
 def become(
@@ -75,6 +79,44 @@ def stays_in_place(folder: Path, disk_format: DiskFormat, *, compress: bool, fix
     return not obstacle(disk_format, compress=compress, fixed=fixed) and works_in(folder)
 
 
+def wrap_at_once(disk: RawDisk, folder: Path, delivery: Delivery) -> DiskFile | None:
+    """Write the archive of a container that is never made itself.
+
+    Args:
+        disk: the raw disk; its files are gone afterwards.
+        folder: where the archive goes.
+        delivery: what is wanted.
+
+    Returns:
+        The archive; None where it takes several passes, or qemu-img: then nothing was done.
+
+    Raises:
+        DiskFullError: no room for the archive.
+        BuildError: the container cannot hold such a disk.
+    """
+    disk_format, formats = delivery.disk_format, delivery.compression
+    cannot = obstacle(disk_format, compress=delivery.compress_qcow2, fixed=delivery.fixed_vhd)
+    if cannot or len(pack.stages(formats)) != 1:
+        return None
+    log.add_secret(delivery.password)
+    name = delivery.disk_name(disk_format)
+    layout = in_place.plan(disk, disk_format, name)
+    content = pack.Content(name, layout.size, time.time(), in_place.content(layout, disk))
+    digest = Sha256Beside() if delivery.checksum else None
+    with log.Progress(f"Compressing {name}", layout.size) as progress, digest or nullcontext():
+        made = pack.pack_content(
+            content, folder, formats, delivery.password, progress.update, digest
+        )
+    _remove(disk)
+    found = digest.hexdigest() if digest else ""
+    return DiskFile(made, found, converted=disk_format is not DiskFormat.RAW, wrapped=True)
+
+
+def _remove(disk: RawDisk) -> None:
+    for used in filter(None, (disk.main, disk.rest)):
+        used.unlink(missing_ok=True)
+
+
 def make_in_place(
     disk: RawDisk, destination: Path, disk_format: DiskFormat, *, checksum: bool
 ) -> str | None:
@@ -104,8 +146,7 @@ def make_in_place(
             found = in_place.digest(layout, disk, progress.update)
     with room_for(destination):
         way.make(disk, destination, layout)
-    for used in filter(None, (disk.main, disk.rest)):
-        used.unlink(missing_ok=True)
+    _remove(disk)
     if disk_format is not DiskFormat.RAW:
         log.info(f"{disk_format} was made in place: {way.description}.")
     return found

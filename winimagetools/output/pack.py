@@ -13,8 +13,9 @@ import gzip
 import struct
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol, TypeVar, cast
 
@@ -119,6 +120,23 @@ def stages(formats: Sequence[str]) -> list[list[str]]:
     return runs
 
 
+@dataclass(frozen=True)
+class Content:
+    """What is wrapped.
+
+    Args:
+        name: base name of the file.
+        size: its bytes.
+        modified: its time, in seconds since 1970.
+        parts: its bytes in order; a number stands for so many zeros.
+    """
+
+    name: str
+    size: int
+    modified: float
+    parts: Iterable[bytes | int]
+
+
 class _Hashed:
     """Writes to a file and to a SHA-256."""
 
@@ -157,14 +175,29 @@ def pack(
     Raises:
         RequestError: there is such a file already.
     """
-    target = source.with_name(".".join([source.name, *formats]))
-    with _new_file(target) as file, source.open("rb") as reader:
+    status = source.stat()
+    with source.open("rb") as reader:
+        content = Content(source.name, status.st_size, status.st_mtime, sparse.read(reader))
+        return pack_content(content, source.parent, formats, password, on_progress, digest)
+
+
+def pack_content(
+    content: Content,
+    folder: Path,
+    formats: Sequence[str],
+    password: str,
+    on_progress: Callable[[int], None],
+    digest: Sha256Beside | None = None,
+) -> Path:
+    """The same for something that need not be a file; the archive goes into ``folder``."""
+    target = folder / ".".join([content.name, *formats])
+    with _new_file(target) as file:
         written = sparse.SparseWriter(file)
         with ExitStack() as stack:
             out = written if digest is None else _Hashed(written, digest)
-            sink = _stack_layers(stack, out, source, formats, password)
+            sink = _stack_layers(stack, out, content, formats, password)
             done = 0
-            for piece in sparse.read(reader):
+            for piece in content.parts:
                 if isinstance(piece, int):
                     sink.write_zeros(piece)
                     done += piece
@@ -177,19 +210,19 @@ def pack(
 
 
 def _stack_layers(
-    stack: ExitStack, out: _Sink, source: Path, formats: Sequence[str], password: str
+    stack: ExitStack, out: _Sink, content: Content, formats: Sequence[str], password: str
 ) -> _Sink:
     """Enter the layers, the outermost first, and return the one that takes the file."""
-    status = source.stat()
-    names = [".".join([source.name, *formats[:depth]]) for depth in range(len(formats))]
+    names = [".".join([content.name, *formats[:depth]]) for depth in range(len(formats))]
+    modified = content.modified
     sink = out
     for name, kind in reversed(list(zip(names, formats, strict=True))):
         if kind == "tar":
-            sink = stack.enter_context(TarWriter(sink, name, status.st_mtime, status.st_size))
+            sink = stack.enter_context(TarWriter(sink, name, modified, content.size))
         elif kind == "gz":
-            sink = stack.enter_context(GzipWriter(sink, name, status.st_mtime))
+            sink = stack.enter_context(GzipWriter(sink, name, modified))
         else:
-            sink = stack.enter_context(ZipWriter(sink, name, status.st_mtime, password))
+            sink = stack.enter_context(ZipWriter(sink, name, modified, password))
     return sink
 
 

@@ -331,25 +331,28 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
 def _package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
     """Convert and wrap the disk; the result still lies in the private folder of the build."""
     image = disk.path.with_name(delivery.disk_name(delivery.disk_format))
-    if image != disk.path or disk.converted:
+    if disk.converted or (image != disk.path and not disk.wrapped):
         with log.step(f"Convert to {delivery.disk_format}"):
-            _convert(host, disk.path, image, delivery)
+            _convert(host, disk, image, delivery)
     if not delivery.compression:
         return replace(disk, path=image)
     with log.step(f"Compress as {'.'.join(delivery.compression)}"):
+        if disk.wrapped:
+            log.info("the disk was written straight into the archive")
+            return disk
         image = host.files.compress(
             image, delivery.compression, delivery.password, checksum=delivery.checksum
         )
     return DiskFile(image)
 
 
-def _convert(host: Host, disk: Path, image: Path, delivery: Delivery) -> None:
+def _convert(host: Host, disk: DiskFile, image: Path, delivery: Delivery) -> None:
     """Make the container, unless it was made when the disk was finished."""
-    if image == disk:
-        log.info("it was made in place when the disk was written")
+    if disk.converted:
+        log.info("it was made when the disk was written")
         return
     host.files.become(
-        disk,
+        disk.path,
         image,
         delivery.disk_format,
         compress=delivery.compress_qcow2,

@@ -26,6 +26,7 @@ from winimagetools.host.linux.media import LinuxMedia
 from winimagetools.host.linux.servicing import LinuxServicing
 from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
 from winimagetools.output.convert import QEMU_IMG
+from winimagetools.output.image_files import ImageFiles
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.run import Tool, run
 
@@ -227,15 +228,42 @@ def test_the_container_is_made_at_once(tmp_path: Path, disk_format: DiskFormat) 
     assert run(NTFSCAT, [tmp_path / "v", "note.txt"]) == "filled" * 1000
 
 
+@pytest.mark.parametrize("disk_format", [DiskFormat.RAW, DiskFormat.VHDX])
+@pytest.mark.parametrize("compression", [("tar", "gz"), ("zip",)])
+def test_an_archive_is_written_at_once(
+    tmp_path: Path, disk_format: DiskFormat, compression: tuple[str, ...]
+) -> None:
+    """What is in it never lies beside it; its checksum is known with it."""
+    host, path = LinuxDisks(_fill), tmp_path / "disk.raw"
+    delivery = Delivery(tmp_path / "image", disk_format, compression, "image")
+    with host.create(path, 100 * MIB, DiskLayout.BIOS) as disk:
+        finished = host.finish(disk, delivery)
+    made = tmp_path / ".".join([delivery.disk_name(disk_format), *compression])
+    digest = hashlib.sha256(made.read_bytes()).hexdigest()
+    converted = disk_format is not DiskFormat.RAW
+    assert finished == DiskFile(made, digest, converted=converted, wrapped=True)
+    assert list(tmp_path.iterdir()) == [made]
+    files, image = ImageFiles(), made
+    for layer in reversed(compression):
+        (tmp_path / layer).mkdir()
+        image = files.decompress(image, tmp_path / layer, layer, "")
+    raw = tmp_path / "back.raw"
+    run(QEMU_IMG, ["convert", "-f", disk_format.qemu_name, "-O", "raw", image, raw])
+    assert raw.stat().st_size == 100 * MIB
+    run(DD, [f"if={raw}", f"of={tmp_path / 'v'}", "bs=1M", "skip=1", "conv=sparse"])
+    assert run(NTFSCAT, [tmp_path / "v", "note.txt"]) == "filled" * 1000
+
+
 @pytest.mark.parametrize(
     "delivery",
     [
+        Delivery(Path("x"), DiskFormat.RAW, ("gz", "tar"), "disk"),
         Delivery(Path("x"), DiskFormat.QCOW2, (), "image", compress_qcow2=True),
         Delivery(Path("x"), DiskFormat.VHD, (), "image"),
     ],
 )
-def test_what_qemu_img_will_make_stays_raw_until_then(tmp_path: Path, delivery: Delivery) -> None:
-    """A compressed QCOW2 and a dynamic VHD."""
+def test_what_is_made_later_stays_raw_until_then(tmp_path: Path, delivery: Delivery) -> None:
+    """A compressed QCOW2, a dynamic VHD, and what takes several passes."""
     host, path = LinuxDisks(_fill), tmp_path / "disk.raw"
     with host.create(path, 100 * MIB, DiskLayout.BIOS) as disk:
         assert host.finish(disk, delivery) == DiskFile(path)

@@ -30,7 +30,7 @@ from winimagetools.host.linux.esp import write_esp
 from winimagetools.host.linux.existing_disk import open_existing
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import DiskFormat, DiskLayout
-from winimagetools.output.become import make_in_place, obstacle
+from winimagetools.output.become import make_in_place, obstacle, wrap_at_once
 from winimagetools.output.raw_disk import RawDisk, copy_disk
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.run import Tool, run
@@ -127,7 +127,11 @@ def _write_around(path: Path, disk: LinuxDisk) -> None:
 
 
 def _join(parts: RawDisk, raw: Path, delivery: Delivery | None) -> DiskFile:
-    """Make one file of a disk: the container that is wanted, else a raw image."""
+    """Make one file of a disk: the archive or container that is wanted, else a raw image."""
+    if delivery is not None and delivery.compression:
+        archive = wrap_at_once(parts, raw.parent, delivery)
+        if archive is not None:
+            return archive
     path, disk_format, checksum = raw, DiskFormat.RAW, False
     if delivery is not None and not obstacle(
         delivery.disk_format, compress=delivery.compress_qcow2, fixed=delivery.fixed_vhd
