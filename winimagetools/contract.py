@@ -10,7 +10,7 @@ either slash, compared without regard to case: ``Windows\System32\ntdll.dll``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,7 +230,24 @@ class Vm(Protocol):
     def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
         """Everything that would keep such a machine from running here."""
 
-    def run_sysprep(self, request: VmRequest) -> None: ...
+    def check_tpm(self) -> Sequence[Problem]:
+        """What keeps such a machine from having a TPM 2.0."""
+
+    def describe(self, request: VmRequest) -> Sequence[str]:
+        """How the machine would be started, for a dry run; empty where that says nothing."""
+
+    def run_sysprep(self, request: VmRequest) -> Mapping[str, str]:
+        """Run the machine until it powers off.
+
+        What it says and shows lies in the folder ``request.logs`` afterwards, however it ended.
+
+        Returns:
+            The reports of the guest that count, by stage. That it is off does not say that it
+            is done.
+
+        Raises:
+            BuildError: it reported a failure, did not start, or took too long.
+        """
 
 
 class Files(Protocol):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -162,9 +163,30 @@ class ImageInfo:
         return is_server_type(self.installation_type)
 
 
+class DiskBus(StrEnum):
+    """How the disk of a virtual machine is attached."""
+
+    SATA = "sata"
+    VIRTIO_BLOCK = "virtio-blk"
+    VIRTIO_SCSI = "virtio-scsi"
+
+
 @dataclass(frozen=True)
 class VmRequest:
-    """A virtual machine that runs the first boot until it powers off; sizes in bytes."""
+    """A virtual machine that runs the first boot until it powers off; sizes in bytes.
+
+    Args:
+        switch: ``external_switch``.
+        generation: 2 for UEFI, 1 for BIOS, as Hyper-V calls it.
+        tpm: Windows wants a TPM 2.0.
+        bus: of the disk; another one than SATA needs a driver that starts with Windows.
+        virtio_network: the image has a driver for a virtio network device.
+        accel: ``auto``, ``kvm`` or ``tcg``.
+        silence: seconds without news of the guest after which it is given up.
+        time_limit: seconds after which it is given up whatever it reports.
+        vnc: a socket to watch the machine at; empty for none.
+        logs: folder for what the machine says and shows.
+    """
 
     name: str
     disk: Path
@@ -173,6 +195,14 @@ class VmRequest:
     switch: str
     generation: int
     disable_secure_boot: bool = False
+    tpm: bool = False
+    bus: DiskBus = DiskBus.SATA
+    virtio_network: bool = False
+    accel: str = "auto"
+    silence: float = 3600
+    time_limit: float = 86400
+    vnc: str = ""
+    logs: Path = Path()
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,9 @@ class Tool:
         raise ToolMissingError(self.name, self.package, self.reason)
 
 
+_TIE = Tool("setpriv", "util-linux", "end a machine together with this program")
+
+
 def show(argv: Sequence[str | os.PathLike[str]]) -> str:
     """A command line as it may be shown: quoted, secrets masked."""
     return log.mask(shlex.join(os.fspath(part) for part in argv))
@@ -80,6 +83,7 @@ class Program:
     """A program that :func:`spawn` started.
 
     Attributes:
+        pid: its number.
         shown: its command line as it may be shown.
         output: its standard output, unbuffered; whoever starts it has to read it.
         error: its standard error, likewise.
@@ -88,6 +92,7 @@ class Program:
 
     def __init__(self, process: subprocess.Popen[bytes], shown: str) -> None:
         self._process = process
+        self.pid = process.pid
         self.shown = shown
         self.output = cast(IO[bytes], process.stdout)
         self.error = cast(IO[bytes], process.stderr)
@@ -106,6 +111,10 @@ class Program:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired as error:
             raise TimeoutError(f"{self.shown} still runs after {timeout} seconds.") from error
+
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
 
     def terminate(self) -> None:
         """Ask it to end itself in an orderly way; nothing happens when it has ended."""
@@ -174,6 +183,7 @@ def spawn(
     input_text: str | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    tied: bool = False,
 ) -> Iterator[Program]:
     """Start a program; on leaving, it and all processes of its group are ended.
 
@@ -185,6 +195,8 @@ def spawn(
         input_text: text for its standard input; nothing is connected otherwise.
         env: variables added to this process's environment.
         cwd: folder to run it in.
+        tied: the kernel ends it when this process dies, be it killed: for programs that would
+            run on for ever. Linux only.
 
     Yields:
         The running program. It stops when nobody reads what it prints.
@@ -195,6 +207,8 @@ def spawn(
     """
     shown = show([tool.name, *arguments])
     argv = [tool.find(), *(os.fspath(part) for part in arguments)]
+    if tied:
+        argv = [_TIE.find(), "--pdeathsig", "KILL", "--", *argv]
     log.LOGGER.debug("running: %s", shown)
     program: Program | None = None
     try:

@@ -167,13 +167,20 @@ class _Vm(_Part):
             self.say(f"check switch {request.switch!r} and {request.cpu_count} processors")
         return ()
 
-    def run_sysprep(self, request: VmRequest) -> None:
+    def check_tpm(self) -> Sequence[Problem]:
+        return ()
+
+    def describe(self, request: VmRequest) -> Sequence[str]:
+        return ()
+
+    def run_sysprep(self, request: VmRequest) -> Mapping[str, str]:
         secure = ", Secure Boot off" if request.disable_secure_boot else ""
         self.say(
             f"run a generation {request.generation} machine from {request.disk.name} with "
             f"{request.cpu_count} processors and {log.size(request.memory)} on switch "
             f"{request.switch!r} until it powers off{secure}"
         )
+        return {"StatusFinal": "The image is ready."}
 
 
 class _Files(_Part):

@@ -159,3 +159,13 @@ NETWORK_PAGE = Ability(WINDOWS_11)
 DEVICE_ENCRYPTION = Ability(WINDOWS_11_24H2)
 """Device encryption turns itself on at the first start, and sysprep then refuses to generalize
 ("BitLocker overview: device encryption", Microsoft)."""
+
+
+_FIRST_WITH_TPM = {False: 22000, True: 26000}
+"""First build of a client and of a server whose hardware requirements list a TPM 2.0 ("Windows
+11 requirements", Microsoft); Server 2025 uses one where it is there."""
+
+
+def wants_tpm(version: WindowsVersion, *, server: bool) -> bool:
+    """Whether a Windows expects a TPM 2.0: Windows 11, Server 2025 and later."""
+    return version.build >= _FIRST_WITH_TPM[server]

@@ -8,15 +8,28 @@ before they are settled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from winimagetools.contract import Host, ReadOnlyTree
+from winimagetools.facts.releases import wants_tpm
 from winimagetools.image import contents, servicing
 from winimagetools.image.drivers import plan as drivers
 from winimagetools.image.drivers import virtio
-from winimagetools.image.platform_needs import missing_network_driver, missing_storage_driver
+from winimagetools.image.platform_needs import (
+    machine_devices,
+    missing_network_driver,
+    missing_storage_driver,
+)
 from winimagetools.image.request import Request, Workflow
 from winimagetools.model import DiskLayout, WimImage
-from winimagetools.plan import BuildPlan, DriverPlan, ImageInfo, Sources, SourceTree
+from winimagetools.plan import (
+    BuildPlan,
+    DriverPlan,
+    ImageInfo,
+    Sources,
+    SourceTree,
+    VmRequest,
+)
 from winimagetools.settings.findings import Findings
 
 
@@ -64,11 +77,33 @@ def decide(
         drivers=chosen,
         offline=service.offline,
         guest=service.guest,
-        machine=request.machine if finished else None,
+        machine=_machine(request, windows, chosen, found, host) if finished else None,
         shrink=request.shrink and finished,
         optimize=finished,
         delivery=request.delivery,
     )
+
+
+def _machine(
+    request: Request,
+    windows: ImageInfo,
+    chosen: tuple[DriverPlan, ...],
+    found: Findings,
+    host: Host,
+) -> VmRequest | None:
+    """The virtual machine with the devices that this Windows wants and has drivers for.
+
+    A golden image has its drivers already, and nobody knows which: it gets the devices that
+    every Windows knows.
+    """
+    if request.machine is None:
+        return None
+    golden = request.workflow is Workflow.GOLDEN
+    bus, virtio_network = machine_devices(() if golden else chosen)
+    tpm = request.layout is DiskLayout.UEFI and wants_tpm(windows.version, server=windows.is_server)
+    if tpm:
+        found.problems += host.vm.check_tpm()
+    return replace(request.machine, bus=bus, virtio_network=virtio_network, tpm=tpm)
 
 
 def choose_drivers(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from winimagetools.model import ImageType
-from winimagetools.plan import DriverPlan, ImageInfo
+from winimagetools.plan import DiskBus, DriverPlan, ImageInfo
 
 _VIRTIO_BLOCK = ("PCI\\VEN_1AF4&DEV_1001", "PCI\\VEN_1AF4&DEV_1042")
 _VIRTIO_SCSI = ("PCI\\VEN_1AF4&DEV_1004", "PCI\\VEN_1AF4&DEV_1048")
@@ -71,6 +72,27 @@ def missing_hooks(image_type: ImageType, *, has_hooks: bool) -> str:
         "The image has no curtin hooks: MAAS cannot configure the Windows it deploys from it. Set "
         "install_maas_hooks = True."
     )
+
+
+def machine_devices(plans: Iterable[DriverPlan]) -> tuple[DiskBus, bool]:
+    """The devices of a virtual machine that starts an image with these drivers.
+
+    A driver for its disk has to start with Windows; the network may come later.
+
+    Returns:
+        How the disk is attached, and whether the network device is a virtio device.
+    """
+    plans = tuple(plans)
+    critical = tuple(
+        replace(plan, packages=tuple(item for item in plan.packages if item.boot_critical))
+        for plan in plans
+    )
+    bus = DiskBus.SATA
+    if _drives_any(critical, _VIRTIO_BLOCK):
+        bus = DiskBus.VIRTIO_BLOCK
+    elif _drives_any(critical, _VIRTIO_SCSI):
+        bus = DiskBus.VIRTIO_SCSI
+    return bus, _drives_any(plans, _VIRTIO_NET)
 
 
 def _drives_any(plans: Iterable[DriverPlan], ids: tuple[str, ...]) -> bool:

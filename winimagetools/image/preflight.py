@@ -35,6 +35,9 @@ from winimagetools.plan import AddPackage, Delivery, Requirements, VmRequest
 from winimagetools.settings.findings import Findings
 from winimagetools.settings.options import WindowsImageConfig
 
+ACCELERATORS = ("auto", "kvm", "tcg")
+_ACCELERATORS_SHOWN = "auto, kvm or tcg"
+
 
 @dataclass(frozen=True)
 class _Paths:
@@ -147,7 +150,7 @@ def _with_contents(found: Findings, request: Request) -> Request:
             "install_maas_hooks", partial(resources.find_curtin_hooks, _folder(config)), None
         ),
         zero_unused_sectors=config.zero_unused_volume_sectors,
-        machine=_machine(config, request.layout) if config.run_sysprep else None,
+        machine=_machine(found, request.layout) if config.run_sysprep else None,
         shrink=config.shrink_image_to_minimum_size,
     )
 
@@ -233,7 +236,12 @@ def _servicing(config: WindowsImageConfig, paths: _Paths) -> ServicingOptions:
     )
 
 
-def _machine(config: WindowsImageConfig, layout: DiskLayout) -> VmRequest:
+def _machine(found: Findings, layout: DiskLayout) -> VmRequest:
+    config = found.config
+    accel = config.accel.strip().casefold()
+    if accel not in ACCELERATORS:
+        found.add("accel", f"{config.accel!r} is no accelerator.", f"Use {_ACCELERATORS_SHOWN}.")
+        accel = ACCELERATORS[0]
     return VmRequest(
         name="",
         disk=Path(),
@@ -242,6 +250,10 @@ def _machine(config: WindowsImageConfig, layout: DiskLayout) -> VmRequest:
         switch=config.external_switch,
         generation=2 if layout is DiskLayout.UEFI else 1,
         disable_secure_boot=config.disable_secure_boot,
+        accel=accel,
+        silence=config.silent_minutes * 60,
+        time_limit=config.vm_minutes * 60,
+        vnc=str(config.resolve_path(config.vnc_socket)) if config.vnc_socket else "",
     )
 
 

@@ -190,7 +190,8 @@ class WindowsImageConfig:
         "external",
         "vm",
         help="The Hyper-V switch of the virtual machine that finishes the image. It has to be "
-        "external.",
+        "external. On Linux a network bridge, none for no network, and QEMU's own network when it "
+        "is empty or the default.",
     )
     cpu_count: int = option(1, "vm", help="Processors of that virtual machine.")
     ram_size: int = option(
@@ -208,6 +209,30 @@ class WindowsImageConfig:
     )
     disable_secure_boot: bool = option(
         False, "vm", help="Start that virtual machine without Secure Boot when disk_layout is UEFI."
+    )
+    accel: str = option(
+        "auto",
+        "vm",
+        help="What runs that virtual machine on Linux: auto or kvm for KVM, tcg for software, "
+        "which takes ten to twenty times as long. The PowerShell tools have no such option.",
+    )
+    silent_minutes: int = option(
+        60,
+        "vm",
+        help="Minutes without anything new from that virtual machine after which it is given up. "
+        "The PowerShell tools wait for ever.",
+    )
+    vm_minutes: int = option(
+        1440,
+        "vm",
+        help="Minutes after which that virtual machine is given up whatever it reports. The "
+        "PowerShell tools wait for ever.",
+    )
+    vnc_socket: str = option(
+        "",
+        "vm",
+        help="A socket to be made on Linux, at which a VNC viewer shows that virtual machine. The "
+        "PowerShell tools have no such option.",
     )
 
     virtio_iso_path: str = option(

@@ -12,6 +12,7 @@ from typing import Protocol
 from winimagetools import log
 from winimagetools.contract import Disk, Host, InstallMedia
 from winimagetools.files.target import describe_replaced
+from winimagetools.guest.reports import judge
 from winimagetools.host import select_host
 from winimagetools.host.carry_out import change_files, take_steps
 from winimagetools.image import inspection
@@ -169,7 +170,8 @@ def describe_build(
     with ExitStack() as opened:
         prepared = prepare(workflow, host, config_file_path, overrides, strict, opened)
         _, _, plan = plan_from_medium(prepared, opened)
-        lines = describe(plan)
+        machine = host.vm.describe(plan.machine) if plan.machine is not None else ()
+        lines = [*describe(plan), *(f"  {line}" for line in machine)]
         replaced = describe_replaced(plan.delivery.path)
         return [*lines, f"  replace {replaced}"] if replaced else lines
 
@@ -320,8 +322,10 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
     """Let Windows start once and finish itself, then make the disk small."""
     if plan.machine is not None:
         name = f"{name}{secrets.randbelow(1 << 31)}"
+        logs = disk.parent / "first-boot"
+        logs.mkdir()
         with log.step("Run the stage in the virtual machine"):
-            host.vm.run_sysprep(replace(plan.machine, name=name, disk=disk))
+            judge(host.vm.run_sysprep(replace(plan.machine, name=name, disk=disk, logs=logs)))
     with log.step("Make the disk small"):
         if plan.shrink:
             host.disks.shrink(disk, FREE_SPACE)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from winimagetools.errors import BuildError
-from winimagetools.guest.reports import judge, merge_reports
+from winimagetools.guest.reports import (
+    Report,
+    by_stage,
+    check_failure,
+    judge,
+    last_words,
+    merge_reports,
+    parse_report,
+)
 
 
 def test_a_power_off_is_not_success() -> None:
@@ -45,3 +53,52 @@ def test_silence_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     """Without any report nothing can be judged; the user is told."""
     judge({})
     assert "powered off without a report" in caplog.text
+
+
+def test_lines_of_the_serial_port() -> None:
+    """A report is read; what firmware, drivers and a restart leave on the port is passed over."""
+    line = '{"stage": "Updates", "message": "3 \\u00fcber \\"all\\"", "result": "running"}'
+    assert parse_report(line) == Report("Updates", '3 über "all"')
+    assert parse_report(f"\x1b[2J\x00{line}\r") == Report("Updates", '3 über "all"')
+    for noise in (
+        "",
+        "Booting",
+        line[3:],
+        line[:-3],
+        "[]",
+        "{}",
+        '{"stage": 1, "message": "x", "result": "done"}',
+        '{"stage": "A", "message": "x"}',
+        '{"a":' * 100_000,
+    ):
+        assert parse_report(noise) is None
+
+
+def test_by_stage() -> None:
+    """The last word of each stage counts, the last stage comes last, each start begins anew."""
+    reports = [
+        Report("Updates", "old"),
+        Report("ERROR", "old", "failed"),
+        Report("StatusInitial", "begun"),
+        Report("Updates", "1"),
+        Report("Cleanup", "done"),
+        Report("Updates", "2"),
+    ]
+    assert list(by_stage(reports).items()) == [
+        ("StatusInitial", "begun"),
+        ("Cleanup", "done"),
+        ("Updates", "2"),
+    ]
+
+
+def test_failure() -> None:
+    """What the guest says of its failure is the message."""
+    check_failure({"Updates": "none"})
+    with pytest.raises(BuildError, match="reported a failure: no MSI"):
+        check_failure({"Updates": "none", "ERROR": "no MSI"})
+
+
+def test_last_words() -> None:
+    """The last report, or that there was none."""
+    assert last_words({"A": "1", "B": "2"}) == "its last report was B: 2"
+    assert last_words({}) == "it reported nothing"

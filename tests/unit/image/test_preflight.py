@@ -14,7 +14,6 @@ from winimagetools.config import read_config
 from winimagetools.contract import Host
 from winimagetools.errors import HostError, ToolMissingError
 from winimagetools.host.linux.checks import LinuxChecks
-from winimagetools.host.linux.vm import LinuxVm
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import HyperV
@@ -286,11 +285,16 @@ def test_windows_host_without_hyperv() -> None:
         read(host, Workflow.ONLINE)
 
 
-def test_linux_host_has_no_machine_yet(host: Host) -> None:
-    """The online workflow is refused in one sentence before anything starts."""
-    linux = dataclasses.replace(host, vm=LinuxVm())
-    with pytest.raises(HostError, match="not available on a Linux host yet"):
-        read(linux, Workflow.ONLINE)
+def test_machine_options(host: Host) -> None:
+    """What runs the machine and for how long; a word that names nothing is a problem."""
+    request = read(
+        host, Workflow.ONLINE, accel="TCG", silent_minutes=7, vm_minutes=90, vnc_socket="/run/vnc"
+    )
+    assert request.machine is not None
+    machine = request.machine
+    assert (machine.accel, machine.silence, machine.time_limit) == ("tcg", 420, 5400)
+    assert machine.vnc == "/run/vnc"
+    assert keys(host, Workflow.ONLINE, accel="xen") == ["accel"]
 
 
 def test_linux_host_changes_no_golden_image_yet(host: Host) -> None:

@@ -54,7 +54,13 @@ OTHERS = {
 }
 
 
-OURS = {("DEFAULT", "vhd_subformat"): "dynamic"}
+OURS = {
+    ("DEFAULT", "vhd_subformat"): "dynamic",
+    ("vm", "accel"): "auto",
+    ("vm", "silent_minutes"): 60,
+    ("vm", "vm_minutes"): 1440,
+    ("vm", "vnc_socket"): "",
+}
 """Options the PowerShell tools do not have; their defaults change nothing."""
 
 
@@ -101,10 +107,14 @@ def test_every_option_is_described(option: object) -> None:
 
 
 def test_kinds() -> None:
-    """Sizes accept units, the count does not, words are texts."""
+    """Sizes accept units, counts do not, words are texts."""
     kinds = {option.name: option.kind for option in OPTIONS}
     assert [name for name, kind in kinds.items() if kind is Kind.SIZE] == ["ram_size", "disk_size"]
-    assert [name for name, kind in kinds.items() if kind is Kind.COUNT] == ["cpu_count"]
+    assert [name for name, kind in kinds.items() if kind is Kind.COUNT] == [
+        "cpu_count",
+        "silent_minutes",
+        "vm_minutes",
+    ]
     assert kinds["install_qemu_ga"] is Kind.TEXT
 
 

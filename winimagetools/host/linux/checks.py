@@ -20,7 +20,7 @@ def wanted(requirements: Requirements) -> Iterator[Look]:
     if requirements.existing_disk and not requirements.vm:
         yield ntfs.find_library  # a finished disk is only looked at
         return
-    if requirements.vm:
+    if requirements.existing_disk:
         return  # refused anyway, in one sentence
     yield from (libwim.load, ntfs.find_library, hivex.find_library)
     yield from (volume.MKNTFS.find, volume.NTFSINFO.find, SFDISK.find)

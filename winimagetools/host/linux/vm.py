@@ -1,26 +1,226 @@
-"""The stage in a virtual machine: not on a Linux host yet, and said so before anything starts."""
+"""The stage in a QEMU machine: what this host lacks for it, and running it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from winimagetools.errors import HostError, Problem
+from winimagetools import log
+from winimagetools.errors import BuildError, HostError, Problem
+from winimagetools.guest.reports import check_failure
+from winimagetools.host.linux.qemu import accelerator, machine, tpm
+from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware
+from winimagetools.host.linux.qemu.follow import Follower
+from winimagetools.host.linux.qemu.machine import Machine
+from winimagetools.host.linux.qemu.monitor import Monitor, open_monitor
+from winimagetools.model import MIB, DiskFormat
 from winimagetools.plan import VmRequest
+from winimagetools.run import Program, Tail, show, spawn
 
-_SENTENCE = "The stage in a virtual machine is not available on a Linux host yet."
-_ADVICE = (
-    "Make the image with New-WindowsCloudImage and start it once on its hypervisor; it "
-    "finishes itself and powers off."
-)
+_SOCKET_PATH = 107
+"""Bytes the path of a socket may have (unix(7))."""
+_START_TIME = 60.0
+_GLANCE = 0.05
+_END_TIME = 2.0
+_SPARE_MEMORY = 256 * MIB
+_BRIDGES = Path("/sys/class/net")
 
 
 class LinuxVm:
-    """Answers that there is no such stage here."""
+    """Implements :class:`winimagetools.contract.Vm`."""
 
     def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
-        """One problem when a machine is asked for."""
-        return [] if request is None else [Problem(_SENTENCE, _ADVICE, host=True)]
+        """Programs, firmware, KVM, network, processors and memory."""
+        if request is None:
+            return []
+        problems = [*_lacking(_looks(request)), *_size_problems(request)]
+        bridge = switch_problem(request.switch)
+        return [*problems, bridge] if bridge else problems
 
-    def run_sysprep(self, request: VmRequest) -> None:
-        """Raises HostError; :meth:`check` has said so before."""
-        raise HostError(_SENTENCE, _ADVICE)
+    def check_tpm(self) -> Sequence[Problem]:
+        """Whether there is a TPM for Windows that wants one."""
+        return _lacking([tpm.SWTPM.find])
+
+    def describe(self, request: VmRequest) -> Sequence[str]:
+        """The command line, with names in place of the folders of a run."""
+        accel = "tcg" if request.accel == "tcg" else "kvm"
+        planned = _machine(request, accel, choose_firmware_for(request), Path("RUN"))
+        return [show([machine.QEMU.name, *machine.arguments(planned)])]
+
+    def run_sysprep(self, request: VmRequest) -> dict[str, str]:
+        """Run the machine until it powers off; what its guest reported.
+
+        Raises:
+            BuildError: the guest reported a failure, did not start or takes too long.
+            HostError: this machine cannot run it.
+        """
+        with _runtime() as runtime, ExitStack() as running:
+            accel = accelerator.choose_accelerator(request.accel)
+            if accel == "tcg":
+                log.warning(
+                    "Without KVM the guest takes ten to twenty times as long (accel = tcg)."
+                )
+            firmware = choose_firmware_for(request)
+            if firmware is not None:
+                shutil.copyfile(firmware.variables, runtime / machine.VARIABLES)
+            if request.tpm:
+                running.enter_context(tpm.emulated_tpm(runtime))
+            reports = _run(_machine(request, accel, firmware, runtime))
+        check_failure(reports)
+        return reports
+
+
+def _machine(request: VmRequest, accel: str, firmware: Firmware | None, runtime: Path) -> Machine:
+    disk_format = _format(request.disk)
+    return Machine(request, disk_format, accel, firmware, runtime, bridge_of(request))
+
+
+def _run(planned: Machine) -> dict[str, str]:
+    """Start QEMU, follow it, and end it."""
+    request = planned.request
+    words = machine.arguments(planned)
+    command = show([machine.QEMU.name, *words])
+    (request.logs / "qemu-command.txt").write_text(f"{command}\n", encoding="utf-8")
+    with spawn(machine.QEMU, words, tied=True) as program:
+        said, _ = Tail(program.error), Tail(program.output)
+        with open_monitor(request.logs / "qmp.log") as monitor:
+            try:
+                _connect(monitor, planned.runtime / machine.QMP_SOCKET, program)
+                log.info(f"Waiting for {request.name} to finish and power off")
+                reports = Follower(request, program, monitor).follow()
+                _quit(monitor, program)
+            except BuildError as error:
+                if program.running():
+                    raise
+                code = program.wait()
+                raise BuildError(
+                    f"{error.message} QEMU returned {code} and said: {said.text().strip()}"
+                ) from error
+    return reports
+
+
+def _connect(monitor: Monitor, socket: Path, program: Program) -> None:
+    give_up = time.monotonic() + _START_TIME
+    while not monitor.connect(socket):
+        if not program.running():
+            raise BuildError("The virtual machine could not be started.")
+        if time.monotonic() > give_up:
+            raise BuildError("QEMU was started and does not answer.")
+        time.sleep(_GLANCE)
+
+
+def _quit(monitor: Monitor, program: Program) -> None:
+    """Let QEMU write out what it has and end."""
+    try:
+        monitor.execute("quit")
+        program.wait(_END_TIME)
+    except (TimeoutError, OSError):
+        program.wait(_END_TIME)
+
+
+@contextmanager
+def _runtime() -> Iterator[Path]:
+    """A private folder with a short path, for the sockets of one machine.
+
+    Raises:
+        HostError: the folder for temporary files has a path that is too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="winimagetools-") as name:
+        runtime = Path(name)
+        if len(os.fsencode(runtime / machine.TPM_SOCKET)) > _SOCKET_PATH:
+            raise HostError(
+                f"{runtime} is too long a path for a socket.",
+                "Let TMPDIR name a folder with a shorter path.",
+            )
+        yield runtime
+
+
+def choose_firmware_for(request: VmRequest) -> Firmware | None:
+    """The firmware a machine starts with; None for BIOS. Raises ToolMissingError."""
+    if request.generation == 1:
+        return None
+    return choose_firmware(read_firmware(), secure_boot=not request.disable_secure_boot)
+
+
+def bridge_of(request: VmRequest) -> str:
+    """The bridge a machine is attached to; empty for the network that QEMU plays itself.
+
+    The default name means a switch of Hyper-V, which this host knows only by accident.
+    """
+    if request.switch in ("", machine.NO_NETWORK):
+        return ""
+    if request.switch == machine.USUAL_SWITCH and not is_bridge(request.switch):
+        return ""
+    return request.switch
+
+
+def is_bridge(name: str) -> bool:
+    """Whether this host has a bridge of that name."""
+    return "/" not in name and (_BRIDGES / name / "bridge").is_dir()
+
+
+def switch_problem(name: str) -> Problem | None:
+    """What is wrong with ``external_switch`` on a Linux host."""
+    if name in ("", machine.NO_NETWORK, machine.USUAL_SWITCH) or is_bridge(name):
+        return None
+    return Problem(
+        f"This host has no network bridge {name!r}.",
+        "Name one that 'ip link show type bridge' lists, leave it empty for QEMU's own network, "
+        "or write none for no network.",
+        section="vm",
+        key="external_switch",
+    )
+
+
+def _looks(request: VmRequest) -> list[Callable[[], object]]:
+    looks: list[Callable[[], object]] = [machine.QEMU.find]
+    if request.generation == 2:
+        looks.append(lambda: choose_firmware_for(request))
+    return [*looks, lambda: accelerator.choose_accelerator(request.accel)]
+
+
+def _lacking(looks: Sequence[Callable[[], object]]) -> list[Problem]:
+    problems = []
+    for look in looks:
+        try:
+            look()
+        except HostError as error:
+            problems.append(Problem(error.message, error.hint, host=True))
+    return problems
+
+
+def _size_problems(request: VmRequest) -> list[Problem]:
+    problems = []
+    processors = len(os.sched_getaffinity(0))
+    if request.cpu_count > processors:
+        problems.append(
+            Problem(
+                f"{request.cpu_count} processors are more than the {processors} of this machine.",
+                f"Use at most {processors}.",
+                section="vm",
+                key="cpu_count",
+            )
+        )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if request.memory > memory - _SPARE_MEMORY:
+        problems.append(
+            Problem(
+                f"{log.size(request.memory)} do not fit into the {log.size(memory)} of this "
+                "machine.",
+                "Give the virtual machine less.",
+                section="vm",
+                key="ram_size",
+            )
+        )
+    return problems
+
+
+def _format(disk: Path) -> str:
+    """What QEMU calls the container of a disk, which its name tells here."""
+    by_extension = {item.extension: item.qemu_name for item in DiskFormat}
+    return by_extension.get(disk.suffix.lower().removeprefix("."), "raw")

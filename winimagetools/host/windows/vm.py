@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -9,7 +10,8 @@ from defusedxml import ElementTree
 
 from winimagetools import log
 from winimagetools.errors import BuildError, Problem
-from winimagetools.guest.reports import PREFIX, judge, merge_reports
+from winimagetools.guest.reports import PREFIX, Report, check_failure, merge_reports
+from winimagetools.guest.watch import Watch
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.powershell import PowerShell, as_list
 from winimagetools.plan import VmRequest
@@ -87,17 +89,34 @@ def convert_kvp_data(items: Iterable[str]) -> dict[str, str]:
     return reports
 
 
+def _keep(request: VmRequest, reports: dict[str, str]) -> None:
+    """Write down what was reported, as the second serial port has it elsewhere."""
+    lines = [
+        json.dumps({"stage": stage, "message": text, "result": "running"})
+        for stage, text in reports.items()
+    ]
+    text = "".join(f"{line}\n" for line in lines)
+    (request.logs / "reports.jsonl").write_text(text, encoding="utf-8")
+
+
 class HyperV:
     """Implements :class:`winimagetools.contract.Vm`.
 
     Args:
         shell: runs PowerShell.
         sleep: waits a number of seconds.
+        clock: seconds.
     """
 
-    def __init__(self, shell: PowerShell, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        shell: PowerShell,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._shell = shell
         self._sleep = sleep
+        self._clock = clock
 
     def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
         """Hyper-V, switch and processors. Port of ``Check-Prerequisites``."""
@@ -115,11 +134,19 @@ class HyperV:
         """Processors of this machine. Port of ``Get-TotalLogicalProcessors``."""
         return int(self._shell.invoke(scripts.PROCESSOR_COUNT))
 
-    def run_sysprep(self, request: VmRequest) -> None:
+    def check_tpm(self) -> Sequence[Problem]:
+        """Nothing: Hyper-V has one of its own, and Windows installs from a disk without."""
+        return []
+
+    def describe(self, request: VmRequest) -> Sequence[str]:
+        """Nothing beyond what the plan says."""
+        return []
+
+    def run_sysprep(self, request: VmRequest) -> dict[str, str]:
         """Run the machine until it powers off, and take it away. Port of ``Run-Sysprep``.
 
         Raises:
-            BuildError: the guest reported a failure, or powered off before it was done.
+            BuildError: the guest reported a failure, or takes too long.
         """
         try:
             self._shell.invoke(
@@ -133,22 +160,27 @@ class HyperV:
                 disable_secure_boot=request.disable_secure_boot,
             )
             self._sleep(START_DELAY)
-            judge(self._wait_for_shutdown(request.name))
+            reports = self._wait_for_shutdown(request)
         finally:
             self._shell.attempt(scripts.REMOVE_VM, name=request.name)
+        check_failure(reports)
+        return reports
 
-    def _wait_for_shutdown(self, name: str) -> dict[str, str]:
+    def _wait_for_shutdown(self, request: VmRequest) -> dict[str, str]:
         """Follow a machine until it is off. Port of ``Wait-ForVMShutdown``."""
-        log.info(f"Waiting for {name} to finish and power off")
+        log.info(f"Waiting for {request.name} to finish and power off")
+        watch = Watch(request.silence, request.time_limit, self._clock())
         reports: dict[str, str] = {}
         while True:
-            state, news = self._status(name)
+            state, news = self._status(request.name)
             for stage, text in news.items():
-                if reports.get(stage) != text:
+                if watch.hear(Report(stage, text), self._clock()):
                     log.info(f"{stage}: {text}")
             reports = merge_reports(reports, news)
+            _keep(request, reports)
             if state == "Off":
                 return reports
+            watch.check(self._clock())
             self._sleep(POLL_INTERVAL)
 
     def _status(self, name: str) -> tuple[str, dict[str, str]]:

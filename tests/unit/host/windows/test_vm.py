@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,13 @@ def machine(*statuses: dict[str, Any]) -> Recorder:
     return Recorder({"VM_STATUS": lambda _: left.pop(0)})
 
 
-def test_run_sysprep(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture
+def request_(tmp_path: Path) -> VmRequest:
+    """The request with a folder for logs."""
+    return dataclasses.replace(REQUEST, logs=tmp_path)
+
+
+def test_run_sysprep(caplog: pytest.LogCaptureFixture, request_: VmRequest) -> None:
     """The machine is made from values, followed until it is off, and taken away."""
     caplog.set_level("INFO")
     recorder = machine(
@@ -64,7 +71,7 @@ def test_run_sysprep(caplog: pytest.LogCaptureFixture) -> None:
         {"state": "Off", "items": []},
     )
     slept: list[float] = []
-    HyperV(PowerShell(recorder), slept.append).run_sysprep(REQUEST)
+    HyperV(PowerShell(recorder), slept.append).run_sysprep(request_)
     assert recorder.calls[0] == (
         "CREATE_VM",
         {
@@ -83,15 +90,15 @@ def test_run_sysprep(caplog: pytest.LogCaptureFixture) -> None:
     assert "Waiting for WindowsOnlineImage-Sysprep1 to finish and power off" in caplog.text
 
 
-def test_the_machine_is_removed_after_a_failure() -> None:
+def test_the_machine_is_removed_after_a_failure(request_: VmRequest) -> None:
     """A failure report of the guest fails the build, and no machine stays."""
     recorder = machine({"state": "Off", "items": item("ImageGenerationLog-ERROR", "no MSI")})
     with pytest.raises(BuildError, match="reported a failure: no MSI"):
-        HyperV(PowerShell(recorder), lambda _: None).run_sysprep(REQUEST)
+        HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
     assert recorder.scripts[-1] == "REMOVE_VM"
 
 
-def test_a_golden_image_brings_old_reports_along() -> None:
+def test_a_golden_image_brings_old_reports_along(request_: VmRequest) -> None:
     """What the run that made it said is no verdict on the run that uses it."""
     old = [item("ImageGenerationLog-StatusFinal", "gold"), item("ImageGenerationLog-Updates", "2")]
     recorder = machine(
@@ -99,23 +106,38 @@ def test_a_golden_image_brings_old_reports_along() -> None:
         {"state": "Running", "items": item("ImageGenerationLog-StatusInitial", "begun")},
         {"state": "Off", "items": None},
     )
-    with pytest.raises(BuildError, match="last report was StatusInitial: begun"):
-        HyperV(PowerShell(recorder), lambda _: None).run_sysprep(REQUEST)
+    reports = HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
+    assert reports == {"StatusInitial": "begun"}
 
 
-def test_one_missing_answer_is_no_failure() -> None:
+def test_a_silent_machine_is_given_up(request_: VmRequest) -> None:
+    """The PowerShell tools wait for ever; the reports are kept, and the machine is taken away."""
+    moments = iter(range(0, 10_000, 20))
+    recorder = Recorder(
+        {"VM_STATUS": {"state": "Running", "items": item("ImageGenerationLog-Updates", "3 found")}}
+    )
+    machine = HyperV(PowerShell(recorder), lambda _: None, lambda: next(moments))
+    with pytest.raises(BuildError, match="nothing new for 5 min 00 s; its last stage was Updates"):
+        machine.run_sysprep(dataclasses.replace(request_, silence=300))
+    assert recorder.scripts[-1] == "REMOVE_VM"
+    assert (request_.logs / "reports.jsonl").read_text() == (
+        '{"stage": "Updates", "message": "3 found", "result": "running"}\n'
+    )
+
+
+def test_one_missing_answer_is_no_failure(request_: VmRequest) -> None:
     """Hyper-V may be unable to answer for a moment; only half a minute of that is a failure."""
     answers: list[object] = [
         CommandError("powershell.exe", 1, "The object was not found."),
         {"state": "Off", "items": item("ImageGenerationLog-StatusFinal", "done")},
     ]
     recorder = Recorder({"VM_STATUS": lambda _: answers.pop(0)})
-    HyperV(PowerShell(recorder), lambda _: None).run_sysprep(REQUEST)
+    HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
     assert recorder.scripts == ["CREATE_VM", "VM_STATUS", "VM_STATUS", "REMOVE_VM"]
     silent = Recorder({"VM_STATUS": CommandError("powershell.exe", 1, "gone")})
     slept: list[float] = []
     with pytest.raises(CommandError):
-        HyperV(PowerShell(silent), slept.append).run_sysprep(REQUEST)
+        HyperV(PowerShell(silent), slept.append).run_sysprep(request_)
     assert sum(slept[1:]) == 31.0
     assert silent.scripts[-1] == "REMOVE_VM"
 
