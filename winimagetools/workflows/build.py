@@ -11,6 +11,7 @@ from typing import Protocol
 
 from winimagetools import log
 from winimagetools.contract import Disk, Host, InstallMedia
+from winimagetools.errors import HostError
 from winimagetools.files.target import describe_replaced
 from winimagetools.guest.reports import judge
 from winimagetools.host import select_host
@@ -327,9 +328,12 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
         with log.step("Run the stage in the virtual machine"):
             judge(host.vm.run_sysprep(replace(plan.machine, name=name, disk=disk, logs=logs)))
     with log.step("Make the disk small"):
-        if plan.shrink:
-            host.disks.shrink(disk, FREE_SPACE)
-        host.disks.optimize(disk)
+        try:
+            if plan.shrink:
+                host.disks.shrink(disk, FREE_SPACE)
+            host.disks.optimize(disk)
+        except HostError as error:
+            log.warning(f"{error.message} The image is complete, but larger than it could be.")
 
 
 def _package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
