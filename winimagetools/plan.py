@@ -276,12 +276,14 @@ class Download:
         sha256: what it must have, in hexadecimal; not compared when empty.
         magic: the file must begin with one of these; not compared when empty.
         member: name of the file in the archive, in lower case.
+        instead: what a user can do when the network does not deliver, as a whole sentence.
     """
 
     url: str
     sha256: str = ""
     magic: tuple[bytes, ...] = ()
     member: str = ""
+    instead: str = ""
 
 
 FileSource = Content | HostPath | Member | Download

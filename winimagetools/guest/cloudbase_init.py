@@ -19,6 +19,8 @@ _LARGEST = 1024 * 1024
 _MAGIC = (MSI_MAGIC,)
 DOWNLOADS = "https://www.cloudbase.it/downloads"
 
+_INSTEAD = "Without a network give the installer as msi_path in [cloudbase_init]."
+
 
 def cloudbase_init_source(
     architecture: Architecture, *, beta: bool = False, msi_path: Path | None = None
@@ -72,7 +74,11 @@ def cloudbase_init_files(
         (config_path, layout.CLOUDBASE_INIT_CONFIG),
         (unattended_config_path, layout.CLOUDBASE_INIT_UNATTENDED_CONFIG),
     )
-    source = HostPath(origin) if isinstance(origin, Path) else Download(origin, magic=_MAGIC)
+    source = (
+        HostPath(origin)
+        if isinstance(origin, Path)
+        else Download(origin, magic=_MAGIC, instead=_INSTEAD)
+    )
     return (
         *(FileAddition(target, (HostPath(path),)) for path, target in configs if path),
         FileAddition(layout.CLOUDBASE_INIT, (source,), "Cloudbase-Init"),

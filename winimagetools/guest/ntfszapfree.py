@@ -9,6 +9,8 @@ from winimagetools.plan import Download, FileAddition
 
 URL = "https://github.com/felfert/ntfszapfree/releases/latest/download/ntfszapfree.zip"
 
+_INSTEAD = "Without it set zero_unused_volume_sectors to False."
+
 
 def zapfree_program(architecture: Architecture) -> FileAddition:
     """The program for the image's architecture, always as ``zapfree.exe``.
@@ -24,4 +26,4 @@ def zapfree_program(architecture: Architecture) -> FileAddition:
         "ntfszapfree program",
         "Set zero_unused_volume_sectors to False.",
     )
-    return FileAddition(ZAPFREE, (Download(URL, member=member),))
+    return FileAddition(ZAPFREE, (Download(URL, member=member, instead=_INSTEAD),))

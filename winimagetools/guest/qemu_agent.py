@@ -32,6 +32,9 @@ DEFAULT_URL = (
 )
 """The download the PowerShell tools use for ``install_qemu_ga=True``."""
 _OTHER_DELIMITER = r"(?![a-z0-9]|[_-]64)"
+_INSTEAD = (
+    "Without a network set source = iso in [virtio_qemu_guest_agent] and give virtio_iso_path."
+)
 
 
 class IsoState(Enum):
@@ -285,7 +288,7 @@ def _source(
 ) -> FileSource:
     match attempt:
         case FromWeb(url, sha256):
-            return Download(url, sha256, (MSI_MAGIC,))
+            return Download(url, sha256, (MSI_MAGIC,), instead=_INSTEAD)
         case FromFile(path, sha256):
             return HostPath(_checked(find(path), sha256))
         case FromIso(architecture):

@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from winimagetools import log
 from winimagetools.contract import Disk, Fetcher, Host, OfflineServicing, WindowsTree
-from winimagetools.errors import BuildError, ChecksumError, MediaError
+from winimagetools.errors import BuildError, ChecksumError, DownloadError, MediaError
 from winimagetools.plan import (
     AddCapabilities,
     AddDrivers,
@@ -77,10 +77,24 @@ def _put(tree: WindowsTree, source: FileSource, addition: FileAddition, fetcher:
                 local = Path(folder, PureWindowsPath(addition.target).name)
                 opened.copy_out(path, local)
                 tree.copy_in(local, addition.target)
-        case Download(url, _, _, member) if member:
-            tree.write_bytes(addition.target, fetcher.fetch_member(url, member))
-        case Download(url, sha256, magic):
-            tree.copy_in(fetcher.fetch(url, sha256=sha256, magic=magic), addition.target)
+        case Download():
+            try:
+                _download(tree, source, addition, fetcher)
+            except ChecksumError:
+                raise
+            except DownloadError as error:
+                error.hint = f"{error.hint or error.remedy} {source.instead}".rstrip()
+                raise
+
+
+def _download(
+    tree: WindowsTree, source: Download, addition: FileAddition, fetcher: Fetcher
+) -> None:
+    if source.member:
+        tree.write_bytes(addition.target, fetcher.fetch_member(source.url, source.member))
+    else:
+        file = fetcher.fetch(source.url, sha256=source.sha256, magic=source.magic)
+        tree.copy_in(file, addition.target)
 
 
 def describe_source(source: FileSource) -> str:

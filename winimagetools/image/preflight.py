@@ -66,7 +66,7 @@ class _Paths:
         if not path.exists():
             self.found.add(key, f"The {kind} {text} does not exist.", refusals.path_hint(text))
         elif folder is not None and path.is_dir() != folder:
-            self.found.add(key, f"{text} is not a {kind}.")
+            self.found.add(key, f"{text} is not a {kind}.", f"Give the path of a {kind}.")
         else:
             return path
         return None

@@ -50,10 +50,10 @@ _NAME = re.compile(r"[A-Za-z0-9._~ +()-]+")
 
 
 def path_hint(text: str) -> str:
-    """What to do about a path of Windows on a machine that has none; else empty."""
+    """What to do about a path that does not exist, such as one of Windows on Linux."""
     if is_windows_path(text) and not Path(text).drive:
         return "It is a Windows path; give the path the file has on this machine."
-    return ""
+    return "Check the path and its letter case; a relative one is looked for in the current folder."
 
 
 def refuse(found: Findings, request: Request) -> None:
@@ -93,11 +93,20 @@ def _check_build(found: Findings, request: Request) -> None:
         found.warn(
             "vmware_tools_path",
             "It is not set: the image may not be usable on VMware without VMware Tools.",
+            "Give the setup64.exe of VMware Tools.",
         )
     if config.zip_password and "zip" not in request.delivery.compression:
-        found.warn("zip_password", "It is not used: compression_format has no zip.")
+        found.warn(
+            "zip_password",
+            "It is not used: compression_format has no zip.",
+            "Remove it, or add zip.",
+        )
     if config.compress_qcow2 and request.delivery.disk_format is not DiskFormat.QCOW2:
-        found.warn("compress_qcow2", f"It is not used: {request.delivery.describe()} comes out.")
+        found.warn(
+            "compress_qcow2",
+            f"It is not used: {request.delivery.describe()} comes out.",
+            "Set it to False.",
+        )
 
 
 def _check_agent(found: Findings, request: Request) -> None:
@@ -227,9 +236,17 @@ def _check_drivers(found: Findings, request: Request) -> None:
     if request.drivers.folder is not None:
         message = drivers.check_drivers_folder(iso.FolderTree(request.drivers.folder))
         if message:
-            found.add("drivers_path", message)
+            found.add(
+                "drivers_path",
+                message,
+                "Give the folder with the unpacked drivers, subfolders included.",
+            )
     if request.drivers.virtio_iso is not None and not is_iso(request.drivers.virtio_iso):
-        found.add("virtio_iso_path", f"{request.drivers.virtio_iso} is not an .iso file.")
+        found.add(
+            "virtio_iso_path",
+            f"{request.drivers.virtio_iso} is not an .iso file.",
+            "Give the virtio-win ISO; a folder belongs in virtio_base_path.",
+        )
 
 
 def _check_media(found: Findings, request: Request) -> None:
@@ -250,18 +267,28 @@ def _check_golden_output(found: Findings, request: Request) -> None:
     if not found.config.gold_image:
         return
     if request.image_type is not ImageType.HYPER_V:
-        found.add("image_type", "A golden image has to be of type HYPER-V.")
+        found.add("image_type", "A golden image has to be of type HYPER-V.", "Set it to HYPER-V.")
     if request.delivery.disk_format not in (DiskFormat.VHD, DiskFormat.VHDX):
-        found.add("virtual_disk_format", "A golden image has to be a VHD or VHDX.")
+        found.add(
+            "virtual_disk_format", "A golden image has to be a VHD or VHDX.", "Set it to VHDX."
+        )
     if request.delivery.path.suffix.casefold() not in (".vhd", ".vhdx"):
-        found.add("image_path", "The name of a golden image has to end in .vhd or .vhdx.")
+        found.add(
+            "image_path",
+            "The name of a golden image has to end in .vhd or .vhdx.",
+            "Give it another ending.",
+        )
 
 
 def _check_golden(found: Findings, request: Request) -> None:
     if not found.config.gold_image_path:
         found.add("gold_image_path", "No golden image is given.", "Set it to a VHD or VHDX.")
     elif request.golden.name and request.golden.suffix.casefold() not in (".vhd", ".vhdx"):
-        found.add("gold_image_path", f"{request.golden} is not a .vhd or .vhdx file.")
+        found.add(
+            "gold_image_path",
+            f"{request.golden} is not a .vhd or .vhdx file.",
+            "Give the golden image that online-image made with gold_image = True.",
+        )
 
 
 def _check_online(found: Findings, _request: Request) -> None:
@@ -273,9 +300,15 @@ def _check_online(found: Findings, _request: Request) -> None:
             "Set force = True if you want it all the same.",
         )
     if config.cpu_count < 1:
-        found.add("cpu_count", f"{config.cpu_count} processors are not enough.")
+        found.add(
+            "cpu_count", f"{config.cpu_count} processors are not enough.", "Give it 1 or more."
+        )
     if config.ram_size < MINIMUM_MEMORY:
-        found.add("ram_size", f"{log.size(config.ram_size)} of memory is not enough for Windows.")
+        found.add(
+            "ram_size",
+            f"{log.size(config.ram_size)} of memory is not enough for Windows.",
+            "Give it 2GB or more.",
+        )
 
 
 def _check_tested_image(found: Findings, request: Request) -> None:

@@ -186,7 +186,10 @@ def _faults(item: FoundPackage) -> Iterator[Problem]:
             "Copy the whole folder of a driver from its medium, or remove its .inf.",
         )
     for fault in path_faults(item.package.files):
-        yield Problem(f"{item.package.inf} comes with a file Windows cannot hold: {fault}")
+        yield Problem(
+            f"{item.package.inf} comes with a file Windows cannot hold: {fault}",
+            "Rename it, or remove the .inf.",
+        )
 
 
 def _boot_choice(
@@ -235,7 +238,8 @@ def _boot_files(
         path = _binary(index, item, service, target)
         if path is None:
             message = f"{item.package.inf} needs {service.file_name}, which is not there."
-            problems.append(Problem(message))
+            hint = "Copy the whole folder of the driver, unpacked, from its medium."
+            problems.append(Problem(message, hint))
             continue
         verdict = _check_binary(index.source, path, target)
         problems += [verdict.problem] if verdict.problem else []
@@ -264,7 +268,12 @@ def _catalog_reason(index: DriverIndex, item: FoundPackage, target: Target) -> s
 def _check_binary(source: SourceTree, path: str, target: Target) -> Verdict:
     size = source.size(path)
     if size > _LARGEST_BINARY:
-        return Verdict(Problem(f"{path} has {size} bytes; that is too large for a driver."))
+        return Verdict(
+            Problem(
+                f"{path} has {size} bytes; that is too large for a driver.",
+                "Get the driver anew from its vendor.",
+            )
+        )
     return check_boot_file(source.read_bytes(path), path, target)
 
 
