@@ -82,6 +82,8 @@ class _Handler(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "bar", False) and self.stream.isatty():
             return  # it is on the terminal already
+        if getattr(record, "result", False):
+            return  # it is on standard output
         for progress in _drawing:
             progress.erase()
         super().emit(record)
@@ -194,6 +196,12 @@ def info(message: str) -> None:
 def warning(message: str) -> None:
     """One line about something the user probably did not mean."""
     LOGGER.warning("%s", message)
+
+
+def result(text: str) -> None:
+    """What standard output shows when a command is done: it belongs into a log file as well."""
+    for line in text.splitlines():
+        LOGGER.info("%s", line, extra={"result": True})
 
 
 def error(message: str, hint: str = "") -> None:

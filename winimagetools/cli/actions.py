@@ -153,6 +153,7 @@ def _build(workflow: WorkflowFunction, arguments: argparse.Namespace) -> int:
         checksum=arguments.checksum,
         mode=arguments.mode,
     )
+    log.result(summary(report))
     if arguments.json:
         _write(report_json(report))
     elif not vars(arguments).get("quiet"):

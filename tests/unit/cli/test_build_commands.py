@@ -132,6 +132,19 @@ def test_mode(command: str, workflow: Workflow, capsys: pytest.CaptureFixture[st
     assert "error: 'rw' is not the mode of a file.\n       Write three octal digits" in error
 
 
+def test_the_summary_is_in_the_log(
+    command: str, workflow: Workflow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever is printed; standard error does not repeat it."""
+    file = tmp_path / "build.log"
+    assert main.main([command, "config.ini", "--json", "--log-file", str(file)]) == 0
+    lines = [line[25:] for line in file.read_text().splitlines()]
+    assert lines[-1] == f"SHA-256: {'ab' * 32}"
+    assert lines[-4] == f"Image:   {REPORT.path}"
+    assert "SHA-256" not in capsys.readouterr().err
+    assert len(workflow.asked) == 1
+
+
 @pytest.mark.parametrize("command", ["cloud-image", "online-image"])
 def test_a_dry_run_prints_the_plan(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
