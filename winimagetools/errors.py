@@ -115,6 +115,8 @@ class ConfigurationError(RequestError):
         source: the configuration file they are about.
     """
 
+    remedy = "Correct them and try it with --dry-run, which builds nothing."
+
     def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
         self.problems = tuple(problems)
         self.source = source

@@ -34,6 +34,7 @@ _REDRAW_INTERVAL = 0.1
 _BAR_WIDTH = 24
 _SHORTEST_BAR = 6
 _USUAL_COLUMNS = 80
+_FREE_COLUMNS = 3
 _FORESEEABLE = 0.01
 """Share of the work before which the time left is anybody's guess."""
 _DATE = "%Y-%m-%d %H:%M:%S"
@@ -312,7 +313,8 @@ class Progress:
         """Take the bar off the terminal; the next update draws it again."""
         if self._drawn:
             # The whole line: the terminal may have written ^C behind the bar.
-            self._stream.write(f"\r{' ' * _columns(self._stream)}\r")
+            blanks = " " * (_columns(self._stream) + _FREE_COLUMNS - 1)
+            self._stream.write(f"\r{blanks}\r")
             self._stream.flush()
             self._drawn = 0
 
@@ -346,9 +348,13 @@ class Progress:
 
 
 def _columns(stream: TextIO) -> int:
-    """Columns to draw in. One stays free: some terminals break the line when all are used."""
+    """Columns to draw in.
+
+    One stays free because some terminals break the line when all are used, and two for the ^C
+    of who interrupts: on a line of its own it would leave the bar where it is.
+    """
     try:
         # A terminal on a serial line may say that it has none.
-        return (os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS) - 1
+        return (os.get_terminal_size(stream.fileno()).columns or _USUAL_COLUMNS) - _FREE_COLUMNS
     except (OSError, ValueError):
-        return _USUAL_COLUMNS - 1
+        return _USUAL_COLUMNS - _FREE_COLUMNS

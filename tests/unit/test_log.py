@@ -227,11 +227,11 @@ def test_progress_draws_a_bar_on_a_terminal(
     """The line redraws itself, fits the terminal, and is gone at the end."""
     clock = iter([0.0, 0.05, 1.0, 2.0])
     monkeypatch.setattr("winimagetools.log.time.monotonic", lambda: next(clock))
-    with log.Progress("Copying " + "a" * 70, 100, terminal) as progress:
+    with log.Progress("Copying " + "a" * 68, 100, terminal) as progress:
         progress.update(10)
         assert screen(terminal) == [""]
         progress.update(50)
-        assert screen(terminal) == ["Copying " + "a" * 70 + ":"]
+        assert screen(terminal) == ["Copying " + "a" * 68 + ":"]
         progress.name = "Copying"
         progress.update(100)
         assert screen(terminal) == [f"Copying [{'#' * 24}] 100% 100 bytes of 100 bytes, 50 bytes/s"]
@@ -262,7 +262,7 @@ def test_the_bar_names_the_step(terminal: Terminal, monkeypatch: pytest.MonkeyPa
     with log.step("apply"), log.Progress("Copying", 100, terminal) as progress:
         progress.update(50)
         assert screen(terminal)[-1] == (
-            f"[1/7] Copying [{'#' * 7}{'.' * 7}]  50% 50 bytes of 100 bytes, 5 bytes/s, 11 s left"
+            f"[1/7] Copying [{'#' * 6}{'.' * 6}]  50% 50 bytes of 100 bytes, 5 bytes/s, 11 s left"
         )
     assert len(screen(terminal)) == 3
     log.take_steps()
