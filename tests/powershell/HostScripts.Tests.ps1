@@ -227,6 +227,14 @@ Describe 'Scripts of the Windows host' {
         (Invoke-HostScript 'IS_ADMINISTRATOR').Answer | Should -BeOfType [bool]
     }
 
+    It 'can be run by Windows PowerShell 4.0' {
+        Import-Module "$PSScriptRoot/OldPowerShell.psm1" -Force
+        foreach ($name in $texts.PSObject.Properties.Name) {
+            Find-NewPowerShell -Text $texts.$name -Target '4.0' | Should -BeNullOrEmpty -Because $name
+        }
+        Find-NewPowerShell -Text ($texts.HYPERV_STATE + '; Get-LocalUser') -Target '4.0' | Should -BeLike '*Get-LocalUser came with 5.1'
+    }
+
     It 'answers a failure as data, with its line' {
         Set-StandInAnswer 'Get-WindowsOptionalFeature' { throw (New-Object UnauthorizedAccessException 'Der Zugriff wurde verweigert.') }
         $failure = (Invoke-HostScript 'HYPERV_STATE').Failure

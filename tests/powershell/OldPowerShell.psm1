@@ -78,7 +78,7 @@ $rules = @{
             foreach ($word in $words | Select-Object -Skip 1) {
                 if ($word.Value -and $word.Value.Contains('"')) { 'an argument of a program with a quote in it' }
             }
-        } elseif ($known -notcontains $name -and $windowsModules -notcontains $name -and $name -notlike '*.exe') {
+        } elseif ($known -notcontains $name -and $windowsModules -notcontains $name -and $name -notmatch '\.(exe|com)$') {
             $since = Get-Since $name
             if (-not $since) { "$name is not in the table of commands" } elseif ([version]$since -gt $target) { "$name came with $since" }
         }

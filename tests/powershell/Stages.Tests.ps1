@@ -44,10 +44,11 @@ Describe 'The first logon' {
 
     It 'waits while the other script is at it' {
         . "$PSScriptRoot/Prelude.ps1" -VMware
+        $firstLogonMutex = "Global\$([guid]::NewGuid())"
         $other = [PowerShell]::Create()
-        [void]$other.AddScript('$m = New-Object System.Threading.Mutex $false, "Global\winimagetools-first-logon"
+        [void]$other.AddScript('$m = New-Object System.Threading.Mutex $false, $args[2]
             [void]$m.WaitOne(); Set-Content $args[0] x; [Threading.Thread]::Sleep(300); Set-Content $args[1] done; $m.ReleaseMutex()')
-        [void]$other.AddArgument("$root/holding").AddArgument($firstLogonMark)
+        [void]$other.AddArgument("$root/holding").AddArgument($firstLogonMark).AddArgument($firstLogonMutex)
         $running = $other.BeginInvoke()
         while (-not (Test-Path "$root/holding")) { [Threading.Thread]::Sleep(5) }
         Invoke-FirstLogon
@@ -60,7 +61,8 @@ Describe 'The first logon' {
         $code = 'using System.Threading; public static class Abandoned { public static void Hold(string name) {
             var t = new Thread(() => new Mutex(false, name).WaitOne()); t.Start(); t.Join(); } }'
         if (-not ('Abandoned' -as [type])) { Add-Type -TypeDefinition $code -IgnoreWarnings }
-        [Abandoned]::Hold('Global\winimagetools-first-logon')
+        $firstLogonMutex = "Global\$([guid]::NewGuid())"
+        [Abandoned]::Hold($firstLogonMutex)
         Invoke-FirstLogon
         Test-Path $firstLogonMark | Should -BeTrue
         Get-StandInCalls '*made by QEMU*' | Should -HaveCount 1
@@ -139,8 +141,7 @@ Describe 'Features, packages and the disk' {
         Get-StandInCalls | Should -Be @(
             'report Servicing: Adding features and packages. (running)'
             'C:\Windows\System32\cmd.exe /c "C:\UnattendResources\Servicing\Servicing.cmd"'
-            'report Servicing(failed): Exit code 5: wusa.exe "C:\x y.msu" (running)'
-            'report Servicing(results): 1 of 2 failed. (running)'
+            'report Servicing(failed): 1 of 2 failed: failed 5 wusa.exe "C:\x y.msu" (running)'
             'report Servicing: Features and packages were added. (running)')
         Get-StandInDisk | Should -Not -BeLike '*results.txt'
     }
@@ -161,7 +162,7 @@ Describe 'Features, packages and the disk' {
             Set-Content "$root/UnattendResources/Servicing/results.txt" 'failed 87 dism.exe /FeatureName:A'
         }
         { Invoke-Servicing } | Should -Throw '*exit code 87.'
-        Get-StandInCalls 'report Servicing(failed)*' | Should -Be 'report Servicing(failed): Exit code 87: dism.exe /FeatureName:A (running)'
+        Get-StandInCalls 'report Servicing(failed)*' | Should -Be 'report Servicing(failed): 1 of 1 failed: failed 87 dism.exe /FeatureName:A (running)'
     }
 
     It 'reports drivers that Windows did not take, once' {
@@ -169,9 +170,11 @@ Describe 'Features, packages and the disk' {
         Set-Content "$root/Windows/Panther/winimagetools-drivers.txt" 'done 0 "C:\a.inf"', 'failed 5 "C:\b c.inf"', 'failed 2 "C:\d.inf"'
         Write-DriverResults
         Write-DriverResults
-        Get-StandInCalls | Should -Be @(
-            'report Drivers(failed): Exit code 5: "C:\b c.inf" (running)', 'report Drivers(failed): Exit code 2: "C:\d.inf" (running)'
-            'report Drivers(results): 2 of 3 failed. (running)')
+        Get-StandInCalls | Should -Be 'report Drivers(failed): 2 of 3 failed: failed 5 "C:\b c.inf"; failed 2 "C:\d.inf" (running)'
+        Clear-StandInCalls
+        Set-Content "$root/Windows/Panther/winimagetools-drivers.txt" 'done 0 "C:\a.inf"'
+        Write-DriverResults
+        Get-StandInCalls | Should -Be 'report Drivers(results): 0 of 1 failed. (running)'
     }
 
     It 'installs .NET 3.5 on <Release> with <Switches>' -ForEach @(

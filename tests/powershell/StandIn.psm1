@@ -6,7 +6,9 @@
 # $env:SystemDrive names; what is recorded says C: for it.
 
 if (-not ('StandIn.World' -as [type])) {
-    $types = Add-Type -Path (Join-Path $PSScriptRoot 'StandIn.cs') -PassThru -IgnoreWarnings
+    $needs = @{}
+    if ($PSVersionTable.PSVersion.Major -lt 6) { $needs['ReferencedAssemblies'] = 'System.Core' }
+    $types = Add-Type -Path (Join-Path $PSScriptRoot 'StandIn.cs') -PassThru -IgnoreWarnings @needs
     Import-Module -Assembly $types[0].Assembly -Global
 }
 . (Join-Path $PSScriptRoot 'StandInObjects.ps1')

@@ -30,6 +30,21 @@ COUNTERPARTS = {
     ),
     "Test New-WindowsOnlineImage": ("test_builder_pester.py", "test_new_windows_online_image"),
 }
+POWERSHELL = UNIT.parent / "powershell"
+PESTER = {
+    "Test New-WindowsCloudImage": ("HostScripts", "partitions for BIOS"),
+    "Test Get-WimFileImagesInfo": ("DropIn", "finds the editions with all they are asked for"),
+    "Test Resize-VHDImage": ("HostScripts", "asks for the limits of a partition and resizes it"),
+    "Test Resize-VHDImage with binary search": (
+        "HostScripts",
+        "shrinks a disk when it can be smaller",
+    ),
+    "Test New-WindowsOnlineImage": (
+        "HostScripts",
+        'creates a machine of generation <Generation>, switch "<Switch>"',
+    ),
+}
+"""The part of each block that is PowerShell here too, where PowerShell runs it."""
 CONFIG = r"""
 [DEFAULT]
 image_type=MAAS
@@ -156,3 +171,11 @@ def test_every_block_has_a_counterpart(describe: str) -> None:
         if isinstance(node, ast.FunctionDef)
     }
     assert f'Counterpart of "{describe}"' in found[name]
+
+
+def test_every_block_has_a_pester_test() -> None:
+    """What of a block is PowerShell here too is run by Pester, in a case of this name."""
+    assert PESTER.keys() == COUNTERPARTS.keys()
+    for file, case in PESTER.values():
+        text = (POWERSHELL / f"{file}.Tests.ps1").read_text(encoding="utf-8")
+        assert f"It '{case}'" in text

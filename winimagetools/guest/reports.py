@@ -66,6 +66,15 @@ def by_stage(reports: Iterable[Report]) -> dict[str, str]:
     return known
 
 
+def show(stage: str, message: str) -> None:
+    """Log a report: as a warning when something failed and the image goes on all the same.
+
+    The stages of those are ``Drivers(failed)``, ``Servicing(failed)`` and ``Updates(failed)``.
+    """
+    say = log.warning if stage.endswith("(failed)") else log.info
+    say(f"{stage}: {message}")
+
+
 def merge_reports(known: Mapping[str, str], news: Mapping[str, str]) -> dict[str, str]:
     """What counts of all reports so far.
 

@@ -10,7 +10,7 @@ from defusedxml import ElementTree
 
 from winimagetools import log
 from winimagetools.errors import BuildError, Problem
-from winimagetools.guest.reports import PREFIX, Report, check_failure, merge_reports
+from winimagetools.guest.reports import PREFIX, Report, check_failure, merge_reports, show
 from winimagetools.guest.watch import Watch
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.powershell import PowerShell, as_list
@@ -175,7 +175,7 @@ class HyperV:
             state, news = self._status(request.name)
             for stage, text in news.items():
                 if watch.hear(Report(stage, text), self._clock()):
-                    log.info(f"{stage}: {text}")
+                    show(stage, text)
             reports = merge_reports(reports, news)
             _keep(request, reports)
             if state == "Off":

@@ -90,6 +90,23 @@ def test_run_sysprep(caplog: pytest.LogCaptureFixture, request_: VmRequest) -> N
     assert "Waiting for WindowsOnlineImage-Sysprep1 to finish and power off" in caplog.text
 
 
+def test_what_failed_in_the_guest_is_a_warning(
+    caplog: pytest.LogCaptureFixture, request_: VmRequest
+) -> None:
+    """The image goes on without a driver, and the user is told."""
+    caplog.set_level("INFO")
+    failed = item("ImageGenerationLog-Drivers(failed)", "1 of 2 failed: exit code 5: b.inf")
+    recorder = machine(
+        {"state": "Running", "items": failed},
+        {"state": "Running", "items": [failed, item("ImageGenerationLog-StatusFinal", "done")]},
+        {"state": "Off", "items": []},
+    )
+    HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "Drivers(failed): 1 of 2 failed: exit code 5: b.inf"
+    ]
+
+
 def test_the_machine_is_removed_after_a_failure(request_: VmRequest) -> None:
     """A failure report of the guest fails the build, and no machine stays."""
     recorder = machine({"state": "Off", "items": item("ImageGenerationLog-ERROR", "no MSI")})

@@ -1,10 +1,11 @@
 # What is done once, before anything else: VMware Tools from the disc the hypervisor inserts.
 
 $firstLogonMark = "$resourcesDir\first-logon-done.txt"
+$firstLogonMutex = "Global\winimagetools-first-logon"
 
 function Invoke-FirstLogon {
     # FirstLogon.ps1 and Logon.ps1 may run at the same time: one works, the other waits.
-    $mutex = New-Object System.Threading.Mutex $false, "Global\winimagetools-first-logon"
+    $mutex = New-Object System.Threading.Mutex $false, $firstLogonMutex
     try {
         [void]$mutex.WaitOne()
     } catch [System.Threading.AbandonedMutexException] {

@@ -34,12 +34,14 @@ function Write-StepResults {
         return
     }
     Remove-Item -Force $Path
+    # In one report: of several with the same name Hyper-V shows the last.
     $failed = @($lines | Where-Object { $_ -like "failed *" })
-    foreach ($line in $failed) {
-        $words = $line.Split(" ", 3)
-        Write-Log "$Stage(failed)" "Exit code $($words[1]): $($words[2])"
+    $text = "$($failed.Count) of $($lines.Count) failed"
+    if ($failed.Count) {
+        Write-Log "$Stage(failed)" "${text}: $($failed -join '; ')"
+    } else {
+        Write-Log "$Stage(results)" "$text."
     }
-    Write-Log "$Stage(results)" "$($failed.Count) of $($lines.Count) failed."
 }
 
 function Install-NetFramework35 {

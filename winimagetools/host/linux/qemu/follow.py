@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from winimagetools import log
 from winimagetools.errors import BuildError
-from winimagetools.guest.reports import Report, by_stage, parse_report
+from winimagetools.guest.reports import Report, by_stage, parse_report, show
 from winimagetools.guest.watch import Watch
 from winimagetools.host.linux.qemu.machine import FIRMWARE_LOG, REPORTS, SERIAL
 from winimagetools.plan import VmRequest
@@ -182,7 +182,7 @@ class Follower:
                 continue
             self._reports.append(report)
             if self._watch.hear(report, self._clock()):
-                log.info(f"{report.stage}: {report.message}")
+                show(report.stage, report.message)
                 self.picture(report.stage)
         if not self._reports:
             self._hear_firmware()
