@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from winimagetools.errors import Problem
+from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import (
     DiskFormat,
     DiskLayout,
@@ -349,6 +350,9 @@ class Checks(Protocol):
 
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         """Everything this machine lacks: tools, libraries, rights; empty when nothing."""
+
+    def machine(self) -> MachineFacts:
+        """What this machine is."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from tests.unit.fakes import MemoryTree
 from winimagetools import log
 from winimagetools.contract import Disk, Host, InstallMedia, Media
 from winimagetools.errors import Problem
+from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
 from winimagetools.plan import (
     Delivery,
@@ -250,6 +251,9 @@ class _Fetcher(_Part):
 class _Checks(_Part):
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         return ()
+
+    def machine(self) -> MachineFacts:
+        return MachineFacts("nowhere")
 
 
 def recording_host(

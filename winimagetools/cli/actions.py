@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from winimagetools import config, ini, log
-from winimagetools.checks.doctor import describe_hosts
 from winimagetools.cli.guides import list_guides, read_guide
 from winimagetools.cli.ini_advice import doubt, where_it_is
 from winimagetools.cli.powershell_modules import write_powershell_modules
@@ -204,10 +203,3 @@ def ini_remove(arguments: argparse.Namespace) -> int:
     """``ini remove``."""
     ini.remove_ini_file_value(arguments.path, arguments.key, arguments.section)
     return 0
-
-
-def doctor(_: argparse.Namespace) -> int:
-    """``doctor``: exit code 3 when something is missing."""
-    lines, complete = describe_hosts()
-    _write("\n".join(lines))
-    return 0 if complete else 3

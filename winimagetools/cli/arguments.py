@@ -54,6 +54,11 @@ def new_config_arguments(parser: argparse.ArgumentParser) -> None:
 def settings_arguments(parser: argparse.ArgumentParser) -> None:
     """The configuration file and what wins over it."""
     config_argument(parser)
+    settings_options(parser)
+
+
+def settings_options(parser: argparse.ArgumentParser) -> None:
+    """What wins over a configuration file, and how strictly it is read."""
     parser.add_argument(
         "--set",
         dest="overrides",
@@ -178,7 +183,3 @@ def ini_get_arguments(parser: argparse.ArgumentParser) -> None:
     ini_arguments("key")(parser)
     parser.add_argument("--default", default=None, help="what to print when there is no value")
     parser.add_argument("--as-boolean", action="store_true", help="print True or False")
-
-
-def no_arguments(_: argparse.ArgumentParser) -> None:
-    """None."""

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from winimagetools.cli import actions, arguments, completion
+from winimagetools.cli import actions, arguments, completion, doctor
 
 
 @dataclass(frozen=True)
@@ -182,8 +182,8 @@ COMMANDS: tuple[Command, ...] = (
         ("doctor",),
         "",
         (),
-        "say what this machine has and lacks",
-        arguments.no_arguments,
-        actions.doctor,
+        "say what this machine can make, or what speaks against a configuration",
+        doctor.doctor_arguments,
+        doctor.doctor,
     ),
 )

@@ -156,6 +156,8 @@ PNPUTIL_ADD_DRIVER = Ability(WINDOWS_10_1607)
 """``pnputil /add-driver``; before there was only ``-i -a``, which newer ones still know."""
 NETWORK_PAGE = Ability(WINDOWS_11)
 """Clients ask for a network at their first start and may not go on without one."""
+NEEDS_UEFI = Ability(WINDOWS_11)
+"""Clients are supported with UEFI firmware only ("Windows 11 requirements", Microsoft)."""
 DEVICE_ENCRYPTION = Ability(WINDOWS_11_24H2)
 """Device encryption turns itself on at the first start, and sysprep then refuses to generalize
 ("BitLocker overview: device encryption", Microsoft)."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
-from winimagetools.facts.releases import UEFI_ON_X86
+from winimagetools.facts.releases import NEEDS_UEFI, UEFI_ON_X86
 from winimagetools.files.collisions import Input, collisions
 from winimagetools.files.source_folder import source_problems
 from winimagetools.files.space import build_bytes, space_problem
@@ -348,6 +348,16 @@ def check_fits(found: Findings, request: Request, image: WimImage) -> None:
     """Find a disk that the image cannot fit on or start from."""
     if image.architecture is Architecture.ARM64 and request.layout is DiskLayout.BIOS:
         found.add("disk_layout", f"{image.name} is for arm64 and has no BIOS.", "Use UEFI.")
+    elif (
+        request.layout is DiskLayout.BIOS
+        and not image.is_server
+        and NEEDS_UEFI.is_in(image.version)
+    ):
+        found.warn(
+            "disk_layout",
+            f"Microsoft supports {image.name} with UEFI only, not with BIOS.",
+            "Set disk_layout = UEFI.",
+        )
     old_x86 = image.architecture is Architecture.X86 and not UEFI_ON_X86.is_in(image.version)
     if old_x86 and request.layout is DiskLayout.UEFI:
         found.add("disk_layout", f"{image.name} for x86 has no UEFI.", "Use BIOS.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from winimagetools import log
-from winimagetools.errors import Problem, RequestError, raise_problems
+from winimagetools.errors import HostError, Problem, RequestError, raise_problems
 from winimagetools.settings.options import WindowsImageConfig
 
 T = TypeVar("T")
@@ -41,12 +41,15 @@ class Findings:
 
     def attempt(self, key: str, action: Callable[[], T], fallback: T) -> T:
         """The result of ``action``; a refusal becomes a problem of option ``key``, or of the
-        option it names.
+        option it names. What this machine lacks becomes a problem of the machine, told once.
         """
         try:
             return action()
         except RequestError as error:
             self.add(error.option or key, error.message, error.hint)
+        except HostError as error:
+            if all(problem.message != error.message for problem in self.problems):
+                self.problems.append(Problem(error.message, error.hint, host=True))
         except OSError as error:
             self.add(key, f"{error.filename} cannot be used: {error.strerror}.")
         return fallback
@@ -59,8 +62,15 @@ class Findings:
             HostError: all of them are about this machine.
         """
         source = str(self.config.origin.path or "")
-        if not self.strict:
-            for warning in self.warnings:
-                log.warning(f"{source}: {warning}" if source else str(warning))
+        for warning in self.allowed():
+            log.warning(f"{source}: {warning}" if source else str(warning))
+        raise_problems(self.refused(), source)
+
+    def refused(self) -> list[Problem]:
+        """What keeps a workflow from starting, in the order of the lines of the file."""
         problems = [*self.problems, *(self.warnings if self.strict else ())]
-        raise_problems(sorted(problems, key=lambda problem: problem.line or 0), source)
+        return sorted(problems, key=lambda problem: problem.line or 0)
+
+    def allowed(self) -> list[Problem]:
+        """What is only warned about."""
+        return [] if self.strict else list(self.warnings)

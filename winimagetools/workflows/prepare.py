@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from winimagetools.config import read_config
 from winimagetools.contract import Host, InstallMedia, ReadOnlyTree
@@ -23,6 +24,8 @@ from winimagetools.image.request import Request, Workflow
 from winimagetools.model import WimImage
 from winimagetools.plan import BuildPlan, ImageInfo, Sources, SourceTree
 from winimagetools.settings.findings import Findings
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -104,35 +107,64 @@ def plan_from_medium(
         ConfigurationError: with every problem found, those of reading the file included.
         HostError: when only this machine is at fault.
     """
-    host, request, found = prepared.host, prepared.request, prepared.found
-    no_medium: InstallMedia | None = None
-    medium = no_medium
-    if request.wim != Path():
-        open_medium = partial(opened.enter_context, host.media.open_install(request.wim))
-        medium = found.attempt("wim_file_path", open_medium, no_medium)
+    decided = look_at_medium(prepared, opened)
+    prepared.found.settle()
+    if decided is None:
+        wim = prepared.request.wim
+        raise MediaError(f"{wim} holds nothing to install.", "Use another medium.")
+    return decided
+
+
+def look_at_medium(
+    prepared: Prepared, opened: ExitStack
+) -> tuple[InstallMedia, WimImage, BuildPlan] | None:
+    """Open the medium, choose the edition and decide everything else, as far as that goes.
+
+    Args:
+        prepared: all that speaks against it is put into its findings, which are not settled.
+        opened: closes what was opened.
+
+    Returns:
+        None when there is no edition to decide for. What was decided is not to be followed
+        before the findings are settled.
+    """
+    request, found = prepared.request, prepared.found
+    medium = _open_medium(prepared, opened)
     edition = _choose(medium, request, found) if medium is not None else None
     if medium is None or edition is None:
         _look_at_drivers(prepared, medium)
-        found.settle()
-        raise MediaError(f"{request.wim} holds nothing to install.", "Use another medium.")
+        return None
+    _check_sizes(prepared, medium, edition)
+    plan = decide(
+        request,
+        ImageInfo.of(edition),
+        prepared.sources,
+        found,
+        prepared.host,
+        edition=edition,
+        pkeyconfig=_pkeyconfig(medium, edition, request),
+    )
+    return medium, edition, plan
+
+
+def _open_medium(prepared: Prepared, opened: ExitStack) -> InstallMedia | None:
+    host, request, found = prepared.host, prepared.request, prepared.found
+    nothing: InstallMedia | None = None
+    if request.wim == Path():
+        return nothing
+    opening = partial(_enter, opened, host.media.open_install, request.wim)
+    return found.attempt("wim_file_path", opening, nothing)
+
+
+def _check_sizes(prepared: Prepared, medium: InstallMedia, edition: WimImage) -> None:
+    """Whether the edition fits on its disk, and the build beside its image."""
+    host, request, found = prepared.host, prepared.request, prepared.found
     refusals.check_fits(found, request, edition)
     converted = (
         request.delivery.disk_format is not host.work_format
         and not host.files.stays_in_place(host.work_format, request.delivery)
     )
     refusals.check_space(found, request, edition, medium.copied_bytes(), converted)
-    windows = ImageInfo.of(edition)
-    plan = decide(
-        request,
-        windows,
-        prepared.sources,
-        found,
-        host,
-        edition=edition,
-        pkeyconfig=_pkeyconfig(medium, edition, request),
-    )
-    found.settle()
-    return medium, edition, plan
 
 
 def _choose(medium: InstallMedia, request: Request, found: Findings) -> WimImage | None:
@@ -179,8 +211,7 @@ def _open_sources(host: Host, request: Request, found: Findings, opened: ExitSta
         nothing: SourceTree | None = None
         if path is None:
             return nothing
-        opening = partial(opened.enter_context, host.media.open_source(path))
-        return found.attempt(key, opening, nothing)
+        return found.attempt(key, partial(_enter, opened, host.media.open_source, path), nothing)
 
     paths = request.drivers
     return Sources(
@@ -188,3 +219,9 @@ def _open_sources(host: Host, request: Request, found: Findings, opened: ExitSta
         virtio_iso=open_source("virtio_iso_path", paths.virtio_iso),
         virtio_folder=open_source("virtio_base_path", paths.virtio_folder),
     )
+
+
+def _enter(
+    opened: ExitStack, opening: Callable[[Path], AbstractContextManager[_T]], path: Path
+) -> _T:
+    return opened.enter_context(opening(path))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from winimagetools.errors import HostError, Problem
-from winimagetools.host.linux import esp, grub, hivex, libwim, ntfs, volume
+from winimagetools.host.linux import computer, esp, grub, hivex, libwim, ntfs, volume
 from winimagetools.host.linux.disks import SFDISK
+from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import DiskLayout
 from winimagetools.output.convert import QEMU_IMG
 from winimagetools.plan import Requirements
@@ -50,5 +51,9 @@ class LinuxChecks:
             try:
                 look()
             except HostError as error:
-                problems.append(Problem(error.message, error.hint, host=True))
+                problems.append(computer.as_problem(error))
         return problems
+
+    def machine(self) -> MachineFacts:
+        """This machine."""
+        return computer.look()

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from winimagetools.errors import Problem, ToolMissingError
 from winimagetools.host.windows import scripts
-from winimagetools.host.windows.powershell import PowerShell
+from winimagetools.host.windows.powershell import PowerShell, as_list
+from winimagetools.machine_facts import MachineFacts
 from winimagetools.output.convert import QEMU_IMG
 from winimagetools.plan import Requirements
 from winimagetools.run import Tool
@@ -39,6 +40,19 @@ class WindowsChecks:
             try:
                 self._find(QEMU_IMG)
             except ToolMissingError as error:
-                advice = "Install QEMU for Windows and add its folder to PATH."
+                advice = (
+                    "Install QEMU for Windows (winget install SoftwareFreedomConservancy.QEMU) "
+                    "and add its folder to PATH."
+                )
                 problems.append(Problem(error.message, advice, host=True))
         return problems
+
+    def machine(self) -> MachineFacts:
+        """What CIM tells of this machine, and the virtual switches where there is Hyper-V."""
+        answer = self._shell.invoke(scripts.MACHINE)
+        return MachineFacts(
+            system=answer["system"],
+            memory=int(answer["memory"]),
+            processors=int(answer["processors"]),
+            bridges=tuple(sorted(as_list(answer["switches"]))),
+        )

@@ -14,6 +14,22 @@ $principal = New-Object System.Security.Principal.WindowsPrincipal $identity
 $principal.IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
 """
 
+MACHINE = r"""
+# ask what this machine is
+$system = Get-CimInstance -ClassName Win32_OperatingSystem
+$computer = Get-CimInstance -ClassName Win32_ComputerSystem
+$switches = @()
+if (Get-Command Get-VMSwitch -ErrorAction SilentlyContinue) {
+    $switches = @(Get-VMSwitch -ErrorAction SilentlyContinue | ForEach-Object { [string]$_.Name })
+}
+@{
+    system = "$($system.Caption) $($system.Version)"
+    memory = [int64]$computer.TotalPhysicalMemory
+    processors = [int]$computer.NumberOfLogicalProcessors
+    switches = $switches
+}
+"""
+
 HYPERV_STATE = r"""
 # ask whether Hyper-V is turned on
 $feature = Get-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V

@@ -1,0 +1,104 @@
+"""Everything that speaks against a configuration, found without building anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from winimagetools.contract import Host, InstallMedia
+from winimagetools.errors import MediaError
+from winimagetools.facts.boot_authority import BOOT_MANAGER, authority_sentence, boot_authority
+from winimagetools.formats.pe import read_pe
+from winimagetools.host import select_host
+from winimagetools.image.request import Workflow
+from winimagetools.model import DiskLayout, WimImage
+from winimagetools.plan import BuildPlan
+from winimagetools.settings.findings import Findings
+from winimagetools.settings.options import WindowsImageConfig
+from winimagetools.workflows.prepare import look_at_medium, prepare
+
+WORKFLOWS = {
+    "cloud": Workflow.CLOUD,
+    "online": Workflow.ONLINE,
+    "golden": Workflow.GOLDEN,
+    "test": Workflow.TEST,
+}
+"""The workflows by the first word of their commands."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found of a configuration.
+
+    Args:
+        found: problems and warnings; nothing was said about them.
+        notes: what would be made, a sentence each.
+    """
+
+    found: Findings
+    notes: tuple[str, ...] = ()
+
+
+def examine(
+    config_file_path: Path | str,
+    workflow: Workflow | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    strict: bool = False,
+    host: Host | None = None,
+) -> Examination:
+    """Look at a configuration and at all it names, as a workflow does before its first step.
+
+    What a golden image holds is not looked at: its disk is only opened once it was copied.
+
+    Args:
+        config_file_path: the configuration.
+        workflow: what it is for; None for the one it looks made for.
+        overrides: ``section.key=value`` texts that win over the file.
+        strict: every warning is a problem.
+        host: the machine that would do it; this one by default.
+
+    Raises:
+        ConfigurationError: the configuration cannot be read at all.
+    """
+    host = host or select_host()
+    with ExitStack() as opened:
+        chosen = workflow or Workflow.CLOUD
+        prepared = prepare(chosen, host, config_file_path, overrides, strict, opened)
+        if workflow is None and _is_for_golden(prepared.found.config):
+            chosen = Workflow.GOLDEN
+            prepared = prepare(chosen, host, config_file_path, overrides, strict, opened)
+        if chosen in (Workflow.CLOUD, Workflow.ONLINE):
+            decided = look_at_medium(prepared, opened)
+            return Examination(prepared.found, _notes(*decided) if decided is not None else ())
+        return Examination(prepared.found)
+
+
+def _is_for_golden(config: WindowsImageConfig) -> bool:
+    return bool(config.gold_image_path) and not config.origin.is_explicit("wim_file_path")
+
+
+def _notes(medium: InstallMedia, edition: WimImage, plan: BuildPlan) -> tuple[str, ...]:
+    made = (
+        f"{plan.delivery.path.name} would hold {edition.name} ({edition.version}, "
+        f"{edition.architecture}) and start with {plan.layout} firmware."
+    )
+    if plan.layout is not DiskLayout.UEFI:
+        return (made,)
+    sentence = authority_of(medium, edition)
+    return (made, sentence) if sentence else (made,)
+
+
+def authority_of(medium: InstallMedia, edition: WimImage) -> str:
+    """Whose signature the boot manager of an edition has, and what follows from it.
+
+    Returns:
+        A sentence; empty where looking would cost a copy of the WIM, or the file is none.
+    """
+    try:
+        program = read_pe(medium.read_file(edition, BOOT_MANAGER))
+    except (FileNotFoundError, MediaError):
+        return ""
+    return authority_sentence(boot_authority(program.certificates)) if program else ""
