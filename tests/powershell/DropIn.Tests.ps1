@@ -139,6 +139,10 @@ Describe 'Scripts of the PowerShell tools' {
         $after | Should -BeFalse
     }
 
+    It 'does not let a failure be overlooked, whatever -ErrorAction says: <_>' -ForEach @('SilentlyContinue', 'Continue', 'Stop') {
+        { Get-IniFileValue -Key a -Path "$here/no.ini" -ErrorAction $_ } | Should -Throw '*no.ini*'
+    }
+
     It 'says once that a file is written anew' {
         $said = New-WindowsImageConfig -ConfigFilePath $config 3>&1
         @($said | Where-Object { "$_" -like '*exist*' }).Count | Should -BeLessOrEqual 1

@@ -6,7 +6,7 @@ BeforeDiscovery {
     # What is found all the same, and why that is right.
     $exceptions = @{
         'guest/lib/Servicing.ps1' = @{
-            'foreach over $failed' = 'it comes from @( )'; 'Get-Content without' = 'command scripts write ASCII'
+            'Get-Content without' = 'command scripts write ASCII'
         }
         'guest/lib/Updates.ps1' = @{
             'foreach over $result.Updates' = 'a collection of COM is never $null'; 'foreach over $Updates' = 'it comes from Find-Updates, a collection of COM'
