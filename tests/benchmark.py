@@ -7,6 +7,7 @@
   ``qemu-img convert -W -m 16``, the same and ``tar cS | pigz -p 2``; nothing of that is flushed;
 * whole builds, flushed and complete: RAW, QCOW2 with and without its checksum, VHDX, VMDK, a
   fixed VHD, tar.gz, and RAW from an ISO;
+* a finished image: all its checks, RAW and QCOW2, and ``shrink`` of the RAW one;
 * with ``--growth`` also RAW builds of 1 and 4 GiB of files, and of 5,000 and 60,000 files.
 
 All of them run once in each round, one after the other, so that whatever else the machine does
@@ -31,6 +32,7 @@ from pathlib import Path
 
 from fixtures.media import MediaFormat, MediaSpec, make
 from tests.integration.linux.build import Job
+from winimagetools.files.copy import copy_file
 from winimagetools.log import size as show_size
 from winimagetools.model import GIB, MIB
 from winimagetools.settings.declaration import parse_size
@@ -162,6 +164,28 @@ def contestants(bench: Bench, wim: Path, iso: Path) -> list[Contestant]:
     ]
 
 
+def looking(folder: Path, bench: Bench, wim: Path) -> list[Contestant]:
+    """A finished image looked at, and made smaller; it is built once."""
+    raw, qcow2 = folder / "finished.raw", folder / "finished.qcow2"
+    if not qcow2.exists():
+        print("Making a finished image once", flush=True)
+        values: dict[str, object] = {"DEFAULT.image_path": raw, "vm.disk_size": bench.disk_size}
+        assert Job(folder, wim, values).build("--no-checksum") == 0
+        subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, qcow2], check=True)
+    start = [sys.executable, "-m", "winimagetools"]
+
+    def shrink() -> Result:
+        copy = bench.work / "shrunk.raw"
+        copy_file(raw, copy)
+        return measure([*start, "shrink", copy], bench.work)
+
+    return [
+        Contestant("test-image, RAW", lambda: measure([*start, "test-image", raw], bench.work)),
+        Contestant("test-image, QCOW2", lambda: measure([*start, "test-image", qcow2], bench.work)),
+        Contestant("shrink, RAW", shrink),
+    ]
+
+
 def growing(folder: Path, work: Path) -> list[Contestant]:
     """The same build with more bytes, and with more files."""
     specs = {
@@ -229,6 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     wim, iso = medium(folder, name, wim_spec), medium(folder, name, iso_spec)
     measured = contestants(Bench(work, options.disk_size), wim, iso)
+    measured += looking(folder, Bench(work, options.disk_size), wim)
     if options.only:
         wanted = {each.strip() for each in options.only.split(",")}
         wanted |= {each.against for each in measured if each.name in wanted}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import Problem
 from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import (
@@ -159,6 +160,15 @@ class Disks(Protocol):
 
         With ``read_only`` whatever is written to it is thrown away on leaving.
         """
+
+    def opens(self, container: DiskFormat) -> bool:
+        """Whether :meth:`open` can look into a container; others are converted first."""
+
+    def changes(self, container: DiskFormat) -> bool:
+        """Whether :meth:`open` can change a disk in a container where it lies."""
+
+    def facts(self, disk: Disk) -> DiskFacts | None:
+        """What is known of an opened disk itself; None where this host cannot tell."""
 
     def copy(self, source: Path, destination: Path) -> None:
         """Copy a disk image, sharing blocks where the file system can."""

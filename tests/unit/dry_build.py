@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fixtures import hives
 from fixtures.pe import image as pe_image
+from fixtures.releases import RELEASES
 from fixtures.virtio import package_files
 from tests.unit.fakes import MemorySource
 from tests.unit.recording_host import recording_host
@@ -38,6 +40,7 @@ SERVER_2025 = "Windows Server 2025 SERVERDATACENTER"
 VIRTIO_RELEASES = {"2k8R2": "0.1.189", "2k12R2": "0.1.189", "2k22": "0.1.285", "2k25": "0.1.285"}
 """The last release whose drivers each of them starts with."""
 NTDLL = r"Windows\System32\ntdll.dll"
+_CONFIG = r"Windows\System32\config"
 _AMD64 = Architecture.AMD64
 _MSI = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 IMAGES = (
@@ -191,13 +194,19 @@ def transcript(case: Case, folder: Path) -> list[str]:
 
 
 def _host(case: Case, say: Callable[[str], None]) -> Host:
-    default = {NTDLL: pe_image(_AMD64, WindowsVersion(6, 3, 9600), "ntdll.dll")}
+    release = RELEASES["2012r2"]
+    edition = release.edition("ServerStandard")
+    default = {
+        NTDLL: pe_image(_AMD64, WindowsVersion(6, 3, 9600), "ntdll.dll"),
+        rf"{_CONFIG}\SYSTEM": hives.system(release, _AMD64, edition),
+        rf"{_CONFIG}\SOFTWARE": hives.software(release, edition),
+    }
     return recording_host(
         FakeMedia(),
         say,
         work_format=case.work_format,
         offline=case.offline,
-        files=dict(default if case.files is None else case.files)
+        files={**default, **(case.files or {})}
         if case.workflow in (Workflow.GOLDEN, Workflow.TEST)
         else None,
         opened_layout=DiskLayout(str(case.options.get("disk_layout", "BIOS"))),

@@ -16,6 +16,7 @@ from pathlib import Path, PureWindowsPath
 from tests.unit.fakes import MemoryTree
 from winimagetools import log
 from winimagetools.contract import Disk, Host, InstallMedia, Media
+from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import Problem
 from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
@@ -80,6 +81,7 @@ class _Part:
     files: dict[str, bytes] = field(default_factory=dict)
     opened_layout: DiskLayout = DiskLayout.BIOS
     installed: Sequence[InstalledDriver] = ()
+    opened_containers: tuple[DiskFormat, ...] = (DiskFormat.VHD, DiskFormat.VHDX)
 
 
 class _Disks(_Part):
@@ -94,6 +96,15 @@ class _Disks(_Part):
         self.say(f"open {path.name}{' read-only' if read_only else ''}")
         yield RecordedDisk(path, self.opened_layout, RecordingTree(self.say, self.files))
         self.say(f"close {path.name}")
+
+    def opens(self, container: DiskFormat) -> bool:
+        return container in self.opened_containers
+
+    def changes(self, container: DiskFormat) -> bool:
+        return self.opens(container)
+
+    def facts(self, disk: Disk) -> DiskFacts | None:
+        return None
 
     def copy(self, source: Path, destination: Path) -> None:
         self.say(f"copy the disk {source.name} to {destination.name}")

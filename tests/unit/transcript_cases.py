@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.unit.checks.subjects import signed_driver, storage
 from tests.unit.dry_build import (
     SERVER_2008_R2_CORE,
     SERVER_2012_R2,
@@ -85,7 +86,8 @@ def _test(image_path: str, *options: Options, installed: tuple[InstalledDriver, 
     joined: Options = {"image_path": image_path}
     for more in options:
         joined |= more
-    return Case(Workflow.TEST, joined, files=FINISHED, installed=installed)
+    files = {**FINISHED, **storage(binary=signed_driver("0.1.189", "2k12R2"))}
+    return Case(Workflow.TEST, joined, files=files, installed=installed)
 
 
 CASES: Mapping[str, Case] = {

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from winimagetools import config, ini, log
+from winimagetools.cli import look
 from winimagetools.cli.guides import list_guides, read_guide
 from winimagetools.cli.ini_advice import doubt, where_it_is
 from winimagetools.cli.powershell_modules import write_powershell_modules
@@ -28,8 +29,10 @@ from winimagetools.model import Architecture, WindowsVersion
 from winimagetools.plan import ImageInfo
 from winimagetools.settings.declaration import parse_size
 from winimagetools.workflows import build
+from winimagetools.workflows import look as looking
 from winimagetools.workflows.build import WorkflowFunction
-from winimagetools.workflows.check import test_offline_windows_image
+from winimagetools.workflows.check import check_offline_image
+from winimagetools.workflows.look import inspect_image
 
 
 def _write(text: str) -> None:
@@ -88,10 +91,34 @@ def golden_image(arguments: argparse.Namespace) -> int:
 
 
 def check_image(arguments: argparse.Namespace) -> int:
-    """``test-image``: no more than a line in the log when the image is right."""
-    test_offline_windows_image(
+    """``test-image``: a line for each check; exit code 1 when one of them failed."""
+    report = check_offline_image(
         arguments.config, overrides=arguments.overrides, strict=arguments.strict
     )
+    _write(look.report_json(report) if arguments.json else look.report_text(report))
+    return 1 if report.failed else 0
+
+
+def inspect(arguments: argparse.Namespace) -> int:
+    """``inspect``."""
+    found = inspect_image(arguments.image)
+    _write(look.description_json(found) if arguments.json else look.description_text(found))
+    return 0
+
+
+def list_folder(arguments: argparse.Namespace) -> int:
+    """``ls``."""
+    items = looking.list_folder(arguments.place)
+    text = look.listing_json(items) if arguments.json else look.listing_text(items)
+    if text:
+        _write(text)
+    return 0
+
+
+def copy_out(arguments: argparse.Namespace) -> int:
+    """``copy-out``: prints the path of each file that was made."""
+    for path in looking.copy_out(arguments.place, arguments.folder):
+        _write(str(path))
     return 0
 
 

@@ -40,9 +40,12 @@ def _file(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -
     argument.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
+_CONFIG = "configuration file (config.ini)"
+
+
 def config_argument(parser: argparse.ArgumentParser) -> None:
     """The configuration file."""
-    _file(parser, "config", "CONFIG", "configuration file (config.ini)")
+    _file(parser, "config", "CONFIG", _CONFIG)
 
 
 def new_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +54,9 @@ def new_config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace the file when it exists")
 
 
-def settings_arguments(parser: argparse.ArgumentParser) -> None:
+def settings_arguments(parser: argparse.ArgumentParser, about: str = _CONFIG) -> None:
     """The configuration file and what wins over it."""
-    config_argument(parser)
+    _file(parser, "config", "CONFIG", about)
     settings_options(parser)
 
 
@@ -124,6 +127,30 @@ def wim_arguments(parser: argparse.ArgumentParser) -> None:
     """An installation medium and the form its editions are shown in."""
     _file(parser, "wim", "WIM", "a WIM, ESD, SWM or ISO")
     parser.add_argument("--json", action="store_true", help="print JSON with all fields")
+
+
+def check_arguments(parser: argparse.ArgumentParser) -> None:
+    """A configuration or an image, and the form the results are shown in."""
+    settings_arguments(parser, "configuration file (config.ini), or the image itself")
+    parser.add_argument("--json", action="store_true", help="print JSON for a program")
+
+
+def image_arguments(parser: argparse.ArgumentParser) -> None:
+    """An image and the form it is described in."""
+    _file(parser, "image", "IMAGE", "an image of any container")
+    parser.add_argument("--json", action="store_true", help="print JSON for a program")
+
+
+def list_arguments(parser: argparse.ArgumentParser) -> None:
+    """A folder in an image."""
+    parser.add_argument("place", metavar="IMAGE[:PATH]", help=r"such as image.qcow2:\Windows")
+    parser.add_argument("--json", action="store_true", help="print JSON for a program")
+
+
+def copy_out_arguments(parser: argparse.ArgumentParser) -> None:
+    """A file or folder in an image, and where it goes."""
+    parser.add_argument("place", metavar="IMAGE:PATH", help=r"such as image.qcow2:\Windows\Panther")
+    parser.add_argument("folder", metavar="DIR", help="where to put it")
 
 
 def shrink_arguments(parser: argparse.ArgumentParser) -> None:

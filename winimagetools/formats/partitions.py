@@ -19,6 +19,8 @@ from winimagetools.errors import MediaError
 Read = Callable[[int, int], bytes]
 """Reads from an offset, the first argument, so many bytes, the second."""
 SECTORS = (512, 4096)
+ENLARGED = "The backup GPT is not at the end of the disk; the disk was enlarged."
+"""The one problem of a table that keeps nothing from starting."""
 _SIGNATURE = b"EFI PART"
 _HEADER = 92
 _MBR_TABLE, _MBR_ENTRY = 446, 16
@@ -132,7 +134,7 @@ def _read_gpt(read: Read, size: int, sector: int) -> Table:
         at = _backup_place(read, each) if primary else 0
         elsewhere = _gpt_at(read, at, each, size) if at else None
         problems.append(
-            "The backup GPT is not at the end of the disk; the disk was enlarged."
+            ENLARGED
             if elsewhere is not None
             else "The backup GPT at the end of the disk is missing or damaged."
         )

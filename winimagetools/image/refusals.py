@@ -280,13 +280,16 @@ def _check_golden_output(found: Findings, request: Request) -> None:
         )
 
 
+_DISKS = (*(each.extension for each in DiskFormat), "img", "dd")
+
+
 def _check_golden(found: Findings, request: Request) -> None:
     if not found.config.gold_image_path:
-        found.add("gold_image_path", "No golden image is given.", "Set it to a VHD or VHDX.")
-    elif request.golden.name and request.golden.suffix.casefold() not in (".vhd", ".vhdx"):
+        found.add("gold_image_path", "No golden image is given.", "Set it to a disk image.")
+    elif request.golden.name and request.golden.suffix.casefold()[1:] not in _DISKS:
         found.add(
             "gold_image_path",
-            f"{request.golden} is not a .vhd or .vhdx file.",
+            f"{request.golden} is not a disk image: it ends in none of .{', .'.join(_DISKS)}.",
             "Give the golden image that online-image made with gold_image = True.",
         )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -11,20 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from winimagetools import interruption, log
-from winimagetools.errors import BuildError, CommandError, MediaError
+from winimagetools.errors import BuildError
 from winimagetools.files.access import Access, access_of, give_access
 from winimagetools.files.build_folder import BuildFolder
 from winimagetools.files.copy import copy_file
 from winimagetools.files.hash import Sha256Beside, sha256_of
 from winimagetools.files.space import room_for
-from winimagetools.formats.containers.layout import SECTOR
-from winimagetools.formats.containers.vhd import is_footer
+from winimagetools.formats.images.probe import container_of
 from winimagetools.model import DiskFormat
 from winimagetools.output import pack
 from winimagetools.output.become import become, stays_in_place
-from winimagetools.output.convert import QEMU_IMG, convert
+from winimagetools.output.convert import convert
 from winimagetools.plan import Delivery
-from winimagetools.run import run
 
 _Identity = tuple[int, int, int, int]
 
@@ -114,19 +111,8 @@ class ImageFiles:
             return pack.unpack(source, folder, compression, password, progress.update)
 
     def image_format(self, path: Path) -> str:
-        """What ``qemu-img info`` calls the container, which takes a fixed VHD for a raw disk.
-
-        Raises:
-            MediaError: it cannot be read.
-        """
-        try:
-            answer = json.loads(run(QEMU_IMG, ["info", "--output=json", path]))
-        except CommandError as error:
-            raise MediaError(f"{path} cannot be read as a disk image: {error.output}") from error
-        found = str(answer["format"])
-        if found == DiskFormat.RAW.qemu_name and is_footer(_last_sector(path)):
-            return DiskFormat.VHD.qemu_name
-        return found
+        """What ``qemu-img`` calls the container, told by content. Raises MediaError."""
+        return container_of(path).qemu_name
 
     def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
         """Put a complete file under its final name at once, on disk before it is visible.
@@ -172,16 +158,6 @@ class ImageFiles:
             log.Progress(f"Reading {path.name}", size) as progress,
         ):
             return size, sha256_of(path, progress.update)
-
-
-def _last_sector(path: Path) -> bytes:
-    """The last 512 bytes of a file, fewer of a shorter one. Raises MediaError."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - SECTOR, 0))
-            return file.read(SECTOR)
-    except OSError as error:
-        raise MediaError(f"{path} cannot be read as a disk image: {error.strerror}.") from error
 
 
 def _identity(path: Path) -> _Identity:

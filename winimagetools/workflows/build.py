@@ -13,6 +13,7 @@ from winimagetools import log
 from winimagetools.contract import Disk, Host, InstallMedia
 from winimagetools.errors import HostError
 from winimagetools.files.target import describe_replaced
+from winimagetools.formats.images.probe import container_of
 from winimagetools.guest.reports import judge
 from winimagetools.host import select_host
 from winimagetools.host.carry_out import change_files, take_steps
@@ -216,7 +217,7 @@ def _from_medium(
     """Make the image of a medium; the online workflow lets Windows start in it once."""
     host = prepared.host
     medium, edition, plan = plan_from_medium(prepared, opened)
-    log.expect_steps(_count_steps(prepared.request.workflow, plan))
+    log.expect_steps(_count_steps(prepared.request.workflow, plan, plan.work_format))
     _announce_replaced(plan.delivery.path)
     _announce(plan)
     folder = last.enter_context(host.files.build_folder(plan.delivery.path))
@@ -237,16 +238,21 @@ def _golden_image(
     prepared.found.settle()
     _announce_replaced(request.delivery.path)
     folder = last.enter_context(host.files.build_folder(request.delivery.path))
-    made_as = DiskFormat(request.golden.suffix[1:].upper())
+    container = golden_container(request.golden)
+    made_as = container if host.disks.changes(container) else host.work_format
     disk_path = folder / request.delivery.disk_name(made_as)
     with log.step(f"Copy {request.golden.name}"):
-        host.disks.copy(request.golden, disk_path)
+        if made_as is container:
+            host.disks.copy(request.golden, disk_path)
+        else:
+            host.files.convert(request.golden, disk_path, made_as, False)
         host.disks.resize(disk_path, request.disk_size)
     with host.disks.open(disk_path) as disk:
-        host.disks.extend_windows(disk)
+        with log.step("Let Windows fill the disk"):
+            host.disks.extend_windows(disk)
         windows = inspection.get_image_information(disk.tree, request.edition)
         plan = prepared.plan_for(windows, disk.tree)
-        log.expect_steps(_count_steps(request.workflow, plan))
+        log.expect_steps(_count_steps(request.workflow, plan, made_as))
         _announce(plan)
         _service(host, disk, plan)
         host.boot.reset_search_order(disk)
@@ -257,13 +263,12 @@ def _golden_image(
     return _package(host, DiskFile(disk_path), plan.delivery), plan.delivery
 
 
-def _count_steps(workflow: Workflow, plan: BuildPlan) -> int:
+def _count_steps(workflow: Workflow, plan: BuildPlan, made_as: DiskFormat) -> int:
     """How many outermost steps a build takes, from its first to its last."""
     delivery = plan.delivery
     starts = workflow in (Workflow.ONLINE, Workflow.GOLDEN)
-    made_as = DiskFormat(plan.golden.suffix[1:].upper()) if plan.golden else plan.work_format
     steps = (
-        *((True,) * (2 if workflow is Workflow.GOLDEN else 4)),  # copy or make, fill, write
+        *((True,) * (3 if workflow is Workflow.GOLDEN else 4)),  # copy or make, fill, write
         bool(plan.offline),
         starts and plan.machine is not None,
         starts,  # make it small
@@ -277,6 +282,14 @@ def _count_steps(workflow: Workflow, plan: BuildPlan) -> int:
 def _announce_replaced(path: Path) -> None:
     if replaced := describe_replaced(path):
         log.info(f"{replaced[0].upper()}{replaced[1:]} is replaced when the new one is complete.")
+
+
+def golden_container(path: Path) -> DiskFormat:
+    """The container of a golden image: as its name says, else by its content."""
+    try:
+        return DiskFormat(path.suffix[1:].upper())
+    except ValueError:
+        return container_of(path)
 
 
 def _announce(plan: BuildPlan) -> None:

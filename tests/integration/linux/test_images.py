@@ -107,5 +107,5 @@ def test_a_file_that_is_empty_or_missing(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     with pytest.raises(MediaError, match="is empty"):
         open_image(tmp_path / "empty")
-    with pytest.raises(MediaError, match="cannot be read: No such file"):
+    with pytest.raises(MediaError, match="cannot be read as a disk image: No such"):
         open_image(tmp_path / "missing")

@@ -149,6 +149,32 @@ def test_descriptors_and_attributes(disk: Path) -> None:
         assert volume.attributes("plain/file") & 0x7 == 0x7
 
 
+def test_a_file_with_several_names(disk: Path) -> None:
+    """What is written goes to one name; the others keep their content, as in WinSxS."""
+    with opened(disk) as volume:
+        tree, library = NtfsTree(volume), libntfs.load()
+        tree.write_bytes("store/driver.sys", b"old")
+        library.ntfs_link.argtypes = [
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+            ctypes.c_char_p,
+            ctypes.c_uint8,
+        ]
+        name = "driver.sys".encode("utf-16-le")
+        with volume._inode("") as root, volume._inode("store/driver.sys") as inode:
+            assert library.ntfs_link(inode, root, name, len(name) // 2) == 0
+        assert volume.names("driver.sys") == 2
+        volume.set_security("driver.sys", private_descriptor(is_dir=False))
+        tree.write_bytes("driver.sys", b"new")
+        assert (tree.read_bytes("driver.sys"), tree.read_bytes("store/driver.sys")) == (
+            b"new",
+            b"old",
+        )
+        assert volume.security("driver.sys") == private_descriptor(is_dir=False)
+        assert volume.names("store/driver.sys") == 1
+    assert content(independent(disk), "driver.sys") == b"new"
+
+
 def test_what_cannot_be_done(disk: Path) -> None:
     """One clear error each, and the volume stays whole."""
     with opened(disk) as volume:

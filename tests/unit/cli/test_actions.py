@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.wim_bytes import image_xml, wim_bytes
+from winimagetools.checks.result import Result, State
 from winimagetools.cli import actions, main
 from winimagetools.cli.commands import COMMANDS
 from winimagetools.cli.parser import build_parser
@@ -19,6 +20,7 @@ from winimagetools.model import MIB, Architecture, WindowsVersion
 from winimagetools.plan import ImageInfo
 from winimagetools.settings.options import OPTIONS
 from winimagetools.workflows import build
+from winimagetools.workflows.check import CheckReport
 
 SPELLINGS = {
     "New-WindowsImageConfig": "new-config",
@@ -164,13 +166,28 @@ def test_shrink_refuses_what_is_no_size(capsys: pytest.CaptureFixture[str]) -> N
     assert "error: 'much' is not a size." in capsys.readouterr().err
 
 
-def test_test_image(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Settings reach the check; nothing is printed when the image is right."""
+@pytest.mark.parametrize(("state", "code"), [(State.WARNING, 0), (State.FAILED, 1)])
+def test_test_image(
+    state: State, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings reach the check; a line for each result, and a fault is exit code 1."""
     asked: list[tuple[object, object]] = []
-    monkeypatch.setattr(actions, "test_offline_windows_image", lambda *a, **k: asked.append((a, k)))
-    assert main.main(["test-image", "c.ini", "--strict", "--set", "force=True"]) == 0
+    results = (Result("one", State.OK, "Good.", "Unused."), Result("three", state, "So.", "Do."))
+
+    def check(*words: object, **options: object) -> CheckReport:
+        asked.append((words, options))
+        return CheckReport(Path("win.raw"), results)
+
+    monkeypatch.setattr(actions, "check_offline_image", check)
+    words = ["test-image", "c.ini", "--strict", "--set", "force=True"]
+    assert main.main(words) == code
     assert asked == [(("c.ini",), {"overrides": ["force=True"], "strict": True})]
-    assert capsys.readouterr().out == ""
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["ok       one    Good.", f"{state:<8} three  So. Do."]
+    assert lines[2].startswith("win.raw: ")
+    assert main.main([*words, "--json"]) == code
+    found = json.loads(capsys.readouterr().out)
+    assert (found["passed"], found["checks"][1]["hint"]) == (code == 0, "Do.")
 
 
 @pytest.mark.parametrize(

@@ -297,12 +297,17 @@ def test_machine_options(host: Host) -> None:
     assert keys(host, Workflow.ONLINE, accel="xen") == ["accel"]
 
 
-def test_linux_host_changes_no_golden_image_yet(host: Host) -> None:
-    """Refused before anything is copied."""
+def test_a_golden_image_on_linux_needs_its_tools(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is missing is said before anything is copied."""
     linux = dataclasses.replace(host, checks=LinuxChecks())
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("winimagetools.run._SYSTEM_FOLDERS", ())
     options = {"gold_image_path": "gold.vhdx", "image_path": "finished.vhdx"}
-    with pytest.raises(HostError, match="cannot make an image from a golden one yet"):
+    with pytest.raises(HostError, match="ntfsresize") as caught:
         read(linux, Workflow.GOLDEN, run_sysprep=False, force=True, **options)
+    assert "ntfsfix" in str(caught.value) and "qemu-img" in str(caught.value)
 
 
 def test_requirements_name_what_is_converted(host: Host) -> None:

@@ -39,11 +39,6 @@ def fixed_vhd_layout(size: int, identifier: uuid.UUID, made: int) -> Layout:
     return Layout(0, (Piece(0, whole),), (footer,), whole + SECTOR)
 
 
-def is_footer(data: bytes) -> bool:
-    """Whether these are the last 512 bytes of a VHD; a fixed one is known by nothing else."""
-    return len(data) == SECTOR and data.startswith(_COOKIE)
-
-
 def _footer(size: int, identifier: uuid.UUID, made: int) -> bytes:
     cylinders, heads, sectors = geometry(size // SECTOR)
     fields = struct.pack(

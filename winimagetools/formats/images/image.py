@@ -19,6 +19,7 @@ class Image(ABC):
     Attributes:
         size: bytes of the disk.
         sector: bytes of a logical sector where the container says it; 0 where it does not.
+        fixed: all of the disk is in the file, though the container could leave parts out.
 
     Raises:
         MediaError: the file is damaged, or needs another file to be complete.
@@ -26,6 +27,7 @@ class Image(ABC):
 
     format: DiskFormat
     sector = 0
+    fixed = False
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -40,7 +40,7 @@ def container_of(path: Path) -> DiskFormat:
             file.seek(max(length - vhd.FOOTER, 0))
             end = file.read(len(vhd.MAGIC))
     except OSError as error:
-        raise MediaError(f"The disk image {path} cannot be read: {error.strerror}.") from error
+        raise MediaError(f"{path} cannot be read as a disk image: {error.strerror}.") from error
     if beginning == _DESCRIPTOR:
         raise MediaError(
             f"{path} describes a VMDK whose data are in other files.",

@@ -39,6 +39,7 @@ class VhdImage(Image):
         if kind not in (_FIXED, _GROWING):
             raise self._damaged(f"its kind is {kind}")
         self._table: tuple[int, ...] | None = None
+        self.fixed = kind == _FIXED
         if kind == _GROWING:
             self._read_table(table_at)
         elif self._length - FOOTER < self.size:

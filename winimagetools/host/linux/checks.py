@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from winimagetools.errors import HostError, Problem
 from winimagetools.host.linux import computer, esp, grub, hivex, libwim, ntfs, volume
 from winimagetools.host.linux.disks import SFDISK
+from winimagetools.host.linux.resize import NTFSFIX, NTFSRESIZE
 from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import DiskLayout
 from winimagetools.output.convert import QEMU_IMG
@@ -18,11 +19,12 @@ Look = Callable[[], object]
 
 def wanted(requirements: Requirements) -> Iterator[Look]:
     """What a request needs, each as a function that looks for it."""
-    if requirements.existing_disk and not requirements.vm:
-        yield ntfs.find_library  # a finished disk is only looked at
-        return
     if requirements.existing_disk:
-        return  # refused anyway, in one sentence
+        yield ntfs.find_library
+        if requirements.vm:  # it is changed, not only looked at
+            yield from (hivex.find_library, NTFSRESIZE.find, NTFSFIX.find, volume.NTFSINFO.find)
+            yield QEMU_IMG.find
+        return
     yield from (libwim.load, ntfs.find_library, hivex.find_library)
     yield from (volume.MKNTFS.find, volume.NTFSINFO.find, SFDISK.find)
     if requirements.layout is DiskLayout.UEFI:
@@ -39,14 +41,6 @@ class LinuxChecks:
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         """Every program and library that is missing, with its package."""
         problems = []
-        if requirements.existing_disk and requirements.vm:
-            problems.append(
-                Problem(
-                    "A Linux host cannot make an image from a golden one yet.",
-                    "Use a Windows host for it.",
-                    host=True,
-                )
-            )
         for look in wanted(requirements):
             try:
                 look()

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.contract import Disk
-from winimagetools.errors import BuildError, HostError, MediaError, RequestError
+from winimagetools.disk_facts import DiskFacts
+from winimagetools.errors import BuildError, MediaError, RequestError
 from winimagetools.files.copy import copy_file
 from winimagetools.files.space import room_for
 from winimagetools.formats.partition_table import (
@@ -27,7 +28,13 @@ from winimagetools.host.linux import grub, volume
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.esp import write_esp
-from winimagetools.host.linux.existing_disk import open_existing
+from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing
+from winimagetools.host.linux.finished import (
+    enlarge_disk,
+    extend_windows,
+    optimize_image,
+    shrink_image,
+)
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import DiskFormat, DiskLayout
 from winimagetools.output.become import make_in_place, obstacle, wrap_at_once
@@ -98,21 +105,32 @@ class LinuxDisks:
     def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
         return open_existing(path, read_only=read_only)
 
+    def opens(self, container: DiskFormat) -> bool:
+        return True
+
+    def changes(self, container: DiskFormat) -> bool:
+        return container is DiskFormat.RAW
+
+    def facts(self, disk: Disk) -> DiskFacts | None:
+        return disk.facts() if isinstance(disk, ExistingDisk) else None
+
     def copy(self, source: Path, destination: Path) -> None:
         with room_for(destination):
             copy_file(source, destination)
 
     def resize(self, path: Path, size: int) -> None:
-        raise _not_yet(f"Resizing {path}")
+        enlarge_disk(path, size)
 
     def extend_windows(self, disk: Disk) -> None:
-        raise _not_yet(f"Extending the Windows partition of {disk.path}")
+        if not isinstance(disk, ExistingDisk):
+            raise BuildError(f"{disk.path} is not finished; its Windows partition fills it.")
+        extend_windows(disk)
 
     def shrink(self, path: Path, free_space: int) -> None:
-        raise _not_yet(f"Shrinking {path}")
+        shrink_image(path, free_space)
 
     def optimize(self, path: Path) -> None:
-        raise _not_yet(f"Optimizing {path}")
+        optimize_image(path)
 
 
 def _write_around(path: Path, disk: LinuxDisk) -> None:
@@ -170,7 +188,3 @@ def check_table(raw: Path, plan: PartitionPlan) -> None:
         raise BuildError(
             f"The partition table of {raw.name} is not as planned: {' '.join(differences)}"
         )
-
-
-def _not_yet(what: str) -> HostError:
-    return HostError(f"{what} on Linux is not available yet; use a Windows host.")

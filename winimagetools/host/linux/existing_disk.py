@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from winimagetools.disk_facts import DiskFacts, PartitionFacts, VolumeFacts
 from winimagetools.errors import BuildError, MediaError, WinImageError
@@ -45,27 +46,63 @@ class ExistingDisk:
     """A finished disk that is open; implements :class:`winimagetools.contract.Disk`.
 
     Args:
+        path: the image; of any container when it is only read, RAW when it is changed.
+        read_only: nothing is written to the file.
+
+    Attributes:
         image: the open image.
         table: its partitions.
-        found: what is in them.
         windows: the one with Windows.
         volume: that, opened.
+
+    Raises:
+        MediaError: it holds no Windows that can be used; the message says why and what to do.
+        ToolMissingError: libntfs-3g is not installed.
     """
 
-    def __init__(
-        self, image: Image, table: Table, found: Sequence[Found], windows: Entry, volume: NtfsVolume
-    ) -> None:
-        self.image = image
-        self.table = table
-        self.windows = windows
-        self.volume = volume
-        self.tree = NtfsTree(volume)
-        self._found = tuple(found)
+    image: Image
+    table: Table
+    windows: Entry
+    volume: NtfsVolume
+    tree: NtfsTree
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._opened = ExitStack()
+        self._open()
+
+    def _open(self) -> None:
+        with ExitStack() as opened:
+            self.image = opened.enter_context(open_image(self._path))
+            self.table, self._found = look_at_partitions(self.image)
+            self.windows = find_windows(self.image, self._found)
+            write = None
+            if not self._read_only:
+                write = opened.enter_context(_writer(self.image, self.windows))
+                check_changeable(self.image, self.windows)
+            place = range_of(self.image, self.windows, write)
+            self.volume = opened.enter_context(NtfsVolume(place))
+            self.tree = NtfsTree(self.volume)
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> ExistingDisk:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Let go of the image for as long as the context lasts, so that it can be replaced."""
+        self._opened.close()
+        yield
+        self._open()
 
     @property
     def path(self) -> Path:
         """The image file."""
-        return self.image.path
+        return self._path
 
     @property
     def layout(self) -> DiskLayout:
@@ -148,7 +185,7 @@ class ExistingDisk:
             return replace(facts, boot_problem="There is no EFI system partition.")
         best = facts
         for entry in candidates:
-            files = Fat32(_part(self.image.read, entry))
+            files = Fat32(part_of(self.image.read, entry))
             entries = {item.path: item for item in files.entries() if not item.is_dir}
             store = next((path for path in entries if path.casefold() == _EFI_STORE.casefold()), "")
             if store or best is facts:
@@ -174,7 +211,7 @@ class ExistingDisk:
                 facts,
                 boot_problem=f"The active partition {item.entry.number} is not NTFS.",
             )
-        with NtfsVolume(_range(self.image, item.entry)) as volume:
+        with NtfsVolume(range_of(self.image, item.entry)) as volume:
             return _look_at_bios_files(facts, NtfsTree(volume))
 
 
@@ -184,27 +221,9 @@ def _look_at_bios_files(facts: DiskFacts, tree: NtfsTree) -> DiskFacts:
     return replace(facts, boot_files=tuple(names), boot_store=store)
 
 
-@contextmanager
-def open_existing(path: Path, *, read_only: bool) -> Iterator[ExistingDisk]:
-    """Open a finished disk image.
-
-    Args:
-        path: the image; of any container when it is only read, RAW when it is changed.
-        read_only: nothing is written to the file.
-
-    Raises:
-        MediaError: it holds no Windows that can be used; the message says why and what to do.
-        ToolMissingError: libntfs-3g is not installed.
-    """
-    with ExitStack() as opened:
-        image = opened.enter_context(open_image(path))
-        table, found = look_at_partitions(image)
-        windows = find_windows(image, found)
-        write = None if read_only else opened.enter_context(_writer(image, windows))
-        if write is not None:
-            check_changeable(image, windows)
-        volume = opened.enter_context(NtfsVolume(_range(image, windows, write)))
-        yield ExistingDisk(image, table, found, windows, volume)
+def open_existing(path: Path, *, read_only: bool) -> ExistingDisk:
+    """Open a finished disk image; see :class:`ExistingDisk`, which is a context manager."""
+    return ExistingDisk(path, read_only=read_only)
 
 
 def look_at_partitions(image: Image) -> tuple[Table, list[Found]]:
@@ -242,7 +261,7 @@ def find_windows(image: Image, found: Sequence[Found]) -> Entry:
         if item.file_system != file_systems.NTFS:
             continue
         try:
-            with NtfsVolume(_range(image, item.entry)) as volume:
+            with NtfsVolume(range_of(image, item.entry)) as volume:
                 if all(volume.exists(mark) for mark in _WINDOWS_MARKS):
                     candidates.append(item.entry)
         except BuildError as error:
@@ -283,7 +302,7 @@ def check_changeable(image: Image, windows: Entry) -> None:
     Raises:
         MediaError: it is hibernated, or was not left clean.
     """
-    with NtfsVolume(_range(image, windows)) as volume:
+    with NtfsVolume(range_of(image, windows)) as volume:
         if volume.is_hibernated():
             raise MediaError(
                 f"The Windows in {image.path} is hibernated, or was shut down for a fast start.",
@@ -320,13 +339,23 @@ def _writer(image: Image, windows: Entry) -> Iterator[Callable[[int, bytes], Non
             os.close(handle)
 
 
-def _range(image: Image, entry: Entry, write: Callable[[int, bytes], None] | None = None) -> Range:
+def range_of(
+    image: Image, entry: Entry, write: Callable[[int, bytes], None] | None = None
+) -> Range:
+    """A partition for libntfs-3g.
+
+    Args:
+        image: where it is.
+        entry: the partition.
+        write: what writes into it; None where nothing may be written.
+    """
     return Range(
-        f"{image.path}, partition {entry.number}", entry.size, _part(image.read, entry), write
+        f"{image.path}, partition {entry.number}", entry.size, part_of(image.read, entry), write
     )
 
 
-def _part(read: Callable[[int, int], bytes], entry: Entry) -> Callable[[int, int], bytes]:
+def part_of(read: Callable[[int, int], bytes], entry: Entry) -> Callable[[int, int], bytes]:
+    """What reads a partition, of what reads its disk."""
     return lambda at, length: read(entry.start + at, min(length, entry.size - at))
 
 

@@ -98,6 +98,12 @@ class Attribute(Structure):
     )
 
 
+class Inode(Structure):
+    """``ntfs_inode``, up to its MFT record."""
+
+    _fields_ = (("number", c_uint64), ("record", c_void_p))
+
+
 @functools.cache
 def load() -> ctypes.CDLL:
     """The libntfs-3g that libwim is linked with, or else one of the known names.

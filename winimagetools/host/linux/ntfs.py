@@ -17,12 +17,15 @@ from pathlib import Path
 from winimagetools.errors import BuildError, DiskFullError, WinImageError
 from winimagetools.files.space import is_disk_full
 from winimagetools.files.upcase import fold
+from winimagetools.formats import mft
 from winimagetools.host.linux import libntfs
 from winimagetools.host.linux.libntfs import Range, RangeDevice, reason
 
 FOLDER, REPARSE_POINT, ENCRYPTED = 0x10, 0x400, 0x4000
 SPARSE, COMPRESSED = 0x200, 0x800
-_VOLUME_RECORD, _LOG_RECORD, _BITMAP_RECORD = 3, 2, 6
+_MFT_RECORD, _LOG_RECORD, _VOLUME_RECORD, _BITMAP_RECORD = 0, 2, 3, 6
+_LINK_COUNT = 18
+"""Where an MFT record has it."""
 _CHUNK = 1 << 18
 Read = Callable[[int, int], bytes]
 """Reads from an offset, the first argument, so many bytes, the second; fewer at the end."""
@@ -113,6 +116,21 @@ class NtfsVolume:
     def is_hibernated(self) -> bool:
         """Whether a Windows sleeps in it that will go on with what it remembers."""
         return bool(self._lib.ntfs_volume_check_hiberfile(self._volume, 0) != 0)
+
+    def wipe_unused_records(self) -> None:
+        """Overwrite what MFT records of deleted files still hold: small files lie in them."""
+        self._change("$MFT")
+        with self._record(_MFT_RECORD) as inode, self._attribute(inode, libntfs.DATA) as data:
+            read = self._reading(data, "$MFT")
+            length = int.from_bytes(read(0, 32)[28:32], "little")
+            step = _CHUNK // length * length
+            for start in range(0, libntfs.Attribute.from_address(data).data_size, step):
+                block = read(start, step)
+                for at in range(0, len(block), length):
+                    record = block[at : at + length]
+                    if (new := mft.wiped(record)) != record:
+                        done = self._lib.ntfs_attr_pwrite(data, start + at, length, new)
+                        self._check(done == length, "wipe a record of", "$MFT")
 
     # --- folders ----------------------------------------------------------------------
 
@@ -298,6 +316,12 @@ class NtfsVolume:
             self._raise_failure()
             raise FileNotFoundError(f"There is no {path} in the NTFS volume {self.path}.")
         return inode
+
+    def names(self, path: str) -> int:
+        """How many names a file has, short ones included. Raises FileNotFoundError."""
+        with self._inode(path) as inode:
+            record = libntfs.Inode.from_address(inode).record
+            return int.from_bytes(ctypes.string_at(record + _LINK_COUNT, 2), "little")
 
     @contextmanager
     def _inode(self, path: str) -> Iterator[int]:

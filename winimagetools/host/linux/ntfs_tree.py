@@ -176,11 +176,14 @@ class NtfsTree:
             self._volume.set_attributes(target, attributes[0] & _SETTABLE)
 
     def _take_away_what_is_not_plain(self, target: str) -> tuple[int, bytes] | None:
-        """Remove a compressed or sparse file that is replaced; what to give to the new one."""
+        """Remove a compressed or sparse file that is replaced; what to give to the new one.
+
+        So is one with several names: the others keep the content it had, as with DISM.
+        """
         if not self._volume.exists(target) or self._volume.is_dir(target):
             return None
         attributes = self._volume.attributes(target)
-        if not attributes & _NOT_PLAIN:
+        if not attributes & _NOT_PLAIN and self._volume.names(target) == 1:
             return None
         security = self._volume.security(target)
         self._volume.remove(target)

@@ -16,6 +16,7 @@ from typing import Any
 
 from winimagetools import log
 from winimagetools.contract import Disk
+from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.formats.partition_table import (
     EFI_SIZE,
@@ -175,6 +176,15 @@ class WindowsDisks:
         letter = f"{found['windows']}:"
         layout = DiskLayout.UEFI if found["style"] == "GPT" else DiskLayout.BIOS
         return WindowsDisk(path, layout, letter, letter, MountedTree(Path(f"{letter}\\")))
+
+    def opens(self, container: DiskFormat) -> bool:
+        return container in (DiskFormat.VHD, DiskFormat.VHDX)
+
+    def changes(self, container: DiskFormat) -> bool:
+        return self.opens(container)
+
+    def facts(self, disk: Disk) -> DiskFacts | None:
+        return None  # Windows attaches volumes, and what it needs for that is sound
 
     def copy(self, source: Path, destination: Path) -> None:
         shutil.copyfile(source, destination)

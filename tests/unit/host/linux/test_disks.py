@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from winimagetools.errors import BuildError, HostError, RequestError
+from winimagetools.errors import BuildError, RequestError
 from winimagetools.formats.partition_table import plan_partitions
 from winimagetools.host.linux import disks
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.disks import LinuxDisks
-from winimagetools.model import GIB, MIB, DiskLayout
+from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
 
 
 def test_a_table_that_is_not_as_planned_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,19 +71,21 @@ def test_a_disk_that_is_too_small_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_there_yet_is_said_in_one_sentence(tmp_path: Path) -> None:
-    """Existing disks need a Windows host for now."""
+def test_a_disk_that_is_being_made_is_not_extended(tmp_path: Path) -> None:
+    """Its Windows partition fills it already."""
     here = LinuxDisks()
-    with here.create(tmp_path / "disk.raw", 2 * GIB, DiskLayout.BIOS) as disk:
-        attempts: tuple[Callable[[], None], ...] = (
-            lambda: here.resize(tmp_path, GIB),
-            lambda: here.extend_windows(disk),
-            lambda: here.shrink(tmp_path, GIB),
-            lambda: here.optimize(tmp_path),
-        )
-        for attempt in attempts:
-            with pytest.raises(HostError, match=r"on Linux is not available yet; use a Windows"):
-                attempt()
+    with (
+        here.create(tmp_path / "disk.raw", 2 * GIB, DiskLayout.BIOS) as disk,
+        pytest.raises(BuildError, match="is not finished"),
+    ):
+        here.extend_windows(disk)
+
+
+def test_what_a_linux_host_opens_and_changes() -> None:
+    """It looks into every container, and changes RAW."""
+    here = LinuxDisks()
+    assert all(here.opens(each) for each in DiskFormat)
+    assert [each for each in DiskFormat if here.changes(each)] == [DiskFormat.RAW]
 
 
 def test_a_disk_is_copied_with_its_holes(tmp_path: Path) -> None:

@@ -1,0 +1,164 @@
+"""Images made from golden ones, up to the point where a machine would start."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from dissect.regf import RegistryHive
+from dissect.target import Target
+
+from fixtures import virtio
+from fixtures.boot_proof import boot
+from fixtures.finished_disks import make_disk
+from tests.integration.linux.build import MSI
+from winimagetools.checks.result import State
+from winimagetools.cli.main import main
+from winimagetools.files.copy import copy_file
+from winimagetools.host.linux.existing_disk import open_existing
+from winimagetools.host.linux.servicing import LinuxServicing
+from winimagetools.model import GIB, MIB, DiskFormat
+from winimagetools.output.convert import QEMU_IMG, convert
+from winimagetools.plan import RegistryEdit, RegistryValue
+from winimagetools.run import run
+from winimagetools.workflows.check import check_offline_image
+
+
+@pytest.fixture(scope="module")
+def gold(tmp_path_factory: pytest.TempPathFactory, install_wim: Path) -> Path:
+    """A finished UEFI disk; not to be changed."""
+    path = tmp_path_factory.mktemp("gold") / "gold.raw"
+    return make_disk(path, "uefi", install_wim, windows_size=600 * MIB).path
+
+
+def configure(folder: Path, gold: Path, image: str, **options: object) -> Path:
+    """A configuration without the stage in a machine."""
+    (folder / "cloudbase-init.msi").write_bytes(MSI)
+    values = {
+        "gold_image_path": gold,
+        "image_path": folder / image,
+        "image_name": "Windows Server 2022 SERVERSTANDARD",
+        "image_type": "KVM",
+        "disk_layout": "UEFI",
+        "force": True,
+        "virtual_disk_format": Path(image).suffix[1:].upper(),
+        **options,
+    }
+    values["shrink_image_to_minimum_size"] = False
+    text = "[DEFAULT]\n" + "".join(f"{key}={value}\n" for key, value in values.items())
+    text += "[vm]\ndisk_size=2GB\n"
+    text += "[sysprep]\nrun_sysprep=False\n"
+    text += f"[cloudbase_init]\nmsi_path={folder / 'cloudbase-init.msi'}\n"
+    path = folder / "config.ini"
+    path.write_text(text)
+    return path
+
+
+def sha256(path: Path) -> str:
+    """What the bytes of a file come to."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("container", list(DiskFormat))
+def test_every_container_and_back(container: DiskFormat, gold: Path, tmp_path: Path) -> None:
+    """Grown, with resources and wallpaper, bootable; the golden image is not touched."""
+    source = tmp_path / f"source.{container.extension}"
+    convert(gold, source, container, False)
+    source.chmod(0o444)
+    before = sha256(source)
+    image, platform = "new.qcow2", "KVM"
+    if container is DiskFormat.QCOW2:
+        image, platform = "new.raw", "MAAS"
+    config = configure(tmp_path, source, image, image_type=platform)
+    assert main(["golden-image", str(config)]) == 0
+    made = tmp_path / image
+    assert sha256(source) == before
+    assert {item.name for item in tmp_path.iterdir()} == {
+        source.name,
+        image,
+        "config.ini",
+        "cloudbase-init.msi",
+    }
+    with open_existing(made, read_only=True) as disk:
+        facts = disk.facts()
+        assert facts.size >= 2 * GIB and facts.volume.size > 1400 * MIB
+        assert facts.volume.clean and facts.table_problems == ()
+    target = Target.open(made)
+    root = target.fs.path("c:/UnattendResources")
+    assert (root / "CloudbaseInit.msi").read_bytes() == MSI
+    assert (root / "Logon.ps1").exists()
+    assert target.fs.path("c:/Windows/System32/ntdll.dll").exists()
+    report = boot(made, Path(image).suffix[1:], "uefi")
+    assert report.proved, report.console
+
+
+def test_drivers_of_a_finished_windows_are_updated(gold: Path, tmp_path: Path) -> None:
+    """A service that is there is changed and not doubled; an independent reader finds the rest."""
+    source = tmp_path / "source.raw"
+    copy_file(gold, source)
+    services = r"ControlSet001\Services"
+    old = (
+        RegistryValue("Start", "REG_DWORD", 3),
+        RegistryValue("Owners", "REG_MULTI_SZ", ("oem7.inf",)),
+    )
+    with open_existing(source, read_only=False) as disk:
+        edit = RegistryEdit("SYSTEM", rf"{services}\VIOSTOR", old)
+        LinuxServicing().edit_registry(disk, [edit])
+    before = hive_of(source)
+    iso = virtio.write_iso(tmp_path / "virtio-win.iso", "0.1.285")
+    config = configure(tmp_path, source, "new.qcow2")
+    config.write_text(config.read_text() + f"[drivers]\nvirtio_iso_path={iso}\n")
+    assert main(["golden-image", str(config)]) == 0
+    after = hive_of(tmp_path / "new.qcow2")
+    names = [key.name for key in after.open(services).subkeys()]
+    was = [key.name for key in before.open(services).subkeys()]
+    assert set(names) - set(was) == {"vioscsi"} and len(names) == len(was) + 1
+    service = after.open(rf"{services}\viostor")
+    assert service.value("Start").value == 0
+    assert service.value("ImagePath").value.casefold() == r"system32\drivers\viostor.sys"
+    assert service.value("Owners").value == ["oem7.inf"]
+    ids = after.open(r"DriverDatabase\DeviceIds\PCI")
+    assert any(key.name.startswith("VEN_1AF4&DEV_1001") for key in ids.subkeys())
+    found = {item.name: item.state for item in check_offline_image(tmp_path / "new.qcow2").results}
+    assert found["storage driver"] is State.OK
+
+
+def hive_of(image: Path) -> RegistryHive:
+    """SYSTEM of an image, for a reader that is not ours."""
+    path = Target.open(image).fs.path("sysvol/windows/system32/config/SYSTEM")
+    return RegistryHive(io.BytesIO(path.read_bytes()))
+
+
+@pytest.mark.parametrize("command", ["golden-image", "shrink"])
+def test_killed_at_any_moment(command: str, gold: Path, tmp_path: Path) -> None:
+    """The source stays, and what a killed run left is gone after the next one."""
+    source = tmp_path / "source.qcow2"
+    convert(gold, source, DiskFormat.QCOW2, False)
+    before = sha256(source)
+    config = configure(tmp_path, source, "new.qcow2")
+    argument = str(config if command == "golden-image" else source)
+    argv = [sys.executable, "-m", "winimagetools", command, argument]
+    chance = random.Random(3)
+    for _ in range(int(os.environ.get("WINIMAGETOOLS_KILLS", "4"))):
+        process = subprocess.Popen(
+            argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        time.sleep(chance.uniform(0.3, 2.5))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if command == "shrink" and sha256(source) != before:  # complete before the signal came
+            run(QEMU_IMG, ["check", source])
+            before = sha256(source)
+        assert sha256(source) == before
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
+    assert not [item for item in tmp_path.iterdir() if item.name.startswith(".")]
+    with open_existing(source, read_only=True) as disk:
+        assert disk.facts().volume.clean
