@@ -12,13 +12,14 @@ from dissect.target import Target
 
 from fixtures.boot_proof import Firmware, boot
 from fixtures.finished_disks import HandMade, make_disk
+from winimagetools.checks.ntfs.volume import check_volume
 from winimagetools.checks.result import State
 from winimagetools.cli.main import main
 from winimagetools.errors import BuildError, MediaError, RequestError
 from winimagetools.files.copy import copy_file
 from winimagetools.host.linux import clusters, finished, resize
 from winimagetools.host.linux.disks import LinuxDisks
-from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing
+from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing, part_of
 from winimagetools.host.linux.finished import optimize_image, shrink_image
 from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
 from winimagetools.output.convert import QEMU_IMG, convert
@@ -77,6 +78,8 @@ def sound(path: Path) -> None:
     results = {item.name: item for item in check_offline_image(path).results}
     for name in ("partitions", "volume", "boot files", "boot store", "Windows", "registry"):
         assert results[name].state is State.OK, results[name]
+    with open_existing(path, read_only=True) as disk:
+        assert check_volume(part_of(disk.image.read, disk.windows), disk.windows.size) == ()
 
 
 @pytest.mark.parametrize("layout", ["uefi", "bios", "bios-system", "recovery-behind", "data"])

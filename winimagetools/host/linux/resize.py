@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -207,7 +208,23 @@ def resize_volume(volume: Path, size: int) -> None:
         # ntfsresize asks Windows for a chkdsk; ntfsfix checks, puts the copy of the boot
         # sector where the volume ends now, and takes that back.
         run(NTFSFIX, ["--clear-dirty", volume])
+        _settle_boot_sector(volume, size)
         check_clean(volume)
+
+
+def _settle_boot_sector(volume: Path, size: int) -> None:
+    """Let a volume reach up to its copy of the boot sector, the last sector of the partition.
+
+    ntfsresize counts whole clusters only; Windows and mkntfs count every sector but the last,
+    and Windows looks for the copy where the volume ends.
+    """
+    with volume.open("r+b") as file:
+        first = bytearray(file.read(512))
+        sector = int.from_bytes(first[11:13], "little")
+        struct.pack_into("<Q", first, 40, size // sector - 1)
+        for at in (0, size - sector):
+            file.seek(at)
+            file.write(first)
 
 
 def places_after(apart: Apart, windows_size: int) -> list[Place]:
