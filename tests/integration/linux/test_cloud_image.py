@@ -196,17 +196,14 @@ def test_dry_run_refuses_what_the_build_refuses(
 def test_dry_run_does_nothing(
     tmp_path: Path, install_wim: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """``--dry-run`` lists the steps with the real edition and leaves no trace."""
+    """``--dry-run`` prints the plan with the real edition and leaves no trace."""
     job = Job(tmp_path, install_wim)
     assert job.build("--dry-run") == 0
     printed = capsys.readouterr()
     lines = printed.out.splitlines()
     assert printed.err == ""
-    assert "create a UEFI disk of 2.0 GiB: win.raw" in lines
-    assert f"apply image 1 ({SERVER}) to win.raw" in lines
-    assert lines[-2:] == [
-        "put win.raw in place as win.raw",
-        f"{job.image} would be RAW; nothing was done.",
-    ]
+    assert "  make a UEFI disk of 2.0 GiB in the container RAW" in lines
+    assert f"  apply image 1: {SERVER} (10.0.20348.587, amd64)" in lines
+    assert lines[-2:] == [f"  put it in place as {job.image}", "Nothing was done."]
     assert not job.image.exists()
     assert job.left_over() == []

@@ -15,6 +15,7 @@ import pytest
 from fixtures.media import MediaSpec
 from tests import needs
 from tests.integration.linux.build import Job, command, start
+from winimagetools.formats.wim.editions import read_wim
 from winimagetools.model import MIB
 
 OLD = b"the image of yesterday"
@@ -157,8 +158,8 @@ def test_two_builds_of_the_same_image(job: Job) -> None:
 
 
 ON_A_SMALL_DISK = """
-small=$1/small; mkdir "$small"; mount -t tmpfs -o size=150m none "$small" || exit 99
-cp "$1/win.raw" "$small"; shift
+small=$1/small; mkdir "$small"; mount -t tmpfs -o size=$2 none "$small" || exit 99
+cp "$1/win.raw" "$small"; shift 2
 "$@"; code=$?
 ls -A "$small"; cat "$small/win.raw"
 exit $code
@@ -167,12 +168,16 @@ exit $code
 
 
 def test_file_system_is_full(tmp_path: Path, large_wim: Path) -> None:
-    """One sentence; the older image, and nothing else, is on the full file system."""
+    """One sentence; the older image, and nothing else, is on the full file system.
+
+    There is room for the files of the medium, which is known before, but not for the volume.
+    """
+    room = read_wim(large_wim).images[0].disk_bytes + MIB
     mount = needs.own_mounts()
     (tmp_path / "win.raw").write_bytes(OLD)
     image = tmp_path / "small" / "win.raw"
     job = Job(tmp_path, large_wim, {"DEFAULT.disk_layout": "BIOS", "DEFAULT.image_path": image})
-    argv = [*mount, "sh", "-c", ON_A_SMALL_DISK, "sh", str(tmp_path), *command(job)]
+    argv = [*mount, "sh", "-c", ON_A_SMALL_DISK, "sh", str(tmp_path), str(room), *command(job)]
     process = subprocess.run(argv, capture_output=True, check=False, timeout=PATIENCE)
     error = process.stderr.decode()
     assert process.returncode == 1, error
