@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from winimagetools import errors
 from winimagetools.errors import WinImageError
+from winimagetools.settings.findings import Findings
+from winimagetools.settings.options import WindowsImageConfig
 
 PACKAGE = Path(__file__).parents[2] / "winimagetools"
 
@@ -52,4 +55,24 @@ def test_a_problem_without_advice_is_seen(tmp_path: Path) -> None:
     assert list(_without_advice(file)) == [
         "a.py:1: Problem('a')",
         "a.py:2: self.found.add('k', 'a')",
+    ]
+
+
+def test_a_refusal_of_an_option_has_advice() -> None:
+    """Also where whoever refused it had none to give, and where the system did."""
+
+    def refuse(error: Exception) -> None:
+        raise error
+
+    found = Findings(WindowsImageConfig())
+    for error in (
+        errors.MediaError("It is damaged."),
+        errors.MediaError("It is damaged.", "Get another."),
+        PermissionError(13, "Permission denied", "a.wim"),
+    ):
+        found.attempt("wim_file_path", partial(refuse, error), None)
+    assert [problem.hint for problem in found.problems] == [
+        errors.MediaError.remedy,
+        "Get another.",
+        "Check that it is there and that you may read it.",
     ]

@@ -113,7 +113,8 @@ def copy_extents(
                 "Free some space or choose another folder.",
             ) from error
         raise BuildError(
-            f"{what} could not be copied to {destination}: {error.strerror}."
+            f"{what} could not be copied to {destination}: {error.strerror}.",
+            "Check the disks of both (dmesg names faults), or work in another folder.",
         ) from error
 
 

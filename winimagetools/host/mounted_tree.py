@@ -39,6 +39,9 @@ def names_in(folder: Path) -> dict[str, str]:
     return {fold(item.name): item.name for item in folder.iterdir()}
 
 
+_OTHER_NAME = "Give the file another name, or take an image of Windows that has nothing there."
+
+
 class MountedTree:
     """A Windows volume that is a folder of this host: a drive, a mount or a test folder.
 
@@ -145,14 +148,16 @@ class MountedTree:
 
     def _make_folder(self, path: Path) -> Path:
         if not self._inside(path) or (path.exists() and not path.is_dir()):
-            raise BuildError(f"{path} is in the way: it is a file or leads elsewhere.")
+            raise BuildError(f"{path} is in the way: it is a file or leads elsewhere.", _OTHER_NAME)
         with room_for(path):
             path.mkdir(exist_ok=True)
         return path
 
     def _writable(self, path: Path) -> Path:
         if not self._inside(path) or path.is_dir():
-            raise BuildError(f"{path} cannot be written: it is a folder or leads elsewhere.")
+            raise BuildError(
+                f"{path} cannot be written: it is a folder or leads elsewhere.", _OTHER_NAME
+            )
         return path
 
     def _inside(self, path: Path) -> bool:

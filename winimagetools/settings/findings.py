@@ -46,12 +46,16 @@ class Findings:
         try:
             return action()
         except RequestError as error:
-            self.add(error.option or key, error.message, error.hint)
+            self.add(error.option or key, error.message, error.hint or error.remedy)
         except HostError as error:
             if all(problem.message != error.message for problem in self.problems):
-                self.problems.append(Problem(error.message, error.hint, host=True))
+                self.problems.append(Problem(error.message, error.hint or error.remedy, host=True))
         except OSError as error:
-            self.add(key, f"{error.filename} cannot be used: {error.strerror}.")
+            self.add(
+                key,
+                f"{error.filename} cannot be used: {error.strerror}.",
+                "Check that it is there and that you may read it.",
+            )
         return fallback
 
     def settle(self) -> None:

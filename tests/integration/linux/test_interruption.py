@@ -81,7 +81,8 @@ def test_stopped_while_applying(job: Job, number: signal.Signals) -> None:
     _, error = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, error
     assert "Traceback" not in error
-    assert error.splitlines()[-1].startswith("error: ")
+    assert error.splitlines()[-2].startswith("error: ")
+    assert error.splitlines()[-1] == "       To begin anew, run the same command again."
     assert is_old(job.image)
     assert job.left_over() == []
 

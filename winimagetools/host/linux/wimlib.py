@@ -375,7 +375,10 @@ class Wim:
 
     def _error(self, code: int, text: str, target: Path | None, *, volume: bool) -> WinImageError:
         if code == WimCode.NOMEM:
-            return HostError(f"There is not enough memory to work on {self.path}.")
+            return HostError(
+                f"There is not enough memory to work on {self.path}.",
+                "End other programs, or build on a machine with more memory.",
+            )
         if code == WimCode.UNSUPPORTED and volume:
             return HostError(
                 "This libwim was built without NTFS support.",
