@@ -19,6 +19,7 @@ from fixtures import media
 from fixtures.security import from_sddl
 from fixtures.windows_tree import ADMINISTRATORS_ONLY, WINDOWS_FOLDER
 from winimagetools import run
+from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.errors import BuildError, DiskFullError, Interrupted, MediaError
 from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor
@@ -130,6 +131,7 @@ def test_an_image_comes_out_as_it_is_in_the_wim(install_wim: Path, tmp_path: Pat
         assert found.size == entry.size, path
     assert contents(back, tmp_path / "b") == contents(install_wim, tmp_path / "a")
     assert "processed successfully" in run.run(NTFSFIX, ["-n", volume])
+    assert check_file(volume, fresh=True) == ()
 
 
 def test_what_was_staged_comes_out_with_the_right_descriptors(
@@ -157,6 +159,7 @@ def test_what_was_staged_comes_out_with_the_right_descriptors(
 
     as_ordinary_user(folder, build)
     assert "processed successfully" in run.run(NTFSFIX, ["-n", volume])
+    assert check_file(volume, fresh=True) == ()
     with NtfsVolume(volume) as ntfs:
         system = "Windows/System32/config/SYSTEM"
         assert ntfs.security(system) == from_sddl(ADMINISTRATORS_ONLY)
@@ -214,6 +217,7 @@ def test_what_has_no_descriptor_inherits_one(
     disk.tree.remove(r"Windows\Added\gone")
     caplog.set_level("INFO")
     extract_volume(disk, volume)
+    assert check_file(volume, fresh=True) == ()
     folder = inherited_descriptor(from_sddl(WINDOWS_FOLDER), is_dir=True)
     below = inherited_descriptor(folder, is_dir=True)
     with NtfsVolume(volume) as ntfs:
@@ -328,3 +332,4 @@ def test_security_of_what_is_not_there_or_not_valid(tmp_path: Path) -> None:
         assert ntfs.security("") == private_descriptor(is_dir=True)
         assert ntfs.attributes("") & 0x20
     assert "processed successfully" in run.run(NTFSFIX, ["-n", volume])
+    assert check_file(volume, fresh=True) == ()
