@@ -186,6 +186,8 @@ class VmRequest:
         time_limit: seconds after which it is given up whatever it reports.
         vnc: a socket to watch the machine at; empty for none.
         logs: folder for what the machine says and shows.
+        gold: the image stays a golden one, without Cloudbase-Init and sysprep.
+        discard_failed: nothing is kept of a run that fails.
     """
 
     name: str
@@ -203,6 +205,8 @@ class VmRequest:
     time_limit: float = 86400
     vnc: str = ""
     logs: Path = Path()
+    gold: bool = False
+    discard_failed: bool = False
 
 
 @dataclass(frozen=True)

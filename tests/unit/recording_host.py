@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
+from fixtures import regf
 from tests.unit.fakes import MemoryTree
 from winimagetools import log
+from winimagetools.checks.subject import CLOUDBASE_INIT
+from winimagetools.checks.first_boot import GENERALIZED, SOFTWARE, STATE_KEY
 from winimagetools.contract import Disk, Host, InstallMedia, Media
 from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import Problem
@@ -173,6 +176,16 @@ class _Boot(_Part):
             self.say(f"let the boot manager of {disk.path.name} locate its devices")
 
 
+def _software() -> bytes:
+    root = regf.Key("ROOT")
+    root.make(STATE_KEY).values["ImageState"] = regf.sz(GENERALIZED)
+    return regf.dump(root)
+
+
+FINISHED = {CLOUDBASE_INIT[0] + "\\Python\\python.exe": b"", SOFTWARE: _software()}
+"""What the Windows of a recorded machine leaves."""
+
+
 class _Vm(_Part):
     def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
         if request is not None:
@@ -192,6 +205,8 @@ class _Vm(_Part):
             f"{request.cpu_count} processors and {log.size(request.memory)} on switch "
             f"{request.switch!r} until it powers off{secure}"
         )
+        self.files.clear()
+        self.files.update(FINISHED)
         return {"StatusFinal": "The image is ready."}
 
 

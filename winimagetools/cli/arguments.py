@@ -108,9 +108,27 @@ def _result_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def failure_argument(parser: argparse.ArgumentParser) -> None:
+    """What is kept of a virtual machine that fails: an option of the configuration, in short."""
+    parser.add_argument(
+        "--discard-failed",
+        dest="overrides",
+        action="append_const",
+        const="vm.discard_failed=True",
+        help="keep nothing when the virtual machine fails",
+    )
+
+
+def online_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of a build from a medium, and what happens to a machine that fails."""
+    workflow_arguments(parser)
+    failure_argument(parser)
+
+
 def golden_arguments(parser: argparse.ArgumentParser) -> None:
     """No dry run: which drivers fit depends on the Windows inside the golden image."""
     settings_arguments(parser)
+    failure_argument(parser)
     _result_arguments(parser)
     _json_argument(parser)
 

@@ -94,7 +94,7 @@ COMMANDS: tuple[Command, ...] = (
         "New-WindowsOnlineImage",
         _CONFIG,
         "make an image and finish it in a virtual machine",
-        arguments.workflow_arguments,
+        arguments.online_arguments,
         actions.online_image,
     ),
     Command(

@@ -1,18 +1,20 @@
-"""The guides that come with the package: one Markdown file each in ``data/guides``."""
+"""The guides: one Markdown file each in ``data/guides``, and the table of known causes."""
 
 from __future__ import annotations
 
 import difflib
 
+from winimagetools.checks.causes import troubleshooting
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 
 _FOLDER = data_path("guides")
+_TROUBLESHOOTING = "troubleshooting"
 
 
 def names() -> list[str]:
     """The guides, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("*.md"))
+    return sorted([_TROUBLESHOOTING, *(path.stem for path in _FOLDER.glob("*.md"))])
 
 
 def list_guides() -> str:
@@ -37,4 +39,6 @@ def read_guide(name: str) -> str:
 
 
 def _read(name: str) -> str:
+    if name == _TROUBLESHOOTING:
+        return troubleshooting()
     return (_FOLDER / f"{name}.md").read_text(encoding="utf-8").rstrip()

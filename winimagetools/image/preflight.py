@@ -250,6 +250,8 @@ def _machine(found: Findings, layout: DiskLayout) -> VmRequest:
         switch=config.external_switch,
         generation=2 if layout is DiskLayout.UEFI else 1,
         disable_secure_boot=config.disable_secure_boot,
+        gold=config.gold_image,
+        discard_failed=config.discard_failed,
         accel=accel,
         silence=config.silent_minutes * 60,
         time_limit=config.vm_minutes * 60,

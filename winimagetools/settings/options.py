@@ -228,6 +228,12 @@ class WindowsImageConfig:
         help="Minutes after which that virtual machine is given up whatever it reports. The "
         "PowerShell tools wait for ever.",
     )
+    discard_failed: bool = option(
+        False,
+        "vm",
+        help="Keep nothing when that virtual machine fails. Otherwise a folder beside image_path "
+        "holds its disk, pictures and logs. The PowerShell tools keep nothing.",
+    )
     vnc_socket: str = option(
         "",
         "vm",

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from winimagetools import log
+from winimagetools.checks.evidence import keep_evidence
+from winimagetools.checks.first_boot import judge_first_boot
 from winimagetools.contract import Disk, Host, InstallMedia
-from winimagetools.errors import HostError
+from winimagetools.errors import BuildError, HostError
 from winimagetools.files.target import describe_replaced
 from winimagetools.formats.images.probe import container_of
-from winimagetools.guest.reports import judge
 from winimagetools.host import select_host
 from winimagetools.host.carry_out import change_files, take_steps
 from winimagetools.image import inspection
@@ -26,6 +27,7 @@ from winimagetools.plan import (
     BuildPlan,
     Delivery,
     DiskFile,
+    VmRequest,
 )
 from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
 
@@ -338,8 +340,9 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
         name = f"{name}{secrets.randbelow(1 << 31)}"
         logs = disk.parent / "first-boot"
         logs.mkdir()
+        machine = replace(plan.machine, name=name, disk=disk, logs=logs)
         with log.step("Run the stage in the virtual machine"):
-            judge(host.vm.run_sysprep(replace(plan.machine, name=name, disk=disk, logs=logs)))
+            _run_machine(host, machine, plan.delivery.path)
     with log.step("Make the disk small"):
         try:
             if plan.shrink:
@@ -347,6 +350,17 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
             host.disks.optimize(disk)
         except HostError as error:
             log.warning(f"{error.message} The image is complete, but larger than it could be.")
+
+
+def _run_machine(host: Host, machine: VmRequest, target: Path) -> None:
+    """Let Windows finish its image, and keep what tells why when it does not."""
+    try:
+        reports = host.vm.run_sysprep(machine)
+        judge_first_boot(host, machine.disk, reports, gold=machine.gold)
+    except BuildError as error:
+        if machine.discard_failed:
+            raise
+        raise keep_evidence(host, target, machine.disk, machine.logs, error) from error
 
 
 def _package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:

@@ -109,9 +109,10 @@ def test_guides(capsys: pytest.CaptureFixture[str]) -> None:
         "offline",
         "openstack",
         "proxmox",
+        "troubleshooting",
         "vmware",
     ]
-    assert listed[2] == "maas       From an image to MAAS"
+    assert listed[2] == "maas             From an image to MAAS"
     assert main.main(["guide", "MAAS"]) == 0
     assert capsys.readouterr().out.startswith("# From an image to MAAS\n")
     assert main.main(["guide", "openstak"]) == 2

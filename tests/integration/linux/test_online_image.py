@@ -1,0 +1,134 @@
+"""Online builds from medium to image on Linux, with a guest that plays Windows.
+
+Its part as a machine is played by the program on the disk; what Windows does to its disk is
+done to it before the program starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from fixtures import guest
+from fixtures.boot_proof import boot
+from tests.integration.linux.build import Job
+from tests.needs import program
+from winimagetools.contract import WindowsTree
+from winimagetools.errors import BuildError
+from winimagetools.host.linux import linux_host
+from winimagetools.host.linux.disks import LinuxDisks
+from winimagetools.host.linux.vm import LinuxVm
+from winimagetools.plan import VmRequest
+from winimagetools.workflows.build import BuildReport, new_windows_online_image
+
+AGENT = r"Program Files\Cloudbase Solutions\Cloudbase-Init\Python\python.exe"
+LOG = r"UnattendResources\image-generation-log.txt"
+
+
+def finish(tree: WindowsTree) -> None:
+    """What Logon.ps1 leaves when all went well."""
+    assert tree.exists(r"UnattendResources\config.ini")
+    tree.write_bytes(AGENT, b"")
+    tree.remove("UnattendResources")
+    tree.remove("Unattend.xml")
+
+
+def leave_traces(tree: WindowsTree) -> None:
+    """Only half of it."""
+    tree.write_bytes(AGENT, b"")
+    tree.write_bytes(LOG, b"RunBeforeSysprep.ps1 ended with exit code 1.\r\n")
+
+
+@dataclass(frozen=True)
+class Played(LinuxVm):
+    """The real machine with a guest that plays Windows.
+
+    Args:
+        lines: what it does as a machine.
+        change: what it does to its disk.
+    """
+
+    lines: tuple[str, ...]
+    change: Callable[[WindowsTree], None]
+
+    def run_sysprep(self, request: VmRequest) -> dict[str, str]:
+        """Write both on the disk and start it."""
+        guest.play(request.disk, *self.lines)
+        with LinuxDisks().open(request.disk) as disk:
+            self.change(disk.tree)
+        return super().run_sysprep(request)
+
+
+def build(job: Job, change: Callable[[WindowsTree], None], *lines: str) -> BuildReport:
+    """Make an online image."""
+    host = replace(linux_host(), vm=Played(lines, change))
+    return new_windows_online_image(job.write(), host=host)
+
+
+@pytest.fixture
+def job(tmp_path: Path, install_wim: Path) -> Job:
+    """A BIOS image for KVM, whose machine starts in half a second."""
+    program("qemu-system-x86_64", "qemu-system-x86")
+    return Job(
+        tmp_path,
+        install_wim,
+        {
+            "DEFAULT.image_path": tmp_path / "win.qcow2",
+            "DEFAULT.virtual_disk_format": "QCOW2",
+            "DEFAULT.image_type": "KVM",
+            "DEFAULT.disk_layout": "BIOS",
+            "vm.accel": "tcg",
+            "vm.external_switch": "none",
+            "vm.ram_size": "512MB",
+        },
+    )
+
+
+def test_a_finished_image(job: Job) -> None:
+    """Build, first start, verdict by report and disk, container: one command."""
+    report = build(job, finish, guest.BEGUN, guest.DONE)
+    assert report.path == job.image
+    assert "Run the stage in the virtual machine" in [step.name for step in report.steps]
+    assert job.left_over() == []
+    proof = boot(job.image, "qcow2", "bios")
+    assert proof.started
+    with LinuxDisks().open(job.image, read_only=True) as disk:
+        assert disk.tree.exists(AGENT)
+        assert not disk.tree.exists("UnattendResources")
+
+
+def test_an_unfinished_image_is_evidence(job: Job) -> None:
+    """A guest that says it is done and is not: no image, an older one stays, all is kept."""
+    job.image.write_bytes(b"an older image")
+    with pytest.raises(BuildError, match=r"UnattendResources is still there") as raised:
+        build(job, leave_traces, guest.BEGUN, guest.DONE)
+    assert "The likely cause: a hook script failed." in raised.value.message
+    assert job.image.read_bytes() == b"an older image"
+    (name,) = job.left_over()
+    folder = job.folder / name
+    assert name.startswith("win.qcow2.failed-")
+    assert str(folder) in raised.value.hint
+    assert {item.name for item in folder.iterdir() if item.suffix != ".png"} == {
+        "win.raw",
+        "firmware.log",
+        "from-disk",
+        "qemu-command.txt",
+        "qmp.log",
+        "reports.jsonl",
+        "serial.log",
+    }
+    log = folder.joinpath("from-disk", *LOG.split("\\"))
+    assert log.read_bytes() == b"RunBeforeSysprep.ps1 ended with exit code 1.\r\n"
+    assert boot(folder / "win.raw", "raw", "bios").started
+
+
+def test_a_failure_nobody_wants_to_see(job: Job) -> None:
+    """With discard_failed nothing stays."""
+    failed = guest.report("ERROR", "no MSI", "failed")
+    unwanted = replace(job, options={**job.options, "vm.discard_failed": "True"})
+    with pytest.raises(BuildError, match=r"reported a failure: no MSI"):
+        build(unwanted, leave_traces, guest.BEGUN, failed)
+    assert unwanted.left_over() == []

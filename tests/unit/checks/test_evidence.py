@@ -1,0 +1,111 @@
+"""What is kept of a run that failed."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.unit.fakes import MemoryTree
+from winimagetools.checks.evidence import copy_logs, keep_evidence
+from winimagetools.errors import BuildError, MediaError
+
+SYSPREP = r"Windows\System32\Sysprep\Panther\setuperr.log"
+
+
+def a_host(files: Mapping[str, bytes] | None) -> Any:
+    """A host whose disks hold these files; None for disks that cannot be opened."""
+
+    @contextmanager
+    def open_disk(path: Path, *, read_only: bool = False) -> Iterator[Any]:
+        assert read_only
+        assert path.read_bytes() == b"disk"
+        if files is None:
+            raise MediaError("It is no disk.")
+        yield SimpleNamespace(tree=MemoryTree(files))
+
+    return SimpleNamespace(disks=SimpleNamespace(open=open_disk))
+
+
+@pytest.fixture
+def run_(tmp_path: Path) -> tuple[Path, Path]:
+    """Disk and logs of a run, in the folder of a build."""
+    folder = tmp_path / ".win.qcow2.building"
+    logs = folder / "first-boot"
+    logs.mkdir(parents=True)
+    (logs / "serial.log").write_text("BdsDxe: starting")
+    (logs / "screen-001-end.png").write_bytes(b"\x89PNG")
+    disk = folder / "win.raw"
+    disk.write_bytes(b"disk")
+    return disk, logs
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """What lies in a folder and below."""
+    return {
+        str(item.relative_to(folder)): item.read_bytes()
+        for item in folder.rglob("*")
+        if item.is_file()
+    }
+
+
+def test_everything_is_kept(tmp_path: Path, run_: tuple[Path, Path]) -> None:
+    """Disk, logs and pictures are moved, the logs of Windows copied; the cause is named."""
+    text = "SYSPRP Package X was installed for a user, but not provisioned".encode("utf-16")
+    host = a_host({SYSPREP: text, "Windows/notepad.exe": b"MZ"})
+    error = BuildError("The guest failed.", "Look.")
+    result = keep_evidence(host, tmp_path / "win.qcow2", *run_, error)
+    (folder,) = tmp_path.glob("win.qcow2.failed-*")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert kept(folder) == {
+        "serial.log": b"BdsDxe: starting",
+        "screen-001-end.png": b"\x89PNG",
+        "win.raw": b"disk",
+        "from-disk/Windows/System32/Sysprep/Panther/setuperr.log": text,
+    }
+    assert result.message == (
+        "The guest failed. The likely cause: an application that was installed for one user blocks "
+        "sysprep."
+    )
+    assert result.hint.startswith("Look. Remove the named package")
+    assert result.hint.endswith(f"Everything that was kept of the run is in {folder}.")
+
+
+def test_an_unreadable_disk_is_kept_all_the_same(
+    tmp_path: Path, run_: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """There are no logs of Windows then, and no cause that nobody saw."""
+    result = keep_evidence(a_host(None), tmp_path / "win.raw", *run_, BuildError("It failed."))
+    (folder,) = tmp_path.glob("win.raw.failed-*")
+    assert set(kept(folder)) == {"serial.log", "screen-001-end.png", "win.raw"}
+    assert result.message == "It failed."
+    assert "could not be taken from the disk: It is no disk." in caplog.text
+
+
+def test_two_failures_in_one_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that was kept is written over."""
+    monkeypatch.setattr("time.strftime", lambda _: "20260101-000000")
+    for number in range(3):
+        logs = tmp_path / f"logs{number}"
+        logs.mkdir()
+        keep_evidence(a_host({}), tmp_path / "w", tmp_path / "gone", logs, BuildError("No."))
+    assert sorted(path.name for path in tmp_path.glob("w.failed*")) == [
+        "w.failed-20260101-000000",
+        "w.failed-20260101-000000-2",
+        "w.failed-20260101-000000-3",
+    ]
+
+
+def test_long_logs(tmp_path: Path) -> None:
+    """Of a log that never ends its end is kept."""
+    path = r"Windows\Logs\CBS\CBS.log"
+    data = b"old" * (1 << 20) + b"new"
+    (text,) = copy_logs(MemoryTree({path: data}), tmp_path)
+    assert (tmp_path / "Windows/Logs/CBS/CBS.log").read_bytes() == data[-(2 << 20) :]
+    assert text.endswith("new")
+    assert len(text) == 256 << 10
