@@ -138,6 +138,8 @@ def test_new_windows_online_image(config: Path) -> None:
         *OFFLINE,
         "run a generation 1 machine from win-image.vhdx with 1 processors and 2.0 GiB on switch "
         "'external' until it powers off",
+        "open win-image.vhdx read-only",
+        "close win-image.vhdx",
         "shrink win-image.vhdx, leaving 500.0 MiB spare",
         "optimize win-image.vhdx",
         "convert win-image.vhdx to win-image.raw (RAW)",

@@ -33,6 +33,7 @@ from winimagetools.workflows import look as looking
 from winimagetools.workflows.build import WorkflowFunction
 from winimagetools.workflows.check import check_offline_image
 from winimagetools.workflows.look import inspect_image
+from winimagetools.workflows.resume import resume_image
 
 
 def _write(text: str) -> None:
@@ -88,6 +89,12 @@ def online_image(arguments: argparse.Namespace) -> int:
 def golden_image(arguments: argparse.Namespace) -> int:
     """``golden-image``."""
     return _build(build.new_windows_from_golden_image, arguments)
+
+
+def resume(arguments: argparse.Namespace) -> int:
+    """``resume``."""
+    _write(summary(resume_image(arguments.folder)))
+    return 0
 
 
 def check_image(arguments: argparse.Namespace) -> int:

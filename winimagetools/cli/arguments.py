@@ -125,6 +125,11 @@ def online_arguments(parser: argparse.ArgumentParser) -> None:
     failure_argument(parser)
 
 
+def resume_arguments(parser: argparse.ArgumentParser) -> None:
+    """What was kept of a run that failed."""
+    parser.add_argument("folder", metavar="FOLDER", help="the folder NAME.failed-TIME")
+
+
 def golden_arguments(parser: argparse.ArgumentParser) -> None:
     """No dry run: which drivers fit depends on the Windows inside the golden image."""
     settings_arguments(parser)

@@ -98,6 +98,14 @@ COMMANDS: tuple[Command, ...] = (
         actions.online_image,
     ),
     Command(
+        ("resume",),
+        "",
+        (),
+        "start the virtual machine of an image that failed again",
+        arguments.resume_arguments,
+        actions.resume,
+    ),
+    Command(
         ("golden-image",),
         "New-WindowsFromGoldenImage",
         _CONFIG,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,8 @@ from winimagetools.plan import (
 )
 from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
 
+STATE = "resume.json"
+"""In the logs of a run: how to go on after a failure."""
 FREE_SPACE = 500 * MIB
 """Bytes left spare when a disk is shrunk, as in the PowerShell tools."""
 
@@ -229,7 +232,7 @@ def _from_medium(
     prepared.watch.check()
     if online:
         _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
-    return _package(host, disk, plan.delivery), plan.delivery
+    return package(host, disk, plan.delivery), plan.delivery
 
 
 def _golden_image(
@@ -262,7 +265,7 @@ def _golden_image(
             change_files(disk.tree, plan.files, host.fetcher)
     prepared.watch.check()
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
-    return _package(host, DiskFile(disk_path), plan.delivery), plan.delivery
+    return package(host, DiskFile(disk_path), plan.delivery), plan.delivery
 
 
 def _count_steps(workflow: Workflow, plan: BuildPlan, made_as: DiskFormat) -> int:
@@ -342,28 +345,42 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
         logs.mkdir()
         machine = replace(plan.machine, name=name, disk=disk, logs=logs)
         with log.step("Run the stage in the virtual machine"):
-            _run_machine(host, machine, plan.delivery.path)
+            _run_machine(host, machine, plan)
+    make_small(host, disk, shrink=plan.shrink)
+
+
+def make_small(host: Host, disk: Path, *, shrink: bool) -> None:
+    """Make a finished disk as small as the host can."""
     with log.step("Make the disk small"):
         try:
-            if plan.shrink:
+            if shrink:
                 host.disks.shrink(disk, FREE_SPACE)
             host.disks.optimize(disk)
         except HostError as error:
             log.warning(f"{error.message} The image is complete, but larger than it could be.")
 
 
-def _run_machine(host: Host, machine: VmRequest, target: Path) -> None:
+def _run_machine(host: Host, machine: VmRequest, plan: BuildPlan) -> None:
     """Let Windows finish its image, and keep what tells why when it does not."""
     try:
+        _write_state(machine, plan)
         reports = host.vm.run_sysprep(machine)
         judge_first_boot(host, machine.disk, reports, gold=machine.gold)
     except BuildError as error:
         if machine.discard_failed:
             raise
-        raise keep_evidence(host, target, machine.disk, machine.logs, error) from error
+        raise keep_evidence(host, plan.delivery.path, machine.disk, machine.logs, error) from error
 
 
-def _package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
+def _write_state(machine: VmRequest, plan: BuildPlan) -> None:
+    """Write down what is needed to go on after a failure, without the password."""
+    delivery = {**vars(plan.delivery), "password": bool(plan.delivery.password)}
+    state = {"machine": vars(machine), "delivery": delivery, "shrink": plan.shrink}
+    text = json.dumps(state, default=str, indent=2)
+    (machine.logs / STATE).write_text(text + "\n", encoding="utf-8")
+
+
+def package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
     """Convert and wrap the disk; the result still lies in the private folder of the build."""
     image = disk.path.with_name(delivery.disk_name(delivery.disk_format))
     if disk.converted or (image != disk.path and not disk.wrapped):

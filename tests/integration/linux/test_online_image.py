@@ -1,65 +1,32 @@
-"""Online builds from medium to image on Linux, with a guest that plays Windows.
-
-Its part as a machine is played by the program on the disk; what Windows does to its disk is
-done to it before the program starts.
-"""
+"""Online builds from medium to image on Linux, with a guest that plays Windows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fixtures import guest
 from fixtures.boot_proof import boot
+from fixtures.played import AGENT, Played, finish
 from tests.integration.linux.build import Job
 from tests.needs import program
 from winimagetools.contract import WindowsTree
-from winimagetools.errors import BuildError
+from winimagetools.errors import BuildError, RequestError
 from winimagetools.host.linux import linux_host
 from winimagetools.host.linux.disks import LinuxDisks
-from winimagetools.host.linux.vm import LinuxVm
-from winimagetools.plan import VmRequest
 from winimagetools.workflows.build import BuildReport, new_windows_online_image
+from winimagetools.workflows.resume import resume_image
 
-AGENT = r"Program Files\Cloudbase Solutions\Cloudbase-Init\Python\python.exe"
 LOG = r"UnattendResources\image-generation-log.txt"
-
-
-def finish(tree: WindowsTree) -> None:
-    """What Logon.ps1 leaves when all went well."""
-    assert tree.exists(r"UnattendResources\config.ini")
-    tree.write_bytes(AGENT, b"")
-    tree.remove("UnattendResources")
-    tree.remove("Unattend.xml")
 
 
 def leave_traces(tree: WindowsTree) -> None:
     """Only half of it."""
     tree.write_bytes(AGENT, b"")
     tree.write_bytes(LOG, b"RunBeforeSysprep.ps1 ended with exit code 1.\r\n")
-
-
-@dataclass(frozen=True)
-class Played(LinuxVm):
-    """The real machine with a guest that plays Windows.
-
-    Args:
-        lines: what it does as a machine.
-        change: what it does to its disk.
-    """
-
-    lines: tuple[str, ...]
-    change: Callable[[WindowsTree], None]
-
-    def run_sysprep(self, request: VmRequest) -> dict[str, str]:
-        """Write both on the disk and start it."""
-        guest.play(request.disk, *self.lines)
-        with LinuxDisks().open(request.disk) as disk:
-            self.change(disk.tree)
-        return super().run_sysprep(request)
 
 
 def build(job: Job, change: Callable[[WindowsTree], None], *lines: str) -> BuildReport:
@@ -117,12 +84,40 @@ def test_an_unfinished_image_is_evidence(job: Job) -> None:
         "from-disk",
         "qemu-command.txt",
         "qmp.log",
+        "resume.json",
         "reports.jsonl",
         "serial.log",
     }
     log = folder.joinpath("from-disk", *LOG.split("\\"))
     assert log.read_bytes() == b"RunBeforeSysprep.ps1 ended with exit code 1.\r\n"
     assert boot(folder / "win.raw", "raw", "bios").started
+
+
+def test_resume(job: Job) -> None:
+    """The machine is started again on the kept disk: until it fails again, or the image is done."""
+    with pytest.raises(BuildError):
+        build(job, leave_traces, guest.BEGUN, guest.report("ERROR", "no MSI", "failed"))
+    (name,) = job.left_over()
+    folder = job.folder / name
+    failing = replace(linux_host(), vm=Played((guest.BEGUN,), leave_traces))
+    with pytest.raises(BuildError, match="is still there") as raised:
+        resume_image(folder, host=failing)
+    assert "resumed-" in raised.value.hint
+    done = replace(linux_host(), vm=Played((guest.BEGUN, guest.DONE), finish))
+    report = resume_image(folder, host=done)
+    assert (report.path, report.description) == (job.image, "QCOW2")
+    assert boot(job.image, "qcow2", "bios").started
+    with pytest.raises(RequestError, match=r"win\.raw is gone"):
+        resume_image(folder, host=done)
+
+
+def test_resume_nothing(tmp_path: Path) -> None:
+    """A folder that is none of a failed run is refused in one sentence, damaged ones too."""
+    for text in (None, "{", "[]", "{}", '{"machine": {}, "delivery": {}, "shrink": true}'):
+        if text is not None:
+            (tmp_path / "resume.json").write_text(text)
+        with pytest.raises(RequestError, match="is no folder of a failed run"):
+            resume_image(tmp_path, host=linux_host())
 
 
 def test_a_failure_nobody_wants_to_see(job: Job) -> None:

@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 
-from fixtures import guest
+from fixtures import boot_managers, guest
 from tests.integration.linux.build import Job
 from tests.needs import program
 from winimagetools.errors import BuildError
 from winimagetools.host.linux.qemu import accelerator
+from winimagetools.host.linux.qemu.firmware import Firmware
 from winimagetools.host.linux.vm import LinuxVm
-from winimagetools.model import MIB
+from winimagetools.model import MIB, WindowsVersion
 from winimagetools.plan import VmRequest
 
 PROMPT = 3.0
@@ -261,3 +262,39 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < give_up
         time.sleep(0.05)
+
+
+SNAKEOIL = Path("/usr/share/ovmf/PkKek-1-snakeoil.key")
+OWN_KEYS = Firmware(
+    Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"),
+    Path("/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"),
+    secure_boot=True,
+    enrolled=True,
+    smm=True,
+)
+"""Firmware whose variables hold a key that everybody has, for tests."""
+
+
+def test_secure_boot_and_tpm(
+    uefi: VmRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A boot manager that was signed for this firmware starts, beside a TPM."""
+    program("sbsign", "sbsigntool")
+    program("swtpm", "swtpm")
+    manager = tmp_path / "bootmgfw.efi"
+    manager.write_bytes(boot_managers.uefi(WindowsVersion(10, 0, 20348, 587)))
+    guest.play(manager, guest.BEGUN, guest.DONE)
+    key = tmp_path / "key.pem"
+    secret = ["-passin", "pass:snakeoil", "-in", str(SNAKEOIL), "-out", str(key)]
+    subprocess.run(["openssl", "rsa", *secret], check=True, capture_output=True)
+    certificate = SNAKEOIL.with_suffix(".pem")
+    sign = ["sbsign", "--key", str(key), "--cert", str(certificate), "--output", str(manager)]
+    subprocess.run([*sign, str(manager)], check=True, capture_output=True)
+    disk = tmp_path / "signed.raw"
+    shutil.copyfile(uefi.disk, disk)
+    for place in ("EFI/Boot/bootx64.efi", "EFI/Microsoft/Boot/bootmgfw.efi"):
+        copy = ["mcopy", "-o", "-i", f"{disk}@@1M", str(manager), f"::{place}"]
+        subprocess.run(copy, check=True)
+    monkeypatch.setattr("winimagetools.host.linux.vm.read_firmware", lambda: [OWN_KEYS])
+    machine = replace(uefi, disk=disk, disable_secure_boot=False, tpm=True)
+    assert LinuxVm().run_sysprep(machine)["StatusFinal"] == "The image is ready."

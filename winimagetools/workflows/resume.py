@@ -1,0 +1,123 @@
+"""Going on with an image whose virtual machine failed, on the disk that was kept of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+from winimagetools import log
+from winimagetools.checks.first_boot import judge_first_boot
+from winimagetools.contract import Host
+from winimagetools.errors import BuildError, RequestError
+from winimagetools.host import select_host
+from winimagetools.model import DiskFormat
+from winimagetools.plan import Delivery, DiskBus, DiskFile, VmRequest
+from winimagetools.workflows.build import STATE, BuildReport, make_small, package
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """What is needed to go on: the machine, how the disk is delivered, and whether it shrinks."""
+
+    machine: VmRequest
+    delivery: Delivery
+    shrink: bool
+
+
+def read_state(folder: Path) -> State:
+    """Read what a failed run has written down.
+
+    Raises:
+        RequestError: the folder is not one of a failed run, or the image wants a password.
+    """
+    try:
+        data = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        machine, delivery = data["machine"], data["delivery"]
+        state = State(_machine(machine, folder), _delivery(delivery), data["shrink"])
+        secret = delivery["password"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            f"{folder} is no folder of a failed run: {STATE} is missing or damaged.",
+            "Name a folder NAME.failed-TIME.",
+        ) from error
+    if secret:
+        raise RequestError(
+            "The image is to be a zip archive with a password, which is not kept.",
+            "Build it anew.",
+        )
+    if not state.machine.disk.is_file():
+        raise RequestError(f"{state.machine.disk} is gone.", "Build the image anew.")
+    return state
+
+
+def _machine(fields: dict[str, Any], folder: Path) -> VmRequest:
+    paths = {"disk": folder / Path(fields["disk"]).name, "logs": Path()}
+    return VmRequest(**{**fields, **paths, "bus": DiskBus(fields["bus"])})
+
+
+def _delivery(fields: dict[str, Any]) -> Delivery:
+    return Delivery(
+        **{
+            **fields,
+            "path": Path(fields["path"]),
+            "disk_format": DiskFormat(fields["disk_format"]),
+            "compression": tuple(fields["compression"]),
+            "password": "",
+        }
+    )
+
+
+def resume_image(
+    folder: Path | str, *, host: Host | None = None, mode: int | None = None
+) -> BuildReport:
+    """Start a failed machine again on its disk, and deliver the image when it is finished.
+
+    The folder stays, without the disk when that became the image.
+
+    Args:
+        folder: what was kept of the run.
+        host: the machine to work on; this one by default.
+        mode: as in :func:`winimagetools.workflows.build.new_windows_cloud_image`.
+
+    Raises:
+        RequestError: it is no such folder.
+        BuildError: it failed again.
+    """
+    log.take_steps()
+    host, folder = host or select_host(), Path(folder).absolute()
+    state = read_state(folder)
+    machine = _again(state.machine, folder)
+    with log.step("Run the stage in the virtual machine"):
+        _run(host, machine)
+    make_small(host, machine.disk, shrink=state.shrink)
+    image = package(host, DiskFile(machine.disk), state.delivery)
+    with log.step("Deliver the image"):
+        unknown = state.delivery.checksum and not image.sha256
+        size, sha256 = host.files.measure(image.path, unknown)
+        host.files.publish(image.path, state.delivery.path, mode)
+    return BuildReport(
+        path=state.delivery.path,
+        description=state.delivery.describe(),
+        size=size,
+        sha256=image.sha256 or sha256,
+        steps=tuple(log.take_steps()),
+    )
+
+
+def _again(machine: VmRequest, folder: Path) -> VmRequest:
+    logs = folder / f"resumed-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    logs.mkdir(mode=0o700)
+    return dataclasses.replace(machine, logs=logs)
+
+
+def _run(host: Host, machine: VmRequest) -> None:
+    try:
+        reports = host.vm.run_sysprep(machine)
+        judge_first_boot(host, machine.disk, reports, gold=machine.gold)
+    except BuildError as error:
+        where = f"The disk is where it was; what the machine said is in {machine.logs}."
+        raise BuildError(error.message, f"{error.hint} {where}".lstrip()) from error
