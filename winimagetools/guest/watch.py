@@ -15,6 +15,10 @@ RESTARTS = 6
 """Restarts without any news between them. Windows restarts up to three times before its first
 report, and the firmware may do so once more."""
 
+SAME_RESTART = 2.0
+"""Seconds in which another restart is a part of the first: SeaBIOS restarts once more when it
+finds that it ran before."""
+
 
 class Watch:
     """What was heard of a guest, and when.
@@ -31,6 +35,7 @@ class Watch:
         self._began = self._heard = self._stage_began = now
         self._said: set[tuple[str, str]] = set()
         self._restarts_in_vain = 0
+        self._restarted = -SAME_RESTART
         self.restarts = 0
         self.stage = "Starting"
 
@@ -45,12 +50,15 @@ class Watch:
             self.stage, self._stage_began = report.stage, now
         return True
 
-    def restarted(self) -> None:
-        """Count a restart.
+    def restarted(self, now: float) -> bool:
+        """Count a restart; whether it is one of its own.
 
         Raises:
             BuildError: there were too many without anything new.
         """
+        if now - self._restarted < SAME_RESTART:
+            return False
+        self._restarted = now
         self.restarts += 1
         self._restarts_in_vain += 1
         if self._restarts_in_vain >= RESTARTS:
@@ -58,6 +66,7 @@ class Watch:
                 f"The virtual machine restarts again and again: {RESTARTS} times without getting "
                 f"any further, in the stage {self.stage}."
             )
+        return True
 
     def check(self, now: float) -> None:
         """Raise BuildError when the guest has taken too long."""

@@ -157,8 +157,8 @@ class Follower:
             raise BuildError(f"QEMU was ended from outside ({data.get('reason')}).")
         if name == "RESET" and data.get("guest"):
             self._hear()
-            log.info("The virtual machine restarts")
-            self._watch.restarted()
+            if self._watch.restarted(self._clock()):
+                log.info("The virtual machine restarts")
         elif name == "BLOCK_IO_ERROR" and data.get("action") == "stop":
             self._fail_on_disk(data)
         elif name == "GUEST_PANICKED":
