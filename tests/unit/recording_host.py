@@ -16,8 +16,8 @@ from pathlib import Path, PureWindowsPath
 from fixtures import regf
 from tests.unit.fakes import MemoryTree
 from winimagetools import log
-from winimagetools.checks.subject import CLOUDBASE_INIT
 from winimagetools.checks.first_boot import GENERALIZED, SOFTWARE, STATE_KEY
+from winimagetools.checks.subject import CLOUDBASE_INIT
 from winimagetools.contract import Disk, Host, InstallMedia, Media
 from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import Problem
