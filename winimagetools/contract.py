@@ -316,10 +316,18 @@ class Files(Protocol):
     def image_format(self, path: Path) -> str:
         """What ``qemu-img info`` calls the container."""
 
-    def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
+    def publish(
+        self,
+        source: Path,
+        destination: Path,
+        mode: int | None = None,
+        report: Path | None = None,
+    ) -> None:
         """Put a complete file under its final name at once (rename, never a copy in place).
 
-        ``mode`` are its permission bits; None for those of the file it replaces, else 600.
+        ``mode`` are its permission bits; None for those of the file it replaces, else 600. The
+        folder ``report`` becomes the report of the file together with it; without one that of
+        the file that is replaced goes.
         """
 
     def remove(self, path: Path) -> None: ...

@@ -5,8 +5,8 @@ it to standard error. On a terminal long steps draw one bar that redraws itself;
 file they leave a plain line every :data:`LOG_INTERVAL` seconds. The outermost steps of a
 build are numbered once it is known how many there will be.
 
-This module owns the list of steps that were done, for as long as the process lives; the list
-of secrets is that of :mod:`winimagetools.masking`.
+This module owns the lists of steps that were done and of warnings, for as long as the process
+lives; the list of secrets is that of :mod:`winimagetools.masking`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ _NO_LETTERS = re.compile(
 )
 """Control characters but tabulator and line feed, and what turns the direction of writing."""
 _steps: list[StepRecord] = []
+_warnings: list[str] = []
 _drawing: list[Progress] = []
 """Bars that may be on the terminal; a line that is logged goes in their place."""
 _depth = 0
@@ -196,6 +197,7 @@ def info(message: str) -> None:
 
 def warning(message: str) -> None:
     """One line about something the user probably did not mean."""
+    _warnings.append(message)
     LOGGER.warning("%s", message)
 
 
@@ -243,6 +245,18 @@ def take_steps() -> list[StepRecord]:
     steps = _steps[:]
     _steps.clear()
     return steps
+
+
+def steps_so_far() -> tuple[StepRecord, ...]:
+    """The steps done since :func:`take_steps` was called last; they stay in the list."""
+    return tuple(_steps)
+
+
+def take_warnings() -> tuple[str, ...]:
+    """What was warned about since the last call, not masked."""
+    warnings = tuple(_warnings)
+    _warnings.clear()
+    return warnings
 
 
 def duration(seconds: float) -> str:

@@ -253,9 +253,16 @@ class _Files(_Part):
         self.say(f"ask for the container of {path.name}")
         return {"vhd": "vpc", "img": "raw"}.get(path.suffix[1:], path.suffix[1:])
 
-    def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
+    def publish(
+        self,
+        source: Path,
+        destination: Path,
+        mode: int | None = None,
+        report: Path | None = None,
+    ) -> None:
         access = "" if mode is None else f" with mode {mode:03o}"
-        self.say(f"put {source.name} in place as {destination.name}{access}")
+        told = "" if report is None else " and its report"
+        self.say(f"put {source.name} in place as {destination.name}{access}{told}")
 
     def remove(self, path: Path) -> None:
         self.say(f"remove {path.name}")

@@ -123,7 +123,7 @@ def test_new_windows_cloud_image(config: Path) -> None:
     assert lines == [
         *OFFLINE,
         "wrap win-image.vhdx as tar.gz",
-        "put win-image.vhdx.tar.gz in place as win-image.tar.gz",
+        "put win-image.vhdx.tar.gz in place as win-image.tar.gz and its report",
     ]
     assert report.path.name == "win-image.tar.gz"
     assert report.description == "VHDX, wrapped as tar.gz"
@@ -145,7 +145,7 @@ def test_new_windows_online_image(config: Path) -> None:
         "convert win-image.vhdx to win-image.raw (RAW)",
         "remove win-image.vhdx",
         "wrap win-image.raw as tar.gz",
-        "put win-image.raw.tar.gz in place as win-image.tar.gz",
+        "put win-image.raw.tar.gz in place as win-image.tar.gz and its report",
     ]
     assert report.path.name == "win-image.tar.gz"
     assert report.description == "RAW, wrapped as tar.gz"

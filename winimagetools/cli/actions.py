@@ -184,6 +184,8 @@ def _build(workflow: WorkflowFunction, arguments: argparse.Namespace) -> int:
         overrides=arguments.overrides,
         strict=arguments.strict,
         checksum=arguments.checksum,
+        report=arguments.report,
+        sign_key=arguments.sign_key,
         mode=arguments.mode,
     )
     log.result(summary(report))

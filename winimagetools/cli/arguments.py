@@ -106,6 +106,13 @@ def _result_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="compute the SHA-256 of the image; usual but for RAW and fixed VHD, mostly holes",
     )
+    parser.add_argument(
+        "--no-report",
+        dest="report",
+        action="store_false",
+        help="do not write the folder NAME.report beside the image",
+    )
+    _file(parser, "--sign-key", "PEM", "sign the provenance in the report with this private key")
 
 
 def failure_argument(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from winimagetools.cli import actions, arguments, completion, doctor
+from winimagetools.cli import actions, arguments, completion, doctor, verify
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,14 @@ COMMANDS: tuple[Command, ...] = (
         "copy files out of a finished image",
         arguments.copy_out_arguments,
         actions.copy_out,
+    ),
+    Command(
+        ("verify",),
+        "",
+        (),
+        "compare an image and its report with what was made",
+        verify.verify_arguments,
+        verify.verify,
     ),
     Command(
         ("shrink",),

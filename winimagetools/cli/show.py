@@ -67,6 +67,7 @@ def report_json(report: BuildReport) -> str:
         "format": report.description,
         "size": report.size,
         "sha256": report.sha256 or None,
+        "report": str(report.report) if report.report else None,
         "seconds": sum(step.seconds for step in report.steps if step.depth == 0),
         "steps": [dataclasses.asdict(step) for step in report.steps],
     }
@@ -87,5 +88,6 @@ def summary(report: BuildReport) -> str:
             f"Format:  {report.description}",
             f"Size:    {log.size(report.size)} ({report.size} bytes)",
             f"SHA-256: {report.sha256 or _NO_CHECKSUM}",
+            *([f"Report:  {report.report}"] if report.report else []),
         ]
     )

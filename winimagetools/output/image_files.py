@@ -21,6 +21,7 @@ from winimagetools.model import DiskFormat
 from winimagetools.output import pack
 from winimagetools.output.become import become, stays_in_place
 from winimagetools.output.convert import convert
+from winimagetools.output.report import folder
 from winimagetools.plan import Delivery
 
 _Identity = tuple[int, int, int, int]
@@ -114,7 +115,13 @@ class ImageFiles:
         """What ``qemu-img`` calls the container, told by content. Raises MediaError."""
         return container_of(path).qemu_name
 
-    def publish(self, source: Path, destination: Path, mode: int | None = None) -> None:
+    def publish(
+        self,
+        source: Path,
+        destination: Path,
+        mode: int | None = None,
+        report: Path | None = None,
+    ) -> None:
         """Put a complete file under its final name at once, on disk before it is visible.
 
         Only its owner can read it, unless something else is asked for or the file it
@@ -126,6 +133,7 @@ class ImageFiles:
             destination: its final name; a file there is replaced, a link is not followed.
             mode: permission bits, see :func:`winimagetools.files.access.parse_mode`; None
                 for those of the file that is replaced, else 600.
+            report: folder that becomes the report of the file; None when there is none.
 
         Raises:
             BuildError: it cannot be put there; what was there still is.
@@ -135,7 +143,8 @@ class ImageFiles:
         try:
             give_access(source, access)
             _flush(source)
-            _move(source, destination, access)
+            with folder.placed(report, destination, source.parent):
+                _move(source, destination, access)
         except OSError as error:
             raise BuildError(
                 f"The finished image cannot be put at {destination}: {error.strerror}.",

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from winimagetools.image.describe import describe, describe_guest
 from winimagetools.image.drivers.plan import describe_plan
 from winimagetools.image.request import Workflow
 from winimagetools.model import MIB, DiskFormat, WimImage
+from winimagetools.output.report.folder import folder_of
 from winimagetools.plan import (
     BuildPlan,
     Delivery,
@@ -31,6 +33,7 @@ from winimagetools.plan import (
     VmRequest,
 )
 from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
+from winimagetools.workflows.report import Made, Recorder
 
 STATE = "resume.json"
 """In the logs of a run: how to go on after a failure."""
@@ -45,6 +48,7 @@ class BuildReport:
     Args:
         size: bytes as stored.
         sha256: in hexadecimal; empty when it was not asked for.
+        report: folder with everything that is told of it; None when nobody wanted it.
     """
 
     path: Path
@@ -52,6 +56,7 @@ class BuildReport:
     size: int
     sha256: str
     steps: tuple[log.StepRecord, ...]
+    report: Path | None = None
 
 
 class WorkflowFunction(Protocol):
@@ -66,6 +71,8 @@ class WorkflowFunction(Protocol):
         host: Host | None = None,
         checksum: bool | None = None,
         mode: int | None = None,
+        report: bool = True,
+        sign_key: Path | str | None = None,
     ) -> BuildReport: ...
 
 
@@ -77,6 +84,8 @@ def new_windows_cloud_image(
     host: Host | None = None,
     checksum: bool | None = None,
     mode: int | None = None,
+    report: bool = True,
+    sign_key: Path | str | None = None,
 ) -> BuildReport:
     """Make an image from an installation medium, offline.
 
@@ -92,6 +101,8 @@ def new_windows_cloud_image(
             a raw image or a fixed VHD that is not wrapped.
         mode: who may read and change the image, see :func:`winimagetools.files.access.parse_mode`;
             None for those who may read and change the one it replaces, else its owner only.
+        report: write the folder ``NAME.report`` beside the image.
+        sign_key: a private key in PEM that signs the provenance in the report.
 
     Raises:
         ConfigurationError, MediaError: nothing was started.
@@ -100,8 +111,17 @@ def new_windows_cloud_image(
 
     Port of ``New-WindowsCloudImage``.
     """
+    recorder = Recorder(report, sign_key)
     return _workflow(
-        Workflow.CLOUD, _from_medium, config_file_path, overrides, strict, host, checksum, mode
+        Workflow.CLOUD,
+        _from_medium,
+        config_file_path,
+        overrides,
+        strict,
+        host,
+        checksum,
+        mode,
+        recorder,
     )
 
 
@@ -113,6 +133,8 @@ def new_windows_online_image(
     host: Host | None = None,
     checksum: bool | None = None,
     mode: int | None = None,
+    report: bool = True,
+    sign_key: Path | str | None = None,
 ) -> BuildReport:
     """Make an image from an installation medium and finish it in a virtual machine.
 
@@ -121,8 +143,17 @@ def new_windows_online_image(
 
     Port of ``New-WindowsOnlineImage``.
     """
+    recorder = Recorder(report, sign_key)
     return _workflow(
-        Workflow.ONLINE, _from_medium, config_file_path, overrides, strict, host, checksum, mode
+        Workflow.ONLINE,
+        _from_medium,
+        config_file_path,
+        overrides,
+        strict,
+        host,
+        checksum,
+        mode,
+        recorder,
     )
 
 
@@ -134,6 +165,8 @@ def new_windows_from_golden_image(
     host: Host | None = None,
     checksum: bool | None = None,
     mode: int | None = None,
+    report: bool = True,
+    sign_key: Path | str | None = None,
 ) -> BuildReport:
     """Make an image from a golden one, which is copied and never touched itself.
 
@@ -141,8 +174,17 @@ def new_windows_from_golden_image(
 
     Port of ``New-WindowsFromGoldenImage``.
     """
+    recorder = Recorder(report, sign_key)
     return _workflow(
-        Workflow.GOLDEN, _golden_image, config_file_path, overrides, strict, host, checksum, mode
+        Workflow.GOLDEN,
+        _golden_image,
+        config_file_path,
+        overrides,
+        strict,
+        host,
+        checksum,
+        mode,
+        recorder,
     )
 
 
@@ -185,13 +227,14 @@ def describe_build(
 
 def _workflow(
     workflow: Workflow,
-    make: Callable[[Prepared, ExitStack, ExitStack], tuple[DiskFile, Delivery]],
+    make: Callable[[Prepared, ExitStack, ExitStack], Made],
     config_file_path: Path | str,
     overrides: Sequence[str],
     strict: bool,
     host: Host | None,
     checksum: bool | None,
     mode: int | None,
+    recorder: Recorder,
 ) -> BuildReport:
     """What all workflows share: read, refuse, work in a private folder, report.
 
@@ -203,22 +246,25 @@ def _workflow(
         prepared = prepare(workflow, host, config_file_path, overrides, strict, opened).asking(
             checksum
         )
-        image, delivery = make(prepared, opened, last)
+        opened.enter_context(recorder.watching(prepared))
+        made = make(prepared, opened, last)
+        image, delivery = made.image, made.plan.delivery
         with log.step("Deliver the image"):
             size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
-            host.files.publish(image.path, delivery.path, mode)
+            sha256 = image.sha256 or sha256
+            report = recorder.write(prepared, made, size, sha256)
+            host.files.publish(image.path, delivery.path, mode, report)
     return BuildReport(
         path=delivery.path,
         description=delivery.describe(),
         size=size,
-        sha256=image.sha256 or sha256,
+        sha256=sha256,
         steps=tuple(log.take_steps()),
+        report=folder_of(delivery.path) if report is not None else None,
     )
 
 
-def _from_medium(
-    prepared: Prepared, opened: ExitStack, last: ExitStack
-) -> tuple[DiskFile, Delivery]:
+def _from_medium(prepared: Prepared, opened: ExitStack, last: ExitStack) -> Made:
     """Make the image of a medium; the online workflow lets Windows start in it once."""
     host = prepared.host
     medium, edition, plan = plan_from_medium(prepared, opened)
@@ -226,18 +272,17 @@ def _from_medium(
     _announce_replaced(plan.delivery.path)
     _announce(plan)
     folder = last.enter_context(host.files.build_folder(plan.delivery.path))
+    authority = inspection.describe_authority(partial(medium.read_file, edition))
     online = prepared.request.workflow is Workflow.ONLINE
     becomes = None if online else plan.delivery
     disk = _offline_disk(host, plan, medium, edition, folder, becomes)
     prepared.watch.check()
     if online:
         _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
-    return package(host, disk, plan.delivery), plan.delivery
+    return Made(package(host, disk, plan.delivery), plan, authority)
 
 
-def _golden_image(
-    prepared: Prepared, _opened: ExitStack, last: ExitStack
-) -> tuple[DiskFile, Delivery]:
+def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Made:
     """Make the image of a copy of a golden one."""
     host, request = prepared.host, prepared.request
     prepared.found.settle()
@@ -256,6 +301,7 @@ def _golden_image(
         with log.step("Let Windows fill the disk"):
             host.disks.extend_windows(disk)
         windows = inspection.get_image_information(disk.tree, request.edition)
+        authority = inspection.describe_authority(disk.tree.read_bytes)
         plan = prepared.plan_for(windows, disk.tree)
         log.expect_steps(_count_steps(request.workflow, plan, made_as))
         _announce(plan)
@@ -265,7 +311,7 @@ def _golden_image(
             change_files(disk.tree, plan.files, host.fetcher)
     prepared.watch.check()
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
-    return package(host, DiskFile(disk_path), plan.delivery), plan.delivery
+    return Made(package(host, DiskFile(disk_path), plan.delivery), plan, authority)
 
 
 def _count_steps(workflow: Workflow, plan: BuildPlan, made_as: DiskFormat) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from winimagetools.contract import Host, InstallMedia
-from winimagetools.errors import MediaError
-from winimagetools.facts.boot_authority import BOOT_MANAGER, authority_sentence, boot_authority
-from winimagetools.formats.pe import read_pe
 from winimagetools.host import select_host
+from winimagetools.image.inspection import describe_authority
 from winimagetools.image.request import Workflow
 from winimagetools.model import DiskLayout, WimImage
 from winimagetools.plan import BuildPlan
@@ -87,18 +86,5 @@ def _notes(medium: InstallMedia, edition: WimImage, plan: BuildPlan) -> tuple[st
     )
     if plan.layout is not DiskLayout.UEFI:
         return (made,)
-    sentence = authority_of(medium, edition)
+    sentence = describe_authority(partial(medium.read_file, edition))
     return (made, sentence) if sentence else (made,)
-
-
-def authority_of(medium: InstallMedia, edition: WimImage) -> str:
-    """Whose signature the boot manager of an edition has, and what follows from it.
-
-    Returns:
-        A sentence; empty where looking would cost a copy of the WIM, or the file is none.
-    """
-    try:
-        program = read_pe(medium.read_file(edition, BOOT_MANAGER))
-    except (FileNotFoundError, MediaError):
-        return ""
-    return authority_sentence(boot_authority(program.certificates)) if program else ""

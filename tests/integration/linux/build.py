@@ -68,8 +68,10 @@ class Job:
         return main(["cloud-image", str(self.write()), *more])
 
     def left_over(self) -> list[str]:
-        """What is in the folder beside configuration, installer and image."""
+        """What is in the folder beside configuration, installer and image with its report."""
         known = {"config.ini", "cloudbase-init.msi", self.image.name}
+        if self.image.exists():
+            known.add(f"{self.image.name}.report")
         return sorted(item.name for item in self.folder.iterdir() if item.name not in known)
 
 

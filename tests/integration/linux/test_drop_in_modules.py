@@ -45,7 +45,8 @@ def test_a_script_makes_an_image(tmp_path: Path, install_wim: Path) -> None:
         "PYTHONPATH": str(Path(__file__).parents[3]),
     }
     run(pwsh, ["-NoProfile", "-NonInteractive", "-Command", BUILD], env=environment)
-    assert sorted(item.name for item in here.iterdir()) == ["c.msi", "config.ini", "win.raw"]
+    made = ["win.raw", "win.raw.report"]
+    assert sorted(item.name for item in here.iterdir()) == ["c.msi", "config.ini", *made]
     with (here / "win.raw").open("rb") as disk:
         disk.seek(512)
         assert disk.read(8) == b"EFI PART"

@@ -103,7 +103,7 @@ def test_the_image_of_another_user_in_a_shared_folder(job: Job, shared: Path) ->
     assert "win.raw belongs to another user" in done.stderr
     assert "Apply" not in done.stderr
     assert is_old(job.image)
-    assert names(shared) == ["win.raw"]
+    assert names(shared) == ["win.raw", "win.raw.report"]
 
 
 @pytest.fixture

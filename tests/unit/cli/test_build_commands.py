@@ -66,7 +66,8 @@ def test_a_build_ends_with_a_summary(
 ) -> None:
     """Time for each step and in all, then path, format, size and checksum; exit code 0."""
     assert main.main([command, "my config.ini", "--set", "force=True", "--strict"]) == 0
-    options = {"overrides": ["force=True"], "strict": True, "checksum": None, "mode": None}
+    asked = {"overrides": ["force=True"], "strict": True, "checksum": None, "mode": None}
+    options = {**asked, "report": True, "sign_key": None}
     assert workflow.asked == [("my config.ini", options)]
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == [
         f"  Read the image: {log.duration(61)}",
@@ -102,6 +103,7 @@ def test_summary_for_a_program(
         "format": "RAW, wrapped as gz",
         "size": 5242880,
         "sha256": "ab" * 32,
+        "report": None,
         "seconds": 65.0,
         "steps": [
             {"name": "Read the image", "depth": 1, "seconds": 61.0},
@@ -163,3 +165,17 @@ def test_a_dry_run_prints_the_plan(
     assert options == {"overrides": ["force=True"], "strict": False}
     assert log.LOGGER.level == logging.WARNING
     assert capsys.readouterr().out == "The disk:\n  make it\nNothing was done.\n"
+
+
+def test_the_report_of_an_image(
+    command: str, workflow: Workflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The summary says where it is; one flag leaves it out, another names the key that signs."""
+    place = Path("/images/win.raw.gz.report")
+    workflow.report = dataclasses.replace(REPORT, report=place)
+    assert main.main([command, "config.ini", "--sign-key", "key.pem"]) == 0
+    assert workflow.asked[0][1]["sign_key"] == "key.pem"
+    assert capsys.readouterr().out.splitlines()[-1] == f"Report:  {place}"
+    assert main.main([command, "config.ini", "--no-report", "--json"]) == 0
+    assert workflow.asked[1][1]["report"] is False
+    assert json.loads(capsys.readouterr().out)["report"] == str(place)

@@ -71,4 +71,4 @@ def test_mode(mode: int | None, said: str, tmp_path: Path, monkeypatch: pytest.M
     lines: list[str] = []
     host = recording_host(OneRelease(), lines.append)
     builder.new_windows_cloud_image(config, host=host, mode=mode)
-    assert lines[-1] == f"put win.raw in place as win.raw{said}"
+    assert lines[-1] == f"put win.raw in place as win.raw{said} and its report"

@@ -1,0 +1,58 @@
+"""Fingerprints of files and folders, taken beside a build."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from winimagetools.files import fingerprint
+from winimagetools.files.fingerprint import Fingerprint, Fingerprints
+
+
+def test_a_file_and_a_folder(tmp_path: Path) -> None:
+    """A folder has the sum of the lines sha256sum writes, sorted by path."""
+    folder = tmp_path / "drivers"
+    (folder / "b").mkdir(parents=True)
+    (folder / "b" / "two.sys").write_bytes(b"two")
+    (folder / "a.inf").write_bytes(b"a")
+    iso = tmp_path / "windows.iso"
+    iso.write_bytes(b"iso")
+    lines = (
+        f"{hashlib.sha256(b'a').hexdigest()}  a.inf\n"
+        f"{hashlib.sha256(b'two').hexdigest()}  b/two.sys\n"
+    )
+    with Fingerprints([iso, folder]) as taken:
+        assert taken.results() == [
+            Fingerprint(3, hashlib.sha256(b"iso").hexdigest()),
+            Fingerprint(4, hashlib.sha256(lines.encode()).hexdigest()),
+        ]
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    """It is told to whoever asks."""
+    with Fingerprints([tmp_path / "none"]) as taken, pytest.raises(FileNotFoundError):
+        taken.results()
+
+
+def test_a_build_that_failed_waits_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaving ends what is being read, and begins nothing else."""
+    reading, asked = threading.Event(), []
+
+    def endless(path: Path, on_progress: Callable[[int], None]) -> str:
+        asked.append(path.name)
+        reading.set()
+        while True:
+            on_progress(0)
+
+    monkeypatch.setattr(fingerprint, "sha256_of", endless)
+    for name in ("first", "second"):
+        (tmp_path / name).touch()
+    with Fingerprints([tmp_path / "first", tmp_path / "second"]):
+        assert reading.wait(10)
+    assert asked == ["first"]

@@ -1,0 +1,154 @@
+"""What is told of an image that was made, and how it is written as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from winimagetools import log
+
+SCHEMA = "winimagetools report 1"
+"""What the first field of every ``report.json`` says."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file or folder that was read.
+
+    Args:
+        role: the option that named it.
+        name: without its folders.
+        size: bytes; those of all files of a folder.
+        sha256: in hexadecimal; of a folder that of the lines ``sha256sum`` writes for its files,
+            sorted by path.
+    """
+
+    role: str
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class UsedDriver:
+    """A driver in the image; ``source`` is where it was taken from."""
+
+    name: str
+    version: str
+    inf: str
+    source: str
+    boot_critical: bool
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Something that is installed in the guest, with the places it is taken from, in order."""
+
+    name: str
+    origins: tuple[str, ...]
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class SetOption:
+    """An option of the configuration that is no secret.
+
+    Args:
+        explicit: the file or the command line set it; else it is the default.
+    """
+
+    section: str
+    key: str
+    value: str | int | bool
+    explicit: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """A partition; ``start`` and ``size`` in bytes."""
+
+    name: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """The image file.
+
+    Args:
+        file: its name.
+        size: bytes of the file.
+        sha256: in hexadecimal; empty when it was not computed.
+        disk_size: bytes of the disk in it.
+        layout: ``BIOS`` or ``UEFI``.
+    """
+
+    file: str
+    format: str
+    size: int
+    sha256: str
+    disk_size: int
+    layout: str
+    partitions: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class WindowsFacts:
+    """The Windows in it; ``name`` is empty for a golden image, which does not tell its edition."""
+
+    name: str
+    version: str
+    architecture: str
+    installation_type: str
+    edition: str = ""
+    language: str = ""
+    boot_authority: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is told of an image.
+
+    Args:
+        workflow: name of the function that made it.
+        started, finished: UTC, as in RFC 3339.
+        left_to_guest: what the guest does at its first start, a line each.
+    """
+
+    workflow: str
+    started: str
+    finished: str
+    tools: tuple[tuple[str, str], ...]
+    image: ImageFacts
+    windows: WindowsFacts
+    inputs: tuple[InputFile, ...] = ()
+    drivers: tuple[UsedDriver, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    updates: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    left_to_guest: tuple[str, ...] = ()
+    options: tuple[SetOption, ...] = ()
+    steps: tuple[log.StepRecord, ...] = ()
+    checks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def as_record(report: Report) -> dict[str, Any]:
+    """A report as it is written to ``report.json``, with no secret in any of its texts."""
+    record = {"schema": SCHEMA, **dataclasses.asdict(report), "tools": dict(report.tools)}
+    masked = _masked(record)
+    assert isinstance(masked, dict)  # noqa: S101 - it was one
+    return masked
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, str):
+        return log.mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(item) for item in value]
+    return value

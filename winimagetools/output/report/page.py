@@ -1,0 +1,190 @@
+"""The report as one page for people: no script, and nothing that is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import Any
+
+from winimagetools import log
+from winimagetools.data import data_path
+
+_COLOURS = 4
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def page_html(record: dict[str, Any]) -> str:
+    """The page.
+
+    Args:
+        record: what :func:`winimagetools.output.report.facts.as_record` made.
+    """
+    title = f"{record['image']['file']}: report"
+    style = (data_path("report") / "page.css").read_text(encoding="utf-8")
+    parts = "\n".join(_sections(record))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+<header>
+<h1>{escape(record["image"]["file"])}</h1>
+<p>{escape(_headline(record))}</p>
+</header>
+{parts}
+<footer>{escape(_footer(record))}</footer>
+</main>
+</body>
+</html>
+"""
+
+
+def _headline(record: dict[str, Any]) -> str:
+    windows = record["windows"]
+    name = windows["name"] or "Windows"
+    return f"{name} {windows['version']}, {windows['architecture']}"
+
+
+def _footer(record: dict[str, Any]) -> str:
+    tools = ", ".join(f"{name} {version}" for name, version in record["tools"].items())
+    return f"Made by {record['workflow']} with {tools}. The same facts are in report.json."
+
+
+def _sections(record: dict[str, Any]) -> Iterator[str]:
+    yield _section("Summary", _pairs(_summary(record)))
+    if record["warnings"]:
+        yield _section("Warnings", _list(record["warnings"]), "warn")
+    if record["checks"]:
+        yield _section("Checks", _list(record["checks"], "good"))
+    yield _section("Timeline", _timeline(record["steps"]))
+    if record["image"]["partitions"]:
+        yield _section("Disk", _disk(record["image"]))
+    yield from _contents(record)
+    yield _section("Options", _options(record["options"]))
+
+
+def _contents(record: dict[str, Any]) -> Iterator[str]:
+    tables = (
+        ("Drivers", record["drivers"], ("name", "version", "source", "inf")),
+        ("Agents", record["agents"], ("name", "origins", "sha256")),
+        ("Inputs", record["inputs"], ("role", "name", "size", "sha256")),
+    )
+    for title, rows, columns in tables:
+        if rows:
+            cells = [[_cell(column, row[column]) for column in columns] for row in rows]
+            heads = ["SHA-256" if column == "sha256" else column.capitalize() for column in columns]
+            yield _section(title, _table(heads, cells))
+    lists = (
+        ("Updates", record["updates"]),
+        ("Features", record["features"]),
+        ("Capabilities", record["capabilities"]),
+        ("Left to the first start", record["left_to_guest"]),
+    )
+    yield from (_section(title, _list(items)) for title, items in lists if items)
+
+
+def _summary(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    image, windows = record["image"], record["windows"]
+    yield "Format", escape(image["format"])
+    yield "File", escape(f"{log.size(image['size'])} ({image['size']} bytes)")
+    yield "Disk", escape(f"{log.size(image['disk_size'])}, {image['layout']}")
+    yield "Windows", escape(f"{windows['version']} {windows['installation_type']}".strip())
+    if windows["language"]:
+        yield "Language", escape(windows["language"])
+    if windows["boot_authority"]:
+        yield "Secure Boot", escape(windows["boot_authority"])
+    yield "Made", escape(f"{record['started']} to {record['finished']}")
+    total = sum(step["seconds"] for step in record["steps"] if step["depth"] == 0)
+    yield "Time", escape(log.duration(total))
+    digest = image["sha256"]
+    yield "SHA-256", f'<span class="hash">{escape(digest)}</span>' if digest else "not computed"
+
+
+def _timeline(steps: Sequence[dict[str, Any]]) -> str:
+    """A bar for each outermost step, where it lies in the whole build."""
+    total = sum(step["seconds"] for step in steps if step["depth"] == 0) or 1.0
+    lines, began = [], 0.0
+    for step in steps:
+        time = escape(log.duration(step["seconds"]))
+        name = escape(step["name"])
+        if step["depth"]:
+            track = "<span></span>"
+        else:
+            left, width = 100 * began / total, 100 * step["seconds"] / total
+            bar = f'<i style="left:{left:.2f}%;width:{width:.2f}%"></i>'
+            track = f'<span class="track">{bar}</span>'
+            began += step["seconds"]
+        kind = ' class="inner"' if step["depth"] else ""
+        lines.append(f'<li{kind}><span>{name}</span>{track}<span class="time">{time}</span></li>')
+    return f'<ol class="steps">{"".join(lines)}</ol>'
+
+
+def _disk(image: dict[str, Any]) -> str:
+    """The partitions as wide as they are large, and a line for each."""
+    parts = image["partitions"]
+    bars = "".join(
+        f'<i class="p{number % _COLOURS}" style="flex:{part["size"]}"></i>'
+        for number, part in enumerate(parts)
+    )
+    rows = [
+        [
+            f'<span class="key p{number % _COLOURS}"></span>{escape(part["name"])}',
+            escape(log.size(part["size"])),
+            escape(str(part["start"])),
+        ]
+        for number, part in enumerate(parts)
+    ]
+    table = _table(["Partition", "Size", "Starts at byte"], rows)
+    return f'<div class="disk" aria-hidden="true">{bars}</div>{table}'
+
+
+def _options(options: Sequence[dict[str, Any]]) -> str:
+    """Those that were set; the defaults are folded away."""
+
+    def table(explicit: bool) -> str:
+        rows = [
+            [escape(item["section"]), escape(item["key"]), escape(str(item["value"]))]
+            for item in options
+            if item["explicit"] is explicit
+        ]
+        return _table(["Section", "Option", "Value"], rows)
+
+    return f"{table(True)}<details><summary>Defaults</summary>{table(False)}</details>"
+
+
+def _cell(column: str, value: object) -> str:
+    if column == "size":
+        return escape(log.size(float(str(value))))
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    return f'<span class="hash">{escape(text)}</span>' if column == "sha256" else escape(text)
+
+
+def _section(title: str, content: str, kind: str = "") -> str:
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<section{attribute}>\n<h2>{escape(title)}</h2>\n{content}\n</section>"
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{v}</dd>" for k, v in pairs) + "</dl>"
+
+
+def _list(items: Iterable[str], kind: str = "") -> str:
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<ul{attribute}>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    # What scrolls must be reachable with the keyboard.
+    return (
+        '<div class="scroll" tabindex="0" role="group" aria-label="table"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

@@ -1,0 +1,236 @@
+"""What is told of an image that was made, gathered from what was asked, decided and done."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.errors import MediaError
+from winimagetools.files.collisions import Input
+from winimagetools.files.fingerprint import Fingerprints
+from winimagetools.formats.images.probe import open_image
+from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
+from winimagetools.formats.partitions import Entry, read_table
+from winimagetools.host.carry_out import describe_source
+from winimagetools.image.describe import describe_guest
+from winimagetools.image.refusals import inputs
+from winimagetools.output.report.facts import (
+    Agent,
+    ImageFacts,
+    InputFile,
+    Part,
+    Report,
+    SetOption,
+    UsedDriver,
+    WindowsFacts,
+)
+from winimagetools.output.report.folder import check_place, write
+from winimagetools.output.report.provenance import load_key
+from winimagetools.plan import (
+    AddCapabilities,
+    AddPackage,
+    BuildPlan,
+    DiskFile,
+    Download,
+    EnableFeatures,
+    FileAddition,
+)
+from winimagetools.settings.options import OPTIONS, WindowsImageConfig
+from winimagetools.version import __version__
+from winimagetools.workflows.prepare import Prepared
+
+_MAY_HOLD_SECRETS = ("", "unattend_xml_path")
+"""Inputs whose hash would help to guess a password: the rest of what they hold is known."""
+_NAMES = {TYPE_EFI: "EFI system partition", TYPE_MSR: "Microsoft reserved partition"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A disk that is complete, and how it came about.
+
+    Args:
+        image: the file, which does not have its name yet.
+        plan: what was decided.
+        boot_authority: whose signature the boot manager has, a sentence; may be empty.
+    """
+
+    image: DiskFile
+    plan: BuildPlan
+    boot_authority: str = ""
+
+
+class Recorder:
+    """Writes the report of one build.
+
+    Args:
+        wanted: whether there is to be one.
+        key: a private key in PEM that signs its provenance.
+
+    Raises:
+        HostError: there is a key, and what signs is not installed.
+        RequestError: the key cannot be used.
+    """
+
+    def __init__(self, wanted: bool, key: Path | str | None = None) -> None:
+        self._wanted = wanted
+        self._signer = load_key(Path(key)) if wanted and key is not None else None
+        self._started = now()
+        self._sources: list[Input] = []
+        self._fingerprints = Fingerprints(())
+        log.take_warnings()
+
+    @contextmanager
+    def watching(self, prepared: Prepared) -> Iterator[None]:
+        """Take the fingerprints of what is read, while it is read.
+
+        Raises:
+            RequestError: something else has the name of the report.
+        """
+        if not self._wanted:
+            yield
+            return
+        check_place(prepared.request.delivery.path)
+        self._sources = list(_sources(prepared))
+        with Fingerprints([source.path for source in self._sources]) as self._fingerprints:
+            yield
+
+    def write(self, prepared: Prepared, made: Made, size: int, sha256: str) -> Path | None:
+        """Write the report beside an image that is still in the private folder of its build.
+
+        Args:
+            prepared: what was asked.
+            made: the image.
+            size: bytes of the file.
+            sha256: of the file; may be empty.
+
+        Returns:
+            The folder; None when none is wanted.
+        """
+        if not self._wanted:
+            return None
+        folder = made.image.path.parent / "report"
+        write(folder, self._report(prepared, made, size, sha256), self._signer)
+        return folder
+
+    def _report(self, prepared: Prepared, made: Made, size: int, sha256: str) -> Report:
+        plan, image = made.plan, _image(made.plan, made.image.path, size, sha256)
+        return Report(
+            workflow=prepared.request.workflow.value,
+            started=self._started.isoformat(timespec="seconds"),
+            finished=now().isoformat(timespec="seconds"),
+            tools=(("winimagetools", __version__), ("Python", sys.version.split()[0])),
+            image=image,
+            windows=_windows(plan, made.boot_authority),
+            inputs=tuple(self._inputs()),
+            drivers=tuple(_drivers(plan)),
+            agents=tuple(_agents(plan)),
+            updates=tuple(step.path.name for step in plan.offline if isinstance(step, AddPackage)),
+            features=_named(plan, EnableFeatures),
+            capabilities=_named(plan, AddCapabilities),
+            left_to_guest=tuple(describe_guest(plan)),
+            options=tuple(_options(prepared.found.config)),
+            steps=log.steps_so_far(),
+            checks=tuple(_checks(sha256)),
+            warnings=log.take_warnings(),
+        )
+
+    def _inputs(self) -> Iterator[InputFile]:
+        for source, found in zip(self._sources, self._fingerprints.results(), strict=True):
+            yield InputFile(source.option, source.path.name, found.size, found.sha256)
+
+
+def _sources(prepared: Prepared) -> Iterator[Input]:
+    """Everything a build reads whose hash may be told."""
+    for item in inputs(prepared.found.config.origin.path, prepared.request):
+        if item.option not in _MAY_HOLD_SECRETS and item.path.exists():
+            yield item
+
+
+def _named(plan: BuildPlan, kind: type[EnableFeatures] | type[AddCapabilities]) -> tuple[str, ...]:
+    return tuple(name for step in plan.offline if isinstance(step, kind) for name in step.names)
+
+
+def now() -> datetime.datetime:
+    """This moment, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def _image(plan: BuildPlan, image: Path, size: int, sha256: str) -> ImageFacts:
+    return ImageFacts(
+        file=plan.delivery.path.name,
+        format=plan.delivery.describe(),
+        size=size,
+        sha256=sha256,
+        disk_size=plan.disk_size,
+        layout=plan.layout.value,
+        partitions=() if plan.delivery.compression else tuple(_partitions(image)),
+    )
+
+
+def _partitions(image: Path) -> Iterator[Part]:
+    """What the finished disk really has; nothing where it cannot be read."""
+    try:
+        with open_image(image) as disk:
+            table = read_table(disk.read, disk.size, disk.sector)
+    except MediaError:
+        return
+    for entry in table.entries:
+        yield Part(_partition_name(entry), entry.start, entry.size)
+
+
+def _partition_name(entry: Entry) -> str:
+    return _NAMES.get(entry.type) or entry.name or f"partition {entry.number}"
+
+
+def _windows(plan: BuildPlan, boot_authority: str) -> WindowsFacts:
+    windows, edition = plan.windows, plan.edition
+    return WindowsFacts(
+        name=edition.name if edition else "",
+        version=str(windows.version),
+        architecture=windows.architecture.value,
+        installation_type=windows.installation_type,
+        edition=edition.edition_id if edition else "",
+        language=edition.default_language if edition else "",
+        boot_authority=boot_authority,
+    )
+
+
+def _drivers(plan: BuildPlan) -> Iterator[UsedDriver]:
+    for drivers in plan.drivers:
+        for package in drivers.packages:
+            yield UsedDriver(
+                package.name,
+                package.version,
+                package.inf,
+                Path(drivers.source.name).name,
+                package.boot_critical,
+            )
+
+
+def _agents(plan: BuildPlan) -> Iterator[Agent]:
+    for change in plan.files:
+        if isinstance(change, FileAddition) and change.title:
+            digests = [item.sha256 for item in change.sources if isinstance(item, Download)]
+            origins = tuple(describe_source(source) for source in change.sources)
+            yield Agent(change.title, origins, digests[0].lower() if digests else "")
+
+
+def _options(config: WindowsImageConfig) -> Iterator[SetOption]:
+    for option in OPTIONS:
+        if not option.secret:
+            value = getattr(config, option.name)
+            explicit = config.origin.is_explicit(option.name)
+            yield SetOption(option.section, option.name, value, explicit)
+
+
+def _checks(sha256: str) -> Iterator[str]:
+    """What would have ended the build, and did not."""
+    yield "Nothing spoke against the configuration, the medium and the drivers before the build."
+    yield "No input changed while it was read."
+    if sha256:
+        yield "The SHA-256 of the image was computed."
