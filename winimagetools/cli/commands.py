@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from winimagetools.cli import actions, arguments, completion, doctor, verify
+from winimagetools.cli import actions, arguments, completion, doctor, publish, verify
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,14 @@ COMMANDS: tuple[Command, ...] = (
         "copy files out of a finished image",
         arguments.copy_out_arguments,
         actions.copy_out,
+    ),
+    Command(
+        ("publish",),
+        "",
+        (),
+        "print the commands that take an image to a cloud or hypervisor",
+        publish.publish_arguments,
+        publish.publish,
     ),
     Command(
         ("verify",),

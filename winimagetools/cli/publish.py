@@ -1,0 +1,34 @@
+"""``publish``: prints the commands that take an image to where it runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from winimagetools.output.publish.choose import TARGETS, commands
+from winimagetools.workflows.publish import look_at_image
+
+
+def publish_arguments(parser: argparse.ArgumentParser) -> None:
+    """An image, a target, and what has to be known of it."""
+    parser.add_argument("image", metavar="IMAGE", help="a finished image")
+    parser.add_argument(
+        "target", metavar="TARGET", choices=tuple(TARGETS), help=f"one of {', '.join(TARGETS)}"
+    )
+    parser.add_argument(
+        "--with",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the target; one that is missing is asked for by its name",
+    )
+
+
+def publish(arguments: argparse.Namespace) -> int:
+    """Nothing is run: what is printed can be read, and given to a shell."""
+    image = look_at_image(Path(arguments.image))
+    lines = commands(TARGETS[arguments.target], image, arguments.parameters)
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
