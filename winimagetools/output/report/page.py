@@ -115,7 +115,7 @@ def _timeline(steps: Sequence[dict[str, Any]]) -> str:
         time = escape(log.duration(step["seconds"]))
         name = escape(step["name"])
         if step["depth"]:
-            track = "<span></span>"
+            track = '<span class="blank"></span>'
         else:
             left, width = 100 * began / total, 100 * step["seconds"] / total
             bar = f'<i style="left:{left:.2f}%;width:{width:.2f}%"></i>'

@@ -95,6 +95,14 @@ def test_the_timeline_is_in_proportion() -> None:
     assert bars == ["left:0.00%;width:30.00%", "left:30.00%;width:70.00%"]
 
 
+def test_what_a_phone_has_no_room_for_leaves_no_gap() -> None:
+    """Each step has a name, a middle that the style can hide, and a time."""
+    page = page_html(as_record(REPORT))
+    middles = re.findall(r'<span class="(track|blank)">', page)
+    assert middles == ["track", "blank", "track"]
+    assert ".steps .track, .steps .blank { display: none; }" in page
+
+
 def test_the_disk_is_in_proportion() -> None:
     """Each partition is as wide as it is large."""
     bars = [found["style"] for tag, found in read().tags if tag == "i" and "flex" in str(found)]
