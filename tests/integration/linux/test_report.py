@@ -21,9 +21,13 @@ def test_a_build_and_its_report(
     subprocess.run(openssl, check=True, capture_output=True)
     subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
     (tmp_path / "job").mkdir()
-    job = Job(tmp_path / "job", install_wim, {"DEFAULT.image_path": tmp_path / "job" / "win.raw"})
+    options = {
+        "DEFAULT.image_path": tmp_path / "job" / "win.qcow2",
+        "DEFAULT.virtual_disk_format": "QCOW2",
+    }
+    job = Job(tmp_path / "job", install_wim, options)
     assert job.build("--checksum", "--sign-key", str(key)) == 0
-    report = job.image.with_name("win.raw.report")
+    report = job.image.with_name("win.qcow2.report")
     done = subprocess.run(
         ["sha256sum", "--strict", "-c", "SHA256SUMS"],
         cwd=report,
@@ -31,7 +35,7 @@ def test_a_build_and_its_report(
         capture_output=True,
         text=True,
     )
-    assert "../win.raw: OK" in done.stdout.splitlines()
+    assert "../win.qcow2: OK" in done.stdout.splitlines()
     assert len(done.stdout.splitlines()) == 5
     record = json.loads((report / "report.json").read_text())
     assert record["image"]["size"] == job.image.stat().st_size
@@ -45,4 +49,4 @@ def test_a_build_and_its_report(
         disk.seek(1 << 20)
         disk.write(b"changed")
     assert main(["verify", str(job.image), "--key", str(public)]) == 2
-    assert "win.raw is not what was made" in capsys.readouterr().err
+    assert "win.qcow2 is not what was made" in capsys.readouterr().err
