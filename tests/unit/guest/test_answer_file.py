@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.guest.answer_file import (
     add_driver_command,
@@ -435,3 +436,12 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
         stream.truncate(1 << 40)
     with pytest.raises(RequestError, match="has 1099511627776 bytes; that is no answer file"):
         check_template(path)
+
+
+def test_the_guest_takes_the_account_away_that_was_made() -> None:
+    """Accounts.ps1 knows the account of client editions by the name and description it gets."""
+    script = data_path("guest/lib/Accounts.ps1").read_text(encoding="utf-8")
+    root = ET.fromstring(generate_unattend_xml(default_template(), CLIENT))
+    (account,) = root.findall(".//u:LocalAccount", NS)
+    for field in ("Name", "Description"):
+        assert f'$buildAccount{field} = "{account.findtext(f"u:{field}", "", NS)}"' in script
