@@ -87,7 +87,7 @@ def test_wrong_option(
 
 
 def test_all_problems_at_once(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
-    """Several wrong options are one error with a line for each."""
+    """Several wrong options are one error with a line for each, in the order of the file."""
     code, message = fails(
         job,
         capsys,
@@ -101,8 +101,8 @@ def test_all_problems_at_once(job: Job, capsys: pytest.CaptureFixture[str]) -> N
     assert "3 problems" in message
     lines = [line for line in message.splitlines() if line.startswith("  - ")]
     assert [line.split(" (line ")[0] for line in lines] == [
-        "  - [DEFAULT] image_type",
         "  - [DEFAULT] wim_file_path",
+        "  - [DEFAULT] image_type",
         "  - [drivers] drivers_path",
     ]
 

@@ -136,7 +136,7 @@ def test_without_checksum(
     job = Job(tmp_path, install_wim, {"DEFAULT.virtual_disk_format": "VHDX"})
     assert job.build("--no-checksum") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "SHA-256: not computed; --checksum computes it"
+    assert "SHA-256: not computed; --checksum computes it" in lines
     assert not any(line.startswith("Compute the checksum") for line in lines)
 
 
