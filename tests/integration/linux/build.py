@@ -53,7 +53,9 @@ class Job:
 
     def write(self) -> Path:
         """Write the configuration and the installer."""
-        (self.folder / "cloudbase-init.msi").write_bytes(MSI)
+        msi = self.folder / "cloudbase-init.msi"
+        if not msi.exists():  # another build may be reading it
+            msi.write_bytes(MSI)
         sections: dict[str, list[str]] = {}
         for name, value in self.values.items():
             section, _, key = name.partition(".")
