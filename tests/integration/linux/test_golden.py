@@ -84,6 +84,7 @@ def test_every_container_and_back(container: DiskFormat, gold: Path, tmp_path: P
     assert {item.name for item in tmp_path.iterdir()} == {
         source.name,
         image,
+        f"{image}.report",
         "config.ini",
         "cloudbase-init.msi",
     }

@@ -69,7 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, install_wim: Path) -> Built:
     }
     job = Job(folder, install_wim, options)
     with ExitStack() as opened:
-        prepared = prepare(Workflow.CLOUD, select_host(), job.write(), (), True, opened)
+        prepared = prepare(Workflow.CLOUD, select_host(), job.write(), (), False, opened)
         _, _, plan = plan_from_medium(prepared, opened)
         tree = MemoryTree()
         change_files(tree, plan.files, FakeFetcher(folder))
