@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import Problem
-from winimagetools.machine_facts import MachineFacts
+from winimagetools.found import DiskFacts, MachineFacts
 from winimagetools.model import (
     DiskFormat,
     DiskLayout,

@@ -19,9 +19,8 @@ from winimagetools import log
 from winimagetools.checks.first_boot import GENERALIZED, SOFTWARE, STATE_KEY
 from winimagetools.checks.subject import CLOUDBASE_INIT
 from winimagetools.contract import Disk, Host, InstallMedia, Media
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import Problem
-from winimagetools.machine_facts import MachineFacts
+from winimagetools.found import DiskFacts, MachineFacts
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
 from winimagetools.plan import (
     Delivery,

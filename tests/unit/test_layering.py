@@ -26,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"masking", "errors"}),
     frozenset({"model", "log", "paths", "interruption", "version", "data"}),
     frozenset({"run", "retry"}),
-    frozenset({"plan", "disk_facts", "machine_facts", "facts", "files"}),
+    frozenset({"plan", "found", "facts", "files"}),
     frozenset({"formats", "net", "contract"}),
     frozenset({"ini"}),
     frozenset({"settings", "output"}),

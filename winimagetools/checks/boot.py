@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from winimagetools.checks.result import Result, bad, doubtful, good, skipped
 from winimagetools.checks.subject import Subject
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import WinImageError
 from winimagetools.formats.bcd.reading import BootEntry, Device, read_boot_entry
+from winimagetools.found import DiskFacts
 from winimagetools.model import Architecture, DiskLayout
 
 _REPAIR = "Repair it in that Windows with bcdboot, or make the image anew."

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from winimagetools.checks.drivers import StorageDriver, storage_drivers
 from winimagetools.checks.subject import CLOUDBASE_INIT, CURRENT_VERSION, RangedTree, Subject
 from winimagetools.checks.windows import edition_name
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import WinImageError
 from winimagetools.formats.bcd.reading import read_boot_entry
 from winimagetools.formats.regf_reader import HiveReader
+from winimagetools.found import DiskFacts
 from winimagetools.guest import layout
 from winimagetools.plan import InstalledDriver
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from winimagetools import log
 from winimagetools.checks.result import Result, bad, doubtful, good, skipped
 from winimagetools.checks.subject import Subject
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.formats.partitions import ENLARGED
+from winimagetools.found import DiskFacts
 from winimagetools.model import GIB, MIB, DiskLayout
 
 _FULL, _SCARCE = 200 * MIB, GIB

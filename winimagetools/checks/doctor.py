@@ -14,7 +14,7 @@ from winimagetools import log
 from winimagetools.contract import Host
 from winimagetools.errors import Problem
 from winimagetools.files.space import free_bytes
-from winimagetools.machine_facts import Ability, MachineFacts
+from winimagetools.found import Ability, MachineFacts
 from winimagetools.model import GIB, DiskFormat, DiskLayout
 from winimagetools.plan import Delivery, Requirements, VmRequest
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from winimagetools.contract import ReadOnlyTree
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import WinImageError
 from winimagetools.facts.edition import CLIENT, kind_of_name
 from winimagetools.formats.pe import read_pe
 from winimagetools.formats.regf_reader import HiveReader, Read
+from winimagetools.found import DiskFacts
 from winimagetools.guest import layout
 from winimagetools.image.inspection import NTDLL
 from winimagetools.image.request import Request

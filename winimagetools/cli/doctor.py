@@ -12,8 +12,8 @@ from winimagetools import log
 from winimagetools.checks.doctor import Diagnosis, describe, diagnose
 from winimagetools.cli.arguments import settings_options
 from winimagetools.errors import HostError, Problem, RequestError
+from winimagetools.found import Ability
 from winimagetools.host import select_host
-from winimagetools.machine_facts import Ability
 from winimagetools.workflows.examine import WORKFLOWS, Examination, examine
 
 

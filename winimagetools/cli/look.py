@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from winimagetools import log
 from winimagetools.checks.description import Description
 from winimagetools.checks.result import State
-from winimagetools.disk_facts import DiskFacts, PartitionFacts
+from winimagetools.found import DiskFacts, PartitionFacts
 from winimagetools.workflows.check import CheckReport
 from winimagetools.workflows.look import Listed
 

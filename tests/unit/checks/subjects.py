@@ -15,11 +15,11 @@ from fixtures.releases import RELEASES
 from fixtures.virtio import package_files
 from tests.unit.fakes import MemoryTree
 from winimagetools.checks.subject import Subject
-from winimagetools.disk_facts import DiskFacts, PartitionFacts, VolumeFacts
 from winimagetools.formats.bcd.elements import store_edits
 from winimagetools.formats.bcd.store import bcd_store
 from winimagetools.formats.partition_table import Partition, PartitionPlan
 from winimagetools.formats.registry_values import encode, type_number
+from winimagetools.found import DiskFacts, PartitionFacts, VolumeFacts
 from winimagetools.image.request import AgentOptions, DriverPaths, Request
 from winimagetools.model import GIB, MIB, Architecture, DiskFormat, DiskLayout, ImageType
 from winimagetools.plan import InstalledDriver, RegistryEdit, RegistryValue

@@ -25,8 +25,8 @@ from winimagetools.cli import doctor as command
 from winimagetools.cli import main
 from winimagetools.contract import Host
 from winimagetools.errors import ConfigurationError, HostError, Problem
+from winimagetools.found import MachineFacts
 from winimagetools.image.request import Workflow
-from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import GIB, DiskFormat, DiskLayout, WimImage
 from winimagetools.plan import Delivery, Requirements, VmRequest
 from winimagetools.workflows import examine as examining

@@ -19,8 +19,8 @@ from winimagetools.checks.container import expected_format
 from winimagetools.checks.drivers import VIRTIO_DRIVERS, enough_drivers
 from winimagetools.checks.finished import check_image
 from winimagetools.checks.result import Result, State
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.formats.partitions import ENLARGED
+from winimagetools.found import DiskFacts
 from winimagetools.image.request import AgentOptions, DriverPaths
 from winimagetools.model import MIB, Architecture, DiskFormat, DiskLayout, ImageType
 from winimagetools.plan import InstalledDriver

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from winimagetools.errors import HostError, Problem
+from winimagetools.found import MachineFacts
 from winimagetools.host.linux import computer, esp, grub, hivex, libwim, ntfs, volume
 from winimagetools.host.linux.disks import SFDISK
 from winimagetools.host.linux.resize import NTFSFIX, NTFSRESIZE
-from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import DiskLayout
 from winimagetools.output.convert import QEMU_IMG
 from winimagetools.plan import Requirements

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from winimagetools.errors import HostError, Problem, ToolMissingError
 from winimagetools.facts.packages import distribution, install_hint
-from winimagetools.machine_facts import MachineFacts
+from winimagetools.found import MachineFacts
 
 _OS_RELEASE = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
 _NETWORKS = Path("/sys/class/net")

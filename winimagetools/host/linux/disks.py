@@ -14,7 +14,6 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.contract import Disk
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import BuildError, MediaError, RequestError
 from winimagetools.files.copy import copy_file
 from winimagetools.files.space import room_for
@@ -24,6 +23,7 @@ from winimagetools.formats.partition_table import (
     sfdisk_script,
     table_differences,
 )
+from winimagetools.found import DiskFacts
 from winimagetools.host.linux import grub, volume
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from winimagetools.disk_facts import DiskFacts, PartitionFacts, VolumeFacts
 from winimagetools.errors import BuildError, MediaError, WinImageError
 from winimagetools.formats import file_systems
 from winimagetools.formats.fat32 import Fat32
@@ -22,6 +21,7 @@ from winimagetools.formats.images.image import Image
 from winimagetools.formats.images.probe import open_image
 from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
 from winimagetools.formats.partitions import Entry, Table, read_table
+from winimagetools.found import DiskFacts, PartitionFacts, VolumeFacts
 from winimagetools.host.linux.libntfs import Range
 from winimagetools.host.linux.ntfs import NtfsVolume
 from winimagetools.host.linux.ntfs_tree import NtfsTree

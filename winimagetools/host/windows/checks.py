@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from winimagetools.errors import Problem, ToolMissingError
+from winimagetools.found import MachineFacts
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.powershell import PowerShell, as_list
-from winimagetools.machine_facts import MachineFacts
 from winimagetools.output.convert import QEMU_IMG
 from winimagetools.plan import Requirements
 from winimagetools.run import Tool

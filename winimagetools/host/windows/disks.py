@@ -16,7 +16,6 @@ from typing import Any
 
 from winimagetools import log
 from winimagetools.contract import Disk
-from winimagetools.disk_facts import DiskFacts
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.formats.partition_table import (
     EFI_SIZE,
@@ -25,6 +24,7 @@ from winimagetools.formats.partition_table import (
     TYPE_EFI,
     TYPE_MSR,
 )
+from winimagetools.found import DiskFacts
 from winimagetools.host.mounted_tree import MountedTree
 from winimagetools.host.windows import scripts, virtdisk
 from winimagetools.host.windows.powershell import PowerShell

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.unit.host.windows.recorder import Recorder
 from winimagetools.errors import Problem, ToolMissingError
+from winimagetools.found import MachineFacts
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
-from winimagetools.machine_facts import MachineFacts
 from winimagetools.model import DiskFormat, DiskLayout
 from winimagetools.plan import Requirements
 from winimagetools.run import Tool
