@@ -31,7 +31,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"ini"}),
     frozenset({"settings", "output"}),
     frozenset({"config"}),
-    frozenset({"guest"}),
+    frozenset({"guest", "matrix"}),
     frozenset({"image", "host"}),
     frozenset({"checks"}),
     frozenset({"workflows"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from winimagetools import config, ini, log
@@ -32,6 +33,7 @@ from winimagetools.workflows import build
 from winimagetools.workflows import look as looking
 from winimagetools.workflows.build import WorkflowFunction
 from winimagetools.workflows.check import check_offline_image
+from winimagetools.workflows.convert import convert_image
 from winimagetools.workflows.look import inspect_image
 from winimagetools.workflows.resume import resume_image
 
@@ -83,7 +85,13 @@ def online_image(arguments: argparse.Namespace) -> int:
     """``online-image``."""
     if arguments.dry_run:
         return _dry_run(Workflow.ONLINE, arguments)
-    return _build(build.new_windows_online_image, arguments)
+    workflow = partial(build.new_windows_online_image, offline_disk=arguments.offline_disk)
+    return _build(workflow, arguments)
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """``convert``."""
+    return _build(partial(convert_image, arguments.disk), arguments)
 
 
 def golden_image(arguments: argparse.Namespace) -> int:

@@ -130,6 +130,21 @@ def online_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of a build from a medium, and what happens to a machine that fails."""
     workflow_arguments(parser)
     failure_argument(parser)
+    _file(
+        parser,
+        "--offline-disk",
+        "RAW",
+        "start from this copy of what cloud-image made of the configuration with "
+        "virtual_disk_format=RAW",
+    )
+
+
+def convert_arguments(parser: argparse.ArgumentParser) -> None:
+    """A finished disk, and a configuration that says what becomes of it."""
+    _file(parser, "disk", "DISK", "a finished disk, which stays as it is")
+    settings_arguments(parser)
+    _result_arguments(parser)
+    _json_argument(parser)
 
 
 def resume_arguments(parser: argparse.ArgumentParser) -> None:

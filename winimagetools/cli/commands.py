@@ -162,6 +162,14 @@ COMMANDS: tuple[Command, ...] = (
         verify.verify,
     ),
     Command(
+        ("convert",),
+        "",
+        (),
+        "make an image of a finished disk, in the container a configuration names",
+        arguments.convert_arguments,
+        actions.convert,
+    ),
+    Command(
         ("shrink",),
         "Resize-VHDImage",
         (Parameter("VirtualDiskPath", "disk"), Parameter("FreeSpace", "--free-space")),

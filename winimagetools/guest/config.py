@@ -17,7 +17,8 @@ def guest_config_text(config: WindowsImageConfig) -> str:
 
     * Every option that is no secret, because hook scripts read options such as
       ``image_type``. The passwords are not in it; of ``product_key`` only one that is set.
-    * Of ``vmware_tools_path`` the file name and of ``install_qemu_ga`` whether it is wanted,
+    * Of ``vmware_tools_path`` and ``image_path`` the file name, so that the same image made in
+      another folder is the same; of ``install_qemu_ga`` whether it is wanted,
       as the scripts of the guest expect them; of an address nothing that may be a
       credential (user, password, query); of a time zone the name Windows has for it.
     * Every key that is no option, but what looks like a misspelled secret option; see
@@ -46,7 +47,7 @@ def _is_passed_on(declared: Option, value: Value) -> bool:
 
 
 def _for_guest(name: str, value: Value) -> Value:
-    if name == "vmware_tools_path":
+    if name in ("vmware_tools_path", "image_path"):
         return PureWindowsPath(str(value)).name
     if name == "install_qemu_ga":
         return str(value).strip().lower() not in ("", "false")

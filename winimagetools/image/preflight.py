@@ -85,7 +85,7 @@ def read_request(found: Findings, workflow: Workflow, host: Host) -> Request:
     Returns:
         The request; not to be followed before ``found`` is settled.
     """
-    request = _read(found, workflow, host)
+    request = understand(found, workflow, host)
     refusals.refuse(found, request)
     found.problems += host.checks.check(requirements(request, host))
     if workflow in (Workflow.ONLINE, Workflow.GOLDEN):
@@ -93,7 +93,11 @@ def read_request(found: Findings, workflow: Workflow, host: Host) -> Request:
     return request
 
 
-def _read(found: Findings, workflow: Workflow, host: Host) -> Request:
+def understand(found: Findings, workflow: Workflow, host: Host) -> Request:
+    """Read the words and paths of a configuration, and check nothing else.
+
+    Arguments and result are those of :func:`read_request`.
+    """
     config, layout = found.config, _layout(found)
     image_type = found.attempt(
         "image_type", lambda: delivery.parse_image_type(config.image_type), ImageType.HYPER_V
@@ -108,7 +112,7 @@ def _read(found: Findings, workflow: Workflow, host: Host) -> Request:
         drivers=_asked_drivers(config),
         install_maas_hooks=config.install_maas_hooks,
     )
-    if workflow is Workflow.TEST:
+    if workflow in (Workflow.TEST, Workflow.CONVERT):
         return request
     request = _with_contents(found, request)
     if workflow is Workflow.GOLDEN:
@@ -188,7 +192,7 @@ def _delivery(found: Findings, workflow: Workflow, image_type: ImageType) -> Del
         image_type,
         wanted,
         config.origin.is_explicit("virtual_disk_format"),
-        by_type=workflow is not Workflow.CLOUD,
+        by_type=workflow not in (Workflow.CLOUD, Workflow.CONVERT),
     )
     return delivery.plan_delivery(
         _image_path(found, workflow),

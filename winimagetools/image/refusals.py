@@ -68,7 +68,7 @@ def refuse(found: Findings, request: Request) -> None:
 def _check_build(found: Findings, request: Request) -> None:
     """What every workflow that makes an image needs."""
     config = found.config
-    found.attempt("image_path", lambda: _check_target(found, request), None)
+    _check_delivery(found, request)
     _check_product_key(found)
     check_values(found)
     _check_drivers(found, request)
@@ -95,6 +95,12 @@ def _check_build(found: Findings, request: Request) -> None:
             "It is not set: the image may not be usable on VMware without VMware Tools.",
             "Give the setup64.exe of VMware Tools.",
         )
+
+
+def _check_delivery(found: Findings, request: Request) -> None:
+    """Where the image goes, and in which form."""
+    config = found.config
+    found.attempt("image_path", lambda: _check_target(found, request), None)
     if config.zip_password and "zip" not in request.delivery.compression:
         found.warn(
             "zip_password",
@@ -325,6 +331,7 @@ _CHECKS: dict[Workflow, tuple[Callable[[Findings, Request], None], ...]] = {
     Workflow.ONLINE: (_check_golden_output, _check_online, _check_build, _check_media),
     Workflow.GOLDEN: (_check_online, _check_build, _check_golden),
     Workflow.TEST: (_check_tested_image,),
+    Workflow.CONVERT: (_check_delivery,),
 }
 
 

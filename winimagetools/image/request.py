@@ -11,12 +11,13 @@ from winimagetools.plan import AddPackage, Delivery, VmRequest
 
 
 class Workflow(Enum):
-    """The four ways to use a configuration, named after the functions of the PowerShell tools."""
+    """The ways to use a configuration; four named after the functions of the PowerShell tools."""
 
     CLOUD = "New-WindowsCloudImage"
     ONLINE = "New-WindowsOnlineImage"
     GOLDEN = "New-WindowsFromGoldenImage"
     TEST = "Test-OfflineWindowsImage"
+    CONVERT = "convert"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from winimagetools import log
 from winimagetools.checks.evidence import keep_evidence
 from winimagetools.checks.first_boot import judge_first_boot
 from winimagetools.contract import Disk, Host, InstallMedia
-from winimagetools.errors import BuildError, HostError
+from winimagetools.errors import BuildError, HostError, RequestError
 from winimagetools.files.target import describe_replaced
 from winimagetools.formats.images.probe import container_of
 from winimagetools.host import select_host
@@ -135,18 +135,22 @@ def new_windows_online_image(
     mode: int | None = None,
     report: bool = True,
     sign_key: Path | str | None = None,
+    offline_disk: Path | str | None = None,
 ) -> BuildReport:
     """Make an image from an installation medium and finish it in a virtual machine.
 
     Arguments and errors are those of :func:`new_windows_cloud_image`. An older image stays
     until the new one is complete; the PowerShell tools deleted it first.
 
+    ``offline_disk`` is what :func:`new_windows_cloud_image` made of this configuration as RAW: it
+    is copied, and the medium is only looked at. None makes such a disk.
+
     Port of ``New-WindowsOnlineImage``.
     """
     recorder = Recorder(report, sign_key)
     return _workflow(
         Workflow.ONLINE,
-        _from_medium,
+        partial(_from_medium, offline_disk=Path(offline_disk)) if offline_disk else _from_medium,
         config_file_path,
         overrides,
         strict,
@@ -264,9 +268,13 @@ def _workflow(
     )
 
 
-def _from_medium(prepared: Prepared, opened: ExitStack, last: ExitStack) -> Made:
+def _from_medium(
+    prepared: Prepared, opened: ExitStack, last: ExitStack, *, offline_disk: Path | None = None
+) -> Made:
     """Make the image of a medium; the online workflow lets Windows start in it once."""
     host = prepared.host
+    if offline_disk is not None:
+        _check_offline_disk(offline_disk)
     medium, edition, plan = plan_from_medium(prepared, opened)
     log.expect_steps(_count_steps(prepared.request.workflow, plan, plan.work_format))
     _announce_replaced(plan.delivery.path)
@@ -275,7 +283,10 @@ def _from_medium(prepared: Prepared, opened: ExitStack, last: ExitStack) -> Made
     authority = inspection.describe_authority(partial(medium.read_file, edition))
     online = prepared.request.workflow is Workflow.ONLINE
     becomes = None if online else plan.delivery
-    disk = _offline_disk(host, plan, medium, edition, folder, becomes)
+    if offline_disk is None:
+        disk = _offline_disk(host, plan, medium, edition, folder, becomes)
+    else:
+        disk = DiskFile(copy_disk(host, offline_disk, folder, plan.delivery))
     prepared.watch.check()
     if online:
         _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
@@ -312,6 +323,25 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Ma
     prepared.watch.check()
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
     return Made(package(host, DiskFile(disk_path), plan.delivery), plan, authority)
+
+
+def copy_disk(host: Host, source: Path, folder: Path, delivery: Delivery) -> Path:
+    """A copy of a disk in the container this host works in, under the name of an image."""
+    copied = folder / delivery.disk_name(host.work_format)
+    with log.step(f"Copy {source.name}"):
+        if golden_container(source) is host.work_format:
+            host.disks.copy(source, copied)
+        else:
+            host.files.convert(source, copied, host.work_format, False)
+    return copied
+
+
+def _check_offline_disk(path: Path) -> None:
+    if not path.is_file():
+        raise RequestError(
+            f"The disk {path} does not exist.",
+            "Make it with: winimagetools cloud-image CONFIG --set virtual_disk_format=RAW",
+        )
 
 
 def _count_steps(workflow: Workflow, plan: BuildPlan, made_as: DiskFormat) -> int:

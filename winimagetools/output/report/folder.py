@@ -66,7 +66,17 @@ def write(folder: Path, report: Report, signer: Any | None = None) -> None:
         report: what is told.
         signer: signs the provenance, see :func:`winimagetools.output.report.provenance.load_key`.
     """
-    record = as_record(report)
+    write_record(folder, as_record(report), signer)
+
+
+def write_record(folder: Path, record: dict[str, Any], signer: Any | None = None) -> None:
+    """Write everything a report consists of, from what its ``report.json`` says.
+
+    Args:
+        folder: where; it is made.
+        record: see :func:`winimagetools.output.report.facts.as_record`.
+        signer: as for :func:`write`.
+    """
     sbom, lacks = sbom_json(record), []
     texts = {REPORT: json.dumps(record, indent=2) + "\n", PAGE: page_html(record)}
     if sbom is not None:
@@ -78,20 +88,20 @@ def write(folder: Path, report: Report, signer: Any | None = None) -> None:
         texts[PROVENANCE] = envelope
     elif envelope is None:
         lacks.append("provenance")
-    _write_texts(folder, texts, report)
+    _write_texts(folder, texts, record["image"])
     if lacks:
         log.info(f"The report has no {' and no '.join(lacks)}: pip install 'winimagetools[report]'")
     if envelope == "":
         log.info("The report has no provenance: --checksum computes the SHA-256 it needs.")
 
 
-def _write_texts(folder: Path, texts: dict[str, str], report: Report) -> None:
+def _write_texts(folder: Path, texts: dict[str, str], image: dict[str, Any]) -> None:
     folder.mkdir()
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     digests = {name: sha256_of(folder / name) for name in texts}
-    if report.image.sha256:
-        digests[f"../{report.image.file}"] = report.image.sha256
+    if image["sha256"]:
+        digests[f"../{image['file']}"] = image["sha256"]
     (folder / sums.NAME).write_text(sums.sums_text(digests), encoding="utf-8", newline="\n")
 
 
@@ -120,6 +130,19 @@ def placed(report: Path | None, image: Path, private: Path) -> Iterator[None]:
         raise
     if older:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def read_record(image: Path) -> dict[str, Any] | None:
+    """What the report of an image says; None when it has none.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    folder = folder_of(image)
+    if not is_report(folder):
+        return None
+    record = _read(folder / REPORT)
+    return record if isinstance(record, dict) else None
 
 
 def check(image: Path, public_key: Path | None = None) -> list[str]:

@@ -1,0 +1,103 @@
+"""A finished disk becomes images in other containers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fixtures import guest
+from fixtures.boot_proof import boot
+from fixtures.played import Played, finish
+from tests.integration.linux.build import Job
+from tests.needs import program
+from winimagetools.cli.main import main
+from winimagetools.host.linux import linux_host
+from winimagetools.workflows.build import new_windows_online_image
+
+
+@pytest.fixture
+def disk(tmp_path: Path, install_wim: Path) -> Path:
+    """A finished raw disk with its report."""
+    job = Job(tmp_path, install_wim, {"DEFAULT.disk_layout": "BIOS"})
+    assert job.build() == 0
+    return job.image
+
+
+def same_content(first: Path, second: Path) -> bool:
+    """Whether two disks hold the same bytes, whatever their containers."""
+    return (
+        subprocess.run(["qemu-img", "compare", first, second], capture_output=True).returncode == 0
+    )
+
+
+@pytest.mark.parametrize("container", ["RAW", "QCOW2", "VHDX", "VMDK", "VHD"])
+def test_every_container(tmp_path: Path, disk: Path, container: str) -> None:
+    """The image has the content of the disk, which stays, and its report with what is new."""
+    before = disk.stat().st_mtime_ns
+    image = tmp_path / f"out.{container.lower()}"
+    more = ["--set", f"image_path={image}", "--set", f"virtual_disk_format={container}"]
+    assert main(["convert", str(disk), str(tmp_path / "config.ini"), *more]) == 0
+    assert same_content(disk, image)
+    assert disk.stat().st_mtime_ns == before
+    assert main(["verify", str(image)]) == 0
+    report = json.loads((tmp_path / f"{image.name}.report" / "report.json").read_text())
+    assert report["image"]["file"] == image.name
+    assert report["image"]["format"] == container
+    assert report["image"]["size"] == image.stat().st_size
+    assert report["windows"]["name"] == "Windows Server 2022 SERVERSTANDARD"
+    options = {item["key"]: item["value"] for item in report["options"]}
+    assert options["virtual_disk_format"] == container
+    names = [step["name"] for step in report["steps"]]
+    assert {"Take Windows from the medium", f"Copy {disk.name}"} <= set(names)
+
+
+def test_wrapped_and_without_a_report(tmp_path: Path, disk: Path) -> None:
+    """An archive, of a disk nothing is known of."""
+    image = tmp_path / "out.tar.gz"
+    config = tmp_path / "config.ini"
+    more = [f"--set=image_path={image}", "--set=compression_format=tar.gz", "--no-report"]
+    assert main(["convert", str(disk), str(config), *more]) == 0
+    with tarfile.open(image) as archive:
+        assert archive.getnames() == ["out.raw"]
+    assert not (tmp_path / "out.tar.gz.report").exists()
+
+
+def test_refused(tmp_path: Path, disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The disk itself as the image, no such disk, and what is no disk: nothing is changed."""
+    config = str(tmp_path / "config.ini")
+    before = disk.read_bytes()[:512]
+    assert main(["convert", str(disk), config]) == 2
+    assert "is the disk itself" in capsys.readouterr().err
+    more = ["--set", f"image_path={tmp_path / 'out.vhdx'}", "--set=virtual_disk_format=VHDX"]
+    assert main(["convert", str(tmp_path / "none.raw"), config, *more]) == 2
+    assert "none.raw does not exist" in capsys.readouterr().err
+    assert disk.read_bytes()[:512] == before
+    assert not (tmp_path / "out.vhdx").exists()
+
+
+def test_online_from_an_offline_disk(tmp_path: Path, disk: Path, install_wim: Path) -> None:
+    """The machine starts on a copy of the disk; the medium is not taken again."""
+    program("qemu-system-x86_64", "qemu-system-x86")
+    options = {
+        "DEFAULT.image_path": tmp_path / "online.qcow2",
+        "DEFAULT.virtual_disk_format": "QCOW2",
+        "DEFAULT.image_type": "KVM",
+        "DEFAULT.disk_layout": "BIOS",
+        "vm.accel": "tcg",
+        "vm.external_switch": "none",
+        "vm.ram_size": "512MB",
+    }
+    job = Job(tmp_path, install_wim, options)
+    before = disk.stat().st_mtime_ns
+    host = replace(linux_host(), vm=Played((guest.BEGUN, guest.DONE), finish))
+    report = new_windows_online_image(job.write(), host=host, offline_disk=disk)
+    steps = [step.name for step in report.steps]
+    assert "Copy win.raw" in steps
+    assert "Take Windows from the medium" not in steps
+    assert disk.stat().st_mtime_ns == before
+    assert boot(job.image, "qcow2", "bios").started

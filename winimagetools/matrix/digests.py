@@ -1,0 +1,144 @@
+"""SHA-256 of what goes into a stage; large files are read once, until they change.
+
+A file counts as unchanged while its path, size, time of the last write and inode are the same.
+One that was written to in the last seconds is read again the next time, because a second write
+within the same tick of the clock of its file system would not show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from winimagetools.files import sparse
+from winimagetools.files.hash import sha256_of
+
+_SETTLED = 3.0
+"""Seconds after which a write shows in the time of a file; FAT counts in two."""
+_BLOCK = 64 * 1024
+_ZEROS = bytes(_BLOCK)
+_READ = 16 * _BLOCK
+_Known = dict[str, list[object]]
+"""Path below what was asked for → size, time, inode and SHA-256."""
+
+
+def digest_of(parts: Mapping[str, str]) -> str:
+    """SHA-256 of named texts, whatever their order."""
+    return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()
+
+
+def content_digest(path: Path) -> str:
+    """SHA-256 of the size of a file and of its blocks that are not all zeros, with their places.
+
+    It is the same however many of the zeros are holes, and no hole is read: a disk image of 40
+    GB takes as long as what is in it.
+    """
+    digest, last = hashlib.sha256(str(path.stat().st_size).encode()), -1
+    with path.open("rb", buffering=0) as file:
+        for extent in sparse.extents(file.fileno()):
+            if extent.offset is None:
+                continue
+            end = extent.offset + extent.length
+            position = max(extent.offset // _BLOCK, last + 1) * _BLOCK
+            while position < end:
+                file.seek(position)
+                data = file.read(min(_READ, -(-(end - position) // _BLOCK) * _BLOCK))
+                if not data:
+                    break
+                for start in range(0, len(data), _BLOCK):
+                    block = data[start : start + _BLOCK]
+                    last = (position + start) // _BLOCK
+                    if block != _ZEROS[: len(block)]:
+                        digest.update(last.to_bytes(8, "little") + block)
+                position += len(data)
+    return digest.hexdigest()
+
+
+class FileDigests:
+    """SHA-256 of files and folders that are read.
+
+    Args:
+        folder: where they are remembered; it is made when needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._done: dict[Path, str] = {}
+
+    def of(self, path: Path) -> str:
+        """SHA-256 of a file, of all parts of a split WIM, or of the names and files of a folder.
+
+        Raises:
+            OSError: something cannot be read.
+        """
+        path = path.absolute()
+        if path not in self._done:
+            self._done[path] = self._look(path)
+        return self._done[path]
+
+    def _look(self, path: Path) -> str:
+        place = self._folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+        known = _read(place, path)
+        now = {name: _of_file(file, known.get(name)) for name, file in _files(path)}
+        settled = {
+            name: entry
+            for name, entry in now.items()
+            if time.time_ns() - int(str(entry[1])) > _SETTLED * 1e9
+        }
+        if settled != known:
+            _write(place, path, settled)
+        if list(now) == [""]:
+            return str(now[""][3])
+        return digest_of({name: str(entry[3]) for name, entry in now.items()})
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    if path.is_dir():
+        for root, _, names in os.walk(path):
+            for name in names:
+                file = Path(root, name)
+                if file.is_file():
+                    yield file.relative_to(path).as_posix(), file
+    elif path.suffix.casefold() == ".swm":
+        for part in path.parent.glob(f"{path.stem}*{path.suffix}"):
+            yield part.name, part
+    else:
+        yield "", path
+
+
+def _of_file(path: Path, known: list[object] | None) -> list[object]:
+    status = path.stat()
+    identity: list[object] = [status.st_size, status.st_mtime_ns, status.st_ino]
+    if known is not None and known[:3] == identity:
+        return known
+    return [*identity, sha256_of(path)]
+
+
+def _read(place: Path, path: Path) -> _Known:
+    try:
+        record = json.loads(place.read_text(encoding="utf-8"))
+        files: _Known = record["files"] if record["path"] == str(path) else {}
+        return {name: [*entry[:3], str(entry[3])] for name, entry in files.items()}
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return {}
+
+
+def _write(place: Path, path: Path, files: _Known) -> None:
+    """Remember them; where that is not possible they are computed again."""
+    new = place.with_name(f".{place.name}-{uuid.uuid4().hex}")
+    with suppress(OSError, ValueError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps({"path": str(path), "files": files}), encoding="utf-8")
+        new.replace(place)
+
+
+def sealed(key: bytes, text: str) -> str:
+    """What stands for a secret in a digest: without the key it cannot be guessed at."""
+    return hmac.new(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

@@ -1,0 +1,131 @@
+"""A finished disk becomes an image in another container or wrapping, with its report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from winimagetools import log
+from winimagetools.config import read_config
+from winimagetools.contract import Host
+from winimagetools.errors import RequestError
+from winimagetools.formats.images.probe import container_of
+from winimagetools.host import select_host
+from winimagetools.image import preflight
+from winimagetools.image.delivery import with_checksum
+from winimagetools.image.request import Workflow
+from winimagetools.output.report.folder import check_place, folder_of, read_record, write_record
+from winimagetools.output.report.provenance import load_key
+from winimagetools.plan import Delivery, DiskFile
+from winimagetools.settings.options import OPTIONS, WindowsImageConfig
+from winimagetools.workflows.build import BuildReport, copy_disk, package
+from winimagetools.workflows.report import now
+
+_OF_DELIVERY = (
+    *("image_path", "virtual_disk_format", "vhd_subformat", "compress_qcow2"),
+    "compression_format",
+)
+"""What a configuration says about the form of an image."""
+
+
+def convert_image(
+    disk: Path | str,
+    config_file_path: Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    strict: bool = False,
+    host: Host | None = None,
+    checksum: bool | None = None,
+    mode: int | None = None,
+    report: bool = True,
+    sign_key: Path | str | None = None,
+) -> BuildReport:
+    """Make an image of a disk that is finished, which stays as it is.
+
+    Of the configuration counts what it says about the form of the image: ``image_path``,
+    ``virtual_disk_format``, ``vhd_subformat``, ``compress_qcow2``, ``compression_format`` and
+    ``zip_password``. A report beside the disk becomes that of the image, with the same contents.
+
+    ``disk`` is the disk, in any container. The other arguments and the errors are those of
+    :func:`winimagetools.workflows.build.new_windows_cloud_image`.
+    """
+    log.take_steps()
+    host, disk = host or select_host(), Path(disk).absolute()
+    signer = load_key(Path(sign_key)) if report and sign_key is not None else None
+    found = read_config(config_file_path, overrides=overrides, strict=strict)
+    request = preflight.read_request(found, Workflow.CONVERT, host)
+    delivery = with_checksum(request.delivery, checksum)
+    found.attempt("image_path", lambda: _check_disk(disk, delivery), None)
+    found.settle()
+    record = read_record(disk) if report else None
+    if record is not None:
+        check_place(delivery.path)
+    log.expect_steps(_count_steps(host, delivery))
+    with host.files.build_folder(delivery.path) as folder:
+        image = package(host, DiskFile(copy_disk(host, disk, folder, delivery)), delivery)
+        with log.step("Deliver the image"):
+            size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
+            sha256 = image.sha256 or sha256
+            if record is not None:
+                made = _record(record, found.config, delivery, size, sha256)
+                write_record(folder / "report", made, signer)
+            host.files.publish(
+                image.path, delivery.path, mode, folder / "report" if record is not None else None
+            )
+    return BuildReport(
+        path=delivery.path,
+        description=delivery.describe(),
+        size=size,
+        sha256=sha256,
+        steps=tuple(log.take_steps()),
+        report=folder_of(delivery.path) if record is not None else None,
+    )
+
+
+def _check_disk(disk: Path, delivery: Delivery) -> None:
+    if not disk.is_file():
+        raise RequestError(f"The disk {disk} does not exist.", "Check the path.")
+    if delivery.path.exists() and delivery.path.samefile(disk):
+        raise RequestError(
+            f"{delivery.path} is the disk itself.", "Let image_path name another file."
+        )
+    container_of(disk)
+
+
+def _count_steps(host: Host, delivery: Delivery) -> int:
+    converted = delivery.disk_format is not host.work_format
+    return sum((True, converted, bool(delivery.compression), True))
+
+
+def _record(
+    record: dict[str, Any],
+    config: WindowsImageConfig,
+    delivery: Delivery,
+    size: int,
+    sha256: str,
+) -> dict[str, Any]:
+    """The report of the disk, told of the image."""
+    image = {
+        **record["image"],
+        "file": delivery.path.name,
+        "format": delivery.describe(),
+        "size": size,
+        "sha256": sha256,
+    }
+    own = {
+        option.name: {
+            "value": getattr(config, option.name),
+            "explicit": config.origin.is_explicit(option.name),
+        }
+        for option in OPTIONS
+        if option.name in _OF_DELIVERY
+    }
+    return {
+        **record,
+        "finished": now().isoformat(timespec="seconds"),
+        "image": image,
+        "options": [{**item, **own.get(item["key"], {})} for item in record["options"]],
+        "steps": [*record["steps"], *(dataclasses.asdict(step) for step in log.steps_so_far())],
+    }
