@@ -85,7 +85,9 @@ def online_image(arguments: argparse.Namespace) -> int:
     """``online-image``."""
     if arguments.dry_run:
         return _dry_run(Workflow.ONLINE, arguments)
-    workflow = partial(build.new_windows_online_image, offline_disk=arguments.offline_disk)
+    workflow: WorkflowFunction = build.new_windows_online_image
+    if arguments.offline_disk:
+        workflow = partial(build.new_windows_online_image, offline_disk=arguments.offline_disk)
     return _build(workflow, arguments)
 
 
