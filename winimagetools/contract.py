@@ -229,7 +229,19 @@ class OfflineServicing(Protocol):
 class Boot(Protocol):
     """Boot files and the BCD store."""
 
-    def create_boot_config(self, disk: Disk, image: WimImage) -> None: ...
+    def create_boot_config(self, disk: Disk, image: WimImage, ex: bool = False) -> None:
+        r"""Put boot files and BCD store where the firmware looks for them.
+
+        With ``ex`` the files of ``\Windows\Boot\EFI_EX`` go on a disk for UEFI firmware, where
+        the image has them.
+        """
+
+    def boot_manager(self, disk: Disk) -> bytes:
+        """The boot manager that UEFI firmware starts from a disk that was made bootable here.
+
+        Raises:
+            FileNotFoundError: there is none, as on a disk for BIOS.
+        """
 
     def reset_search_order(self, disk: Disk) -> None: ...
 
@@ -242,6 +254,9 @@ class Vm(Protocol):
 
     def check_tpm(self) -> Sequence[Problem]:
         """What keeps such a machine from having a TPM 2.0."""
+
+    def check_trust(self, certificate: str) -> Sequence[Problem]:
+        """What keeps such a machine from starting, with Secure Boot, what is signed under that."""
 
     def describe(self, request: VmRequest) -> Sequence[str]:
         """How the machine would be started, for a dry run; empty where that says nothing."""

@@ -68,6 +68,7 @@ class DiskFacts:
         table_problems: what is wrong with the partition table, a sentence each.
         boot_files: what is on the partition firmware starts from, paths with ``/``.
         boot_store: the BCD store firmware's boot manager reads; None where there is none.
+        boot_manager: what UEFI firmware starts; None where there is none.
         boot_problem: why the partition firmware starts from cannot be read; empty when it can.
     """
 
@@ -81,6 +82,7 @@ class DiskFacts:
     volume: VolumeFacts
     boot_files: tuple[str, ...] = ()
     boot_store: bytes | None = None
+    boot_manager: bytes | None = None
     boot_problem: str = ""
 
     @property

@@ -188,6 +188,8 @@ class VmRequest:
         logs: folder for what the machine says and shows.
         gold: the image stays a golden one, without Cloudbase-Init and sysprep.
         discard_failed: nothing is kept of a run that fails.
+        certificate: what the boot manager is signed under, which firmware with Secure Boot has
+            to know; empty where nobody looked.
     """
 
     name: str
@@ -207,6 +209,7 @@ class VmRequest:
     logs: Path = Path()
     gold: bool = False
     discard_failed: bool = False
+    certificate: str = ""
 
 
 @dataclass(frozen=True)
@@ -449,6 +452,7 @@ class BuildPlan:
         edition: of the medium; None when the image is made from a golden one.
         golden: the finished disk to start from; None when it is made from a medium.
         layout: how firmware starts the disk.
+        boot_ex: the boot files signed under the newer certificate are taken where there are any.
         disk_size: bytes.
         work_format: container the disk has while it is built.
         answers: what the answer file does, a sentence each; empty when there is none.
@@ -477,3 +481,4 @@ class BuildPlan:
     shrink: bool
     optimize: bool
     delivery: Delivery
+    boot_ex: bool = False

@@ -167,8 +167,15 @@ class _Offline(_Part):
 
 
 class _Boot(_Part):
-    def create_boot_config(self, disk: Disk, image: WimImage) -> None:
-        self.say(f"make {disk.path.name} bootable with {disk.layout} firmware")
+    def create_boot_config(self, disk: Disk, image: WimImage, ex: bool = False) -> None:
+        newer = " and the boot manager of EFI_EX" if ex else ""
+        self.say(f"make {disk.path.name} bootable with {disk.layout} firmware{newer}")
+
+    def boot_manager(self, disk: Disk) -> bytes:
+        try:
+            return self.files["boot manager"]
+        except KeyError:
+            raise FileNotFoundError from None
 
     def reset_search_order(self, disk: Disk) -> None:
         if disk.layout is DiskLayout.BIOS:
@@ -192,6 +199,9 @@ class _Vm(_Part):
         return ()
 
     def check_tpm(self) -> Sequence[Problem]:
+        return ()
+
+    def check_trust(self, certificate: str) -> Sequence[Problem]:
         return ()
 
     def describe(self, request: VmRequest) -> Sequence[str]:

@@ -10,10 +10,12 @@ from winimagetools.checks.drivers import StorageDriver, storage_drivers
 from winimagetools.checks.subject import CLOUDBASE_INIT, CURRENT_VERSION, RangedTree, Subject
 from winimagetools.checks.windows import edition_name
 from winimagetools.errors import WinImageError
+from winimagetools.facts.boot_authority import BootManager
 from winimagetools.formats.bcd.reading import read_boot_entry
 from winimagetools.formats.regf_reader import HiveReader
 from winimagetools.found import DiskFacts
 from winimagetools.guest import layout
+from winimagetools.image.boot_manager import read_boot_manager
 from winimagetools.plan import InstalledDriver
 
 _AGENTS = {
@@ -64,6 +66,7 @@ class Description:
         state: ``ImageState`` of setup.
         computer: its name.
         boot_entry: name of what the boot manager starts.
+        boot_manager: what UEFI firmware starts; None for a BIOS, and on a host that cannot tell.
         disk: what is known of the disk; None on a host that cannot tell.
         agents: names of what clouds work with.
         accounts: names of local accounts.
@@ -83,6 +86,7 @@ class Description:
     state: str
     computer: str
     boot_entry: str
+    boot_manager: BootManager | None
     disk: DiskFacts | None
     drivers: tuple[InstalledDriver, ...]
     storage: tuple[StorageDriver, ...]
@@ -114,6 +118,7 @@ def describe_image(subject: Subject) -> Description:
         else "",
         computer=_computer(subject, system),
         boot_entry=_boot_entry(subject, unreadable),
+        boot_manager=_boot_manager(subject),
         disk=subject.facts,
         drivers=subject.drivers,
         storage=storage_drivers(subject),
@@ -164,6 +169,11 @@ def _boot_entry(subject: Subject, unreadable: list[str]) -> str:
         unreadable.append(error.message)
         return ""
     return entry.name if entry else ""
+
+
+def _boot_manager(subject: Subject) -> BootManager | None:
+    data = subject.facts.boot_manager if subject.facts else None
+    return read_boot_manager(data) if data else None
 
 
 def _accounts(subject: Subject, unreadable: list[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from winimagetools import log
 from winimagetools.checks.description import Description
 from winimagetools.checks.result import State
 from winimagetools.found import DiskFacts, PartitionFacts
+from winimagetools.image.boot_manager import describe_boot_manager
 from winimagetools.workflows.check import CheckReport
 from winimagetools.workflows.look import Listed
 
@@ -54,6 +55,7 @@ def description_json(found: Description) -> str:
     if found.disk is not None:
         store = record["disk"].pop("boot_store")
         record["disk"]["boot_store_bytes"] = None if store is None else len(store)
+        record["disk"].pop("boot_manager")
     return json.dumps(record, indent=2)
 
 
@@ -94,6 +96,7 @@ def _windows(found: Description) -> list[str]:
         ("Setup", found.state),
         ("Computer", found.computer),
         ("Boot entry", found.boot_entry),
+        ("Secure Boot", describe_boot_manager(found.boot_manager)),
     )
     return [f"{name + ':':<14}{text}" for name, text in rows if text]
 

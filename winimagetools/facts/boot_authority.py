@@ -9,13 +9,18 @@ manage the Windows Boot Manager revocations for Secure Boot changes", Microsoft,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
+from dataclasses import dataclass
+from enum import StrEnum
 
 BOOT_MANAGER = r"Windows\Boot\EFI\bootmgfw.efi"
 """The boot manager that is put on a disk that starts with UEFI firmware."""
+BOOT_MANAGER_EX = r"Windows\Boot\EFI_EX\bootmgfw_EX.efi"
+"""The one that updates since April 2024 bring beside it, signed under the certificate of 2023;
+with it go ``EFI_EX`` and ``Fonts_EX``, whose file names end in ``_EX`` before their extension
+("Updating Windows bootable media to use the PCA2023 signed boot manager", Microsoft)."""
 
 
-class BootAuthority(Enum):
+class BootAuthority(StrEnum):
     """The certificates of Microsoft, by the common name each has."""
 
     PCA_2011 = "Microsoft Windows Production PCA 2011"
@@ -37,16 +42,40 @@ def boot_authority(certificates: Iterable[bytes]) -> BootAuthority | None:
     return None
 
 
-def authority_sentence(authority: BootAuthority | None) -> str:
-    """What an authority means for where the image starts, for people."""
-    if authority is BootAuthority.PCA_2011:
+@dataclass(frozen=True)
+class BootManager:
+    """What Secure Boot asks about a boot manager.
+
+    Args:
+        authority: who signed it; None for somebody else or nobody.
+        security_version: such as ``7.0``, which firmware may demand a minimum of; empty where it
+            has none.
+    """
+
+    authority: BootAuthority | None
+    security_version: str = ""
+
+    @property
+    def signed(self) -> str:
+        """Whose signature it has, for people."""
+        return self.authority.value if self.authority else "nobody of Microsoft"
+
+
+def boot_manager_sentence(manager: BootManager) -> str:
+    """What a boot manager means for where the image starts, for people."""
+    version = f" and has security version {manager.security_version}"
+    having = version if manager.security_version else ""
+    if manager.authority is BootAuthority.PCA_2011:
         return (
-            f"The boot manager is signed under {authority.value}: with Secure Boot it does not "
-            "start where the firmware has revoked that one."
+            f"The boot manager is signed under {manager.signed}{having}: with Secure Boot it does "
+            "not start where the firmware has revoked that one."
         )
-    if authority is BootAuthority.CA_2023:
+    if manager.authority is BootAuthority.CA_2023:
         return (
-            f"The boot manager is signed under {authority.value}: with Secure Boot it does not "
-            "start where the firmware does not know that one yet."
+            f"The boot manager is signed under {manager.signed}{having}: with Secure Boot it does "
+            "not start where the firmware does not know that one yet."
         )
-    return "The boot manager carries no signature of Microsoft: Secure Boot does not start it."
+    return (
+        f"The boot manager carries no signature of Microsoft{having}: Secure Boot does not "
+        "start it."
+    )

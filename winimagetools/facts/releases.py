@@ -154,6 +154,8 @@ INF_BUILD_NUMBERS = Ability(WindowsVersion(10, 0, 14310))
 Manufacturer Section", Microsoft)."""
 PNPUTIL_ADD_DRIVER = Ability(WINDOWS_10_1607)
 """``pnputil /add-driver``; before there was only ``-i -a``, which newer ones still know."""
+BOOT_MANAGER_OF_2023 = Ability(WindowsVersion(10, 0, 26200))
+"""Deployment takes the boot manager signed under "Windows UEFI CA 2023" where there is one."""
 NETWORK_PAGE = Ability(WINDOWS_11)
 """Clients ask for a network at their first start and may not go on without one."""
 NEEDS_UEFI = Ability(WINDOWS_11)

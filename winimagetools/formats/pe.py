@@ -1,7 +1,9 @@
 """Reading Windows programs, libraries and drivers: what this project asks of a PE file.
 
 Layout: Microsoft's "PE Format" for headers, resources and the attribute certificate table,
-"VS_VERSIONINFO structure" for the version resource.
+"VS_VERSIONINFO structure" for the version resource. The security version of a boot manager is a
+resource of raw data with a name of its own, two numbers of 16 bits, the minor one first; that is
+how Rufus and others who compare it with what firmware demands read it.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ _MACHINES = {
 _PE32_PLUS = 0x20B
 _RESOURCES, _CERTIFICATES = 2, 4
 """Data directories, by number."""
-_RT_VERSION = 16
+_RT_RAW_DATA, _RT_VERSION = 10, 16
+_SECURITY_VERSION = "BOOTMGRSECURITYVERSIONNUMBER"
 _SUBDIRECTORY = 0x80000000
 _VERSION_KEY = "VS_VERSION_INFO\0".encode("utf-16-le")
 _FIXED_INFO = 0xFEEF04BD
 _PKCS_SIGNED_DATA = 2
+_SECURITY_VERSION_SIZE = 4
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,13 @@ class PeFile:
         architecture: None for a machine Windows does not run on.
         version: product version; None without a version resource.
         certificates: the PKCS #7 messages it is signed with.
+        security_version: of a boot manager, such as ``7.0``; empty where it has none.
     """
 
     architecture: Architecture | None
     version: WindowsVersion | None = None
     certificates: tuple[bytes, ...] = ()
+    security_version: str = ""
 
 
 def read_pe(data: bytes) -> PeFile | None:
@@ -53,7 +59,12 @@ def read_pe(data: bytes) -> PeFile | None:
         return None
     if not header.is_valid:
         return None
-    return PeFile(_MACHINES.get(header.machine), _product_version(header), certificates)
+    return PeFile(
+        _MACHINES.get(header.machine),
+        _product_version(header),
+        certificates,
+        _security_version(header),
+    )
 
 
 class _Header:
@@ -90,7 +101,7 @@ class _Header:
 def _product_version(header: _Header) -> WindowsVersion | None:
     """The product version in ``VS_FIXEDFILEINFO``."""
     try:
-        start = _version_resource(header)
+        start, _ = _resource(header, _RT_VERSION)
         key = header.data[start + 6 : start + 6 + len(_VERSION_KEY)]
         fields = struct.unpack_from("<6I", header.data, start + 40)
     except (struct.error, LookupError):
@@ -101,24 +112,47 @@ def _product_version(header: _Header) -> WindowsVersion | None:
     return WindowsVersion(high >> 16, high & 0xFFFF, low >> 16, low & 0xFFFF)
 
 
-def _version_resource(header: _Header) -> int:
-    """Offset of the first version resource: the tree is type, name, language."""
+def _security_version(header: _Header) -> str:
+    """The security version of a boot manager; empty where there is none."""
+    try:
+        start, size = _resource(header, _RT_RAW_DATA, _SECURITY_VERSION)
+        minor, major = struct.unpack_from("<HH", header.data, start)
+    except (struct.error, LookupError):
+        return ""
+    return f"{major}.{minor}" if size == _SECURITY_VERSION_SIZE else ""
+
+
+def _resource(header: _Header, kind: int, name: str | None = None) -> tuple[int, int]:
+    """Offset and size of the first resource of a kind: the tree is type, name, language.
+
+    Raises:
+        LookupError: there is none.
+    """
     root = header.offset(header.directory(_RESOURCES)[0])
     node = root
-    for wanted in (_RT_VERSION, None, None):
-        node = root + (_resource_child(header.data, node, wanted) & ~_SUBDIRECTORY)
-    (address,) = struct.unpack_from("<I", header.data, node)
-    return header.offset(address)
+    for wanted in (kind, name, None):
+        node = root + (_resource_child(header.data, root, node, wanted) & ~_SUBDIRECTORY)
+    address, size = struct.unpack_from("<II", header.data, node)
+    return header.offset(address), int(size)
 
 
-def _resource_child(data: bytes, node: int, wanted: int | None) -> int:
-    """The entry numbered ``wanted``, the first for None. Raises LookupError without one."""
+def _resource_child(data: bytes, root: int, node: int, wanted: int | str | None) -> int:
+    """The entry with that number or name, the first for None. Raises LookupError without one."""
     named, numbered = struct.unpack_from("<HH", data, node + 12)
     for index in range(named + numbered):
         number, child = struct.unpack_from("<II", data, node + 16 + index * 8)
-        if wanted in (None, number):
+        if wanted is None or wanted == _resource_id(data, root, number):
             return int(child)
     raise LookupError(wanted)
+
+
+def _resource_id(data: bytes, root: int, number: int) -> int | str:
+    """A number, or the name at the place in the resources that a number with a mark gives."""
+    if not number & _SUBDIRECTORY:
+        return int(number)
+    start = root + (number & ~_SUBDIRECTORY)
+    (length,) = struct.unpack_from("<H", data, start)
+    return data[start + 2 : start + 2 + length * 2].decode("utf-16-le", "replace")
 
 
 def _certificates(header: _Header) -> Iterator[bytes]:

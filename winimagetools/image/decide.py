@@ -13,6 +13,7 @@ from dataclasses import replace
 from winimagetools.contract import Host, ReadOnlyTree
 from winimagetools.facts.releases import wants_tpm
 from winimagetools.image import contents, servicing
+from winimagetools.image.boot_manager import takes_ex
 from winimagetools.image.drivers import plan as drivers
 from winimagetools.image.drivers import virtio
 from winimagetools.image.platform_needs import (
@@ -81,6 +82,8 @@ def decide(
         shrink=request.shrink and finished,
         optimize=finished,
         delivery=request.delivery,
+        boot_ex=request.layout is DiskLayout.UEFI
+        and takes_ex(request.boot_authority, windows.version),
     )
 
 

@@ -68,7 +68,8 @@ def _disk(plan: BuildPlan) -> Iterator[str]:
         image = plan.edition
         what = f"{image.name} ({image.version}, {image.architecture})"
         yield f"apply image {image.index}: {what}"
-    yield f"make it bootable with {plan.layout} firmware"
+    newer = ", with the boot manager of EFI_EX where there is one" if plan.boot_ex else ""
+    yield f"make it bootable with {plan.layout} firmware{newer}"
 
 
 def _together(changes: Sequence[FileChange]) -> Iterator[Iterator[str]]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from winimagetools.contract import WindowsTree
 from winimagetools.errors import MediaError
-from winimagetools.facts.boot_authority import BOOT_MANAGER, authority_sentence, boot_authority
 from winimagetools.facts.edition import kind_of_name
 from winimagetools.formats.pe import read_pe
 from winimagetools.formats.wim.registry import SOFTWARE, from_registry
@@ -57,20 +54,3 @@ def _kind(tree: WindowsTree, image: WimImage) -> str:
         return from_registry(image, tree.read_bytes).installation_type
     except MediaError:
         return ""
-
-
-def describe_authority(read_file: Callable[[str], bytes]) -> str:
-    """Whose signature the boot manager of a Windows has, and what follows from it.
-
-    Args:
-        read_file: reads a file of that Windows; raises FileNotFoundError where there is none, or
-            where looking would cost too much.
-
-    Returns:
-        A sentence; empty where the boot manager cannot be looked at.
-    """
-    try:
-        program = read_pe(read_file(BOOT_MANAGER))
-    except (FileNotFoundError, MediaError):
-        return ""
-    return authority_sentence(boot_authority(program.certificates)) if program else ""

@@ -18,6 +18,7 @@ from winimagetools.errors import RequestError
 from winimagetools.guest import resources
 from winimagetools.guest.config import guest_config_text
 from winimagetools.image import delivery, refusals
+from winimagetools.image.boot_manager import parse_authority
 from winimagetools.image.drivers.virtio import virtio_sources
 from winimagetools.image.request import (
     AgentOptions,
@@ -155,6 +156,7 @@ def _with_contents(found: Findings, request: Request) -> Request:
         ),
         zero_unused_sectors=config.zero_unused_volume_sectors,
         machine=_machine(found, request.layout) if config.run_sysprep else None,
+        boot_authority=parse_authority(found),
         shrink=config.shrink_image_to_minimum_size,
     )
 

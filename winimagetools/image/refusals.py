@@ -21,6 +21,7 @@ from winimagetools.formats import iso
 from winimagetools.formats.partition_table import size_problem
 from winimagetools.guest import answer_file, cloudbase_init, qemu_agent, resources, wallpaper
 from winimagetools.guest.installers import check_msi
+from winimagetools.image.boot_manager import check_use
 from winimagetools.image.drivers import plan as drivers
 from winimagetools.image.edition_needs import check_values
 from winimagetools.image.platform_needs import missing_hooks
@@ -86,6 +87,7 @@ def _check_build(found: Findings, request: Request) -> None:
             None,
         )
     found.attempt("source", lambda: _check_agent(found, request), None)
+    check_use(found, request)
     without_hooks = missing_hooks(request.image_type, has_hooks=request.install_maas_hooks)
     if without_hooks:
         found.warn("install_maas_hooks", without_hooks)

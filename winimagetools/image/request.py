@@ -92,6 +92,7 @@ class Request:
         guest_config: text of the ``config.ini`` for the scripts in the guest.
         hooks: the user's own curtin hooks; None for those of this project.
         machine: the virtual machine of the online stage; None when Windows is not started.
+        boot_authority: ``auto``, ``2011`` or ``2023``.
     """
 
     workflow: Workflow
@@ -119,6 +120,7 @@ class Request:
     zero_unused_sectors: bool = False
     machine: VmRequest | None = None
     shrink: bool = False
+    boot_authority: str = "auto"
 
 
 def split_list(text: str) -> tuple[str, ...]:

@@ -210,6 +210,13 @@ class WindowsImageConfig:
     disable_secure_boot: bool = option(
         False, "vm", help="Start that virtual machine without Secure Boot when disk_layout is UEFI."
     )
+    boot_authority: str = option(
+        "auto",
+        "vm",
+        help="Whose signature the boot manager has, for Secure Boot: 2011, 2023 (where the medium "
+        "has such a one), or auto, which is 2023 from build 26200 on where there is one, else what "
+        "Windows itself would take. The PowerShell tools have no such option.",
+    )
     accel: str = option(
         "auto",
         "vm",

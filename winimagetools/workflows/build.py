@@ -16,11 +16,18 @@ from winimagetools.checks.evidence import keep_evidence
 from winimagetools.checks.first_boot import judge_first_boot
 from winimagetools.contract import Disk, Host, InstallMedia
 from winimagetools.errors import BuildError, HostError, RequestError
+from winimagetools.facts.boot_authority import BootManager
 from winimagetools.files.target import describe_replaced
 from winimagetools.formats.images.probe import container_of
 from winimagetools.host import select_host
 from winimagetools.host.carry_out import change_files, take_steps
 from winimagetools.image import inspection
+from winimagetools.image.boot_manager import (
+    check_boot_manager,
+    find_boot_manager,
+    manager_of_golden_disk,
+    manager_of_new_disk,
+)
 from winimagetools.image.describe import describe, describe_guest
 from winimagetools.image.drivers.plan import describe_plan
 from winimagetools.image.request import Workflow
@@ -280,17 +287,17 @@ def _from_medium(
     _announce_replaced(plan.delivery.path)
     _announce(plan)
     folder = last.enter_context(host.files.build_folder(plan.delivery.path))
-    authority = inspection.describe_authority(partial(medium.read_file, edition))
     online = prepared.request.workflow is Workflow.ONLINE
     becomes = None if online else plan.delivery
     if offline_disk is None:
-        disk = _offline_disk(host, plan, medium, edition, folder, becomes)
+        disk, manager = _offline_disk(prepared, plan, medium, edition, folder, becomes)
     else:
         disk = DiskFile(copy_disk(host, offline_disk, folder, plan.delivery))
+        manager = find_boot_manager(partial(medium.read_file, edition), ex=plan.boot_ex)
     prepared.watch.check()
     if online:
         _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
-    return Made(package(host, disk, plan.delivery), plan, authority)
+    return Made(package(host, disk, plan.delivery), plan, manager)
 
 
 def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Made:
@@ -312,7 +319,7 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Ma
         with log.step("Let Windows fill the disk"):
             host.disks.extend_windows(disk)
         windows = inspection.get_image_information(disk.tree, request.edition)
-        authority = inspection.describe_authority(disk.tree.read_bytes)
+        manager = manager_of_golden_disk(host, disk)
         plan = prepared.plan_for(windows, disk.tree)
         log.expect_steps(_count_steps(request.workflow, plan, made_as))
         _announce(plan)
@@ -322,7 +329,7 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Ma
             change_files(disk.tree, plan.files, host.fetcher)
     prepared.watch.check()
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
-    return Made(package(host, DiskFile(disk_path), plan.delivery), plan, authority)
+    return Made(package(host, DiskFile(disk_path), plan.delivery), plan, manager)
 
 
 def copy_disk(host: Host, source: Path, folder: Path, delivery: Delivery) -> Path:
@@ -383,14 +390,15 @@ def _announce(plan: BuildPlan) -> None:
 
 
 def _offline_disk(
-    host: Host,
+    prepared: Prepared,
     plan: BuildPlan,
     medium: InstallMedia,
     edition: WimImage,
     folder: Path,
     becomes: Delivery | None,
-) -> DiskFile:
+) -> tuple[DiskFile, BootManager | None]:
     """Everything that is done to a disk before Windows starts for the first time."""
+    host = prepared.host
     disk_path = folder / plan.delivery.disk_name(plan.work_format)
     host.servicing.check_version(edition)
     with host.disks.create(disk_path, plan.disk_size, plan.layout) as disk:
@@ -399,12 +407,14 @@ def _offline_disk(
         with log.step("Take Windows from the medium"):
             host.servicing.apply_image(disk, medium, edition)
         with log.step("Make the disk bootable"):
-            host.boot.create_boot_config(disk, edition)
+            host.boot.create_boot_config(disk, edition, plan.boot_ex)
+            manager = manager_of_new_disk(host, disk)
+            check_boot_manager(prepared.request.boot_authority, manager)
         _service(host, disk, plan)
         with log.step("Write the disk"):
             finished = host.disks.finish(disk, becomes)
         medium.check_unchanged()
-    return finished
+    return finished, manager
 
 
 def _service(host: Host, disk: Disk, plan: BuildPlan) -> None:

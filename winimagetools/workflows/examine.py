@@ -10,7 +10,7 @@ from pathlib import Path
 
 from winimagetools.contract import Host, InstallMedia
 from winimagetools.host import select_host
-from winimagetools.image.inspection import describe_authority
+from winimagetools.image.boot_manager import describe_boot_manager, find_boot_manager
 from winimagetools.image.request import Workflow
 from winimagetools.model import DiskLayout, WimImage
 from winimagetools.plan import BuildPlan
@@ -86,5 +86,6 @@ def _notes(medium: InstallMedia, edition: WimImage, plan: BuildPlan) -> tuple[st
     )
     if plan.layout is not DiskLayout.UEFI:
         return (made,)
-    sentence = describe_authority(partial(medium.read_file, edition))
+    manager = find_boot_manager(partial(medium.read_file, edition), ex=plan.boot_ex)
+    sentence = describe_boot_manager(manager)
     return (made, sentence) if sentence else (made,)

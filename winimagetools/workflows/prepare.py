@@ -18,6 +18,7 @@ from winimagetools.files.identity import Watch
 from winimagetools.formats.wim.editions import select_image
 from winimagetools.formats.wim.registry import from_registry
 from winimagetools.image import preflight, refusals
+from winimagetools.image.boot_manager import look_at_boot_manager
 from winimagetools.image.decide import choose_drivers, decide
 from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Request, Workflow
@@ -144,7 +145,8 @@ def look_at_medium(
         edition=edition,
         pkeyconfig=_pkeyconfig(medium, edition, request),
     )
-    return medium, edition, plan
+    read = partial(medium.read_file, edition)
+    return medium, edition, look_at_boot_manager(request, found, plan, read, prepared.host.vm)
 
 
 def _open_medium(prepared: Prepared, opened: ExitStack) -> InstallMedia | None:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.errors import MediaError
+from winimagetools.facts.boot_authority import BootManager
 from winimagetools.files.collisions import Input
 from winimagetools.files.fingerprint import Fingerprints
 from winimagetools.formats.images.probe import open_image
 from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
 from winimagetools.formats.partitions import Entry, read_table
 from winimagetools.host.carry_out import describe_source
+from winimagetools.image.boot_manager import describe_boot_manager
 from winimagetools.image.describe import describe_guest
 from winimagetools.image.refusals import inputs
 from winimagetools.output.report.facts import (
@@ -56,12 +58,12 @@ class Made:
     Args:
         image: the file, which does not have its name yet.
         plan: what was decided.
-        boot_authority: whose signature the boot manager has, a sentence; may be empty.
+        boot_manager: that of the disk; None for BIOS, and where it cannot be looked at.
     """
 
     image: DiskFile
     plan: BuildPlan
-    boot_authority: str = ""
+    boot_manager: BootManager | None = None
 
 
 class Recorder:
@@ -125,7 +127,7 @@ class Recorder:
             finished=now().isoformat(timespec="seconds"),
             tools=(("winimagetools", __version__), ("Python", sys.version.split()[0])),
             image=image,
-            windows=_windows(plan, made.boot_authority),
+            windows=_windows(plan, made.boot_manager),
             inputs=tuple(self._inputs()),
             drivers=tuple(_drivers(plan)),
             agents=tuple(_agents(plan)),
@@ -187,7 +189,7 @@ def _partition_name(entry: Entry) -> str:
     return _NAMES.get(entry.type) or entry.name or f"partition {entry.number}"
 
 
-def _windows(plan: BuildPlan, boot_authority: str) -> WindowsFacts:
+def _windows(plan: BuildPlan, manager: BootManager | None) -> WindowsFacts:
     windows, edition = plan.windows, plan.edition
     return WindowsFacts(
         name=edition.name if edition else "",
@@ -196,7 +198,9 @@ def _windows(plan: BuildPlan, boot_authority: str) -> WindowsFacts:
         installation_type=windows.installation_type,
         edition=edition.edition_id if edition else "",
         language=edition.default_language if edition else "",
-        boot_authority=boot_authority,
+        boot_authority=describe_boot_manager(manager),
+        boot_certificate=manager.authority.value if manager and manager.authority else "",
+        boot_security_version=manager.security_version if manager else "",
     )
 
 

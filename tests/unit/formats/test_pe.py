@@ -158,3 +158,22 @@ def test_damage(position: int, junk: bytes, length: int) -> None:
     data = (SIGNED[:position] + junk + SIGNED[position + len(junk) :])[:length]
     found = read_pe(data)
     assert found is None or all(message in data for message in found.certificates)
+
+
+@pytest.mark.parametrize("architecture", [Architecture.AMD64, Architecture.X86])
+def test_security_version(architecture: Architecture) -> None:
+    """The number of a boot manager that firmware compares, beside the version of Windows."""
+    image = pe.image(architecture, VERSION, "bootmgfw.efi", security_version=(11, 3))
+    assert read_pe(image) == PeFile(architecture, VERSION, security_version="11.3")
+
+
+def test_a_damaged_security_version() -> None:
+    """One that is cut off, or of another size, counts as missing; the file is read all the same."""
+    image = pe.image(Architecture.AMD64, VERSION, "bootmgfw.efi", security_version=(7, 1))
+    size = image.index(struct.pack("<II", 4, 1200))
+    assert read_pe(changed(image, size, 5)) == PeFile(Architecture.AMD64, VERSION)
+    name = image.index(pe.SECURITY_VERSION.encode("utf-16-le"))
+    assert read_pe(changed(image, name - 2, 3, kind="H")) == PeFile(Architecture.AMD64, VERSION)
+    assert read_pe(changed(image, name, 0x42, 0x43, kind="H")) == PeFile(
+        Architecture.AMD64, VERSION
+    )

@@ -389,3 +389,21 @@ def test_two_virtio_isos(host: Host, folder: Path) -> None:
     paths = {"virtio_iso_path": "virtio.iso", "virtio_base_path": "other.iso"}
     request = read(host, Workflow.CLOUD, **paths)
     assert request.drivers == DriverPaths(folder / "virtio.iso", folder / "other.iso", None)
+
+
+def test_boot_authority(host: Host) -> None:
+    """Three words in any letter case; other words are refused."""
+    assert read(host, Workflow.CLOUD).boot_authority == "auto"
+    request = read(host, Workflow.CLOUD, boot_authority="2023", disk_layout="UEFI")
+    assert request.boot_authority == "2023"
+    (problem,) = problems(host, Workflow.CLOUD, boot_authority="2022", disk_layout="UEFI")
+    assert (problem.key, problem.hint) == ("boot_authority", "Use auto, 2011 or 2023.")
+
+
+def test_boot_authority_without_use(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """A BIOS asks for no signature, and a golden image keeps its boot manager."""
+    read(host, Workflow.CLOUD, boot_authority="2011", disk_layout="BIOS")
+    assert "a BIOS asks for no signature" in caplog.text
+    gold = {"gold_image_path": "gold.vhdx", "image_path": "finished.vhdx"}
+    read(host, Workflow.GOLDEN, boot_authority="2011", disk_layout="UEFI", **gold)
+    assert "a golden image keeps the boot manager it has" in caplog.text

@@ -60,6 +60,7 @@ OURS = {
     ("vm", "silent_minutes"): 60,
     ("vm", "vm_minutes"): 1440,
     ("vm", "vnc_socket"): "",
+    ("vm", "boot_authority"): "auto",
     ("vm", "discard_failed"): False,
 }
 """Options the PowerShell tools do not have; their defaults change nothing."""

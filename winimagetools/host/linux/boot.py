@@ -36,7 +36,7 @@ _BIOS_STORE = "Boot/BCD"
 class LinuxBoot:
     """Boot configuration of disks under construction, see :class:`LinuxDisk`."""
 
-    def create_boot_config(self, disk: Disk, image: WimImage) -> None:
+    def create_boot_config(self, disk: Disk, image: WimImage, ex: bool = False) -> None:
         """Put boot files and a fresh store where firmware and boot manager look for them.
 
         Does what the PowerShell tools have bcdboot do, and on BIOS at once what they have
@@ -45,6 +45,8 @@ class LinuxBoot:
         Args:
             disk: a disk that was made here and has its image attached.
             image: what is on it: architecture, version and language decide.
+            ex: take the boot files that are signed under the newer certificate where there are
+                any.
 
         Raises:
             BuildError: the image cannot be started by the disk's firmware.
@@ -57,13 +59,19 @@ class LinuxBoot:
             )
         with tempfile.TemporaryDirectory(dir=disk.work, prefix="boot-") as folder:
             source = Path(folder, "source")
-            _fetch(disk.tree, disk.layout, source)
+            _fetch(disk.tree, source_folders(disk.layout, ex=ex), source)
             if disk.layout is DiskLayout.UEFI:
-                _fill(source, disk.esp, disk.plan, image)
+                _fill(source, disk.esp, disk.plan, image, ex=ex)
                 return
             system = Path(folder, "system")
-            _fill(source, system, disk.plan, image)
+            _fill(source, system, disk.plan, image, ex=False)
             disk.tree.copy_in(system, "")
+
+    def boot_manager(self, disk: Disk) -> bytes:
+        """The boot manager on the EFI partition. Raises FileNotFoundError without one."""
+        if not isinstance(disk, LinuxDisk) or disk.layout is DiskLayout.BIOS:
+            raise FileNotFoundError(disk.path)
+        return (disk.esp / boot_folder(disk.layout) / "bootmgfw.efi").read_bytes()
 
     def reset_search_order(self, disk: Disk) -> None:
         r"""Let a BIOS disk start after its signature has changed.
@@ -88,17 +96,18 @@ class LinuxBoot:
             )
 
 
-def _fetch(tree: StagedTree, layout: DiskLayout, destination: Path) -> None:
+def _fetch(tree: StagedTree, folders: Sequence[str], destination: Path) -> None:
     r"""Copy the needed folders of ``\Windows\Boot``, each in one go: the tree reads a WIM."""
-    for name in source_folders(layout):
+    for name in folders:
         if tree.is_dir(f"{_SOURCE}/{name}"):
             tree.copy_out(f"{_SOURCE}/{name}", destination / name)
 
 
-def _fill(source: Path, system: Path, plan: PartitionPlan, image: WimImage) -> None:
+def _fill(source: Path, system: Path, plan: PartitionPlan, image: WimImage, *, ex: bool) -> None:
     """Lay out the content of the system partition in the folder ``system``."""
     locale = image.default_language or FALLBACK_LOCALE
-    for name, target in plan_boot_files(plan.layout, image.architecture, _files(source), locale):
+    files = plan_boot_files(plan.layout, image.architecture, _files(source), locale, ex=ex)
+    for name, target in files:
         path = system / target
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, path)

@@ -25,6 +25,11 @@ _FALLBACKS = {
     Architecture.ARM: "bootarm.efi",
 }
 """What firmware starts from a disk it has no boot entry for (UEFI 2.10, 3.5.1.1)."""
+_EX = ("EFI_EX", "Fonts_EX")
+_EX_LOWER = frozenset(name.lower() for name in _EX)
+_SUFFIX = "_EX"
+_BEFORE_EXTENSION = re.compile(r"_EX(?=\.[^/]*$)", re.IGNORECASE)
+_MANAGER = "EFI/bootmgfw.efi"
 _BIOS_ROOT = {"bootmgr": "bootmgr", "bootnxt": "BOOTNXT"}
 
 
@@ -33,13 +38,25 @@ def boot_folder(layout: DiskLayout) -> str:
     return _UEFI_FOLDER if layout is DiskLayout.UEFI else _BIOS_FOLDER
 
 
-def source_folders(layout: DiskLayout) -> tuple[str, ...]:
-    r"""The folders of ``\Windows\Boot`` that are needed; the boot manager is in the first."""
-    return ("EFI" if layout is DiskLayout.UEFI else "PCAT", "Fonts", "Resources")
+def source_folders(layout: DiskLayout, *, ex: bool = False) -> tuple[str, ...]:
+    r"""The folders of ``\Windows\Boot`` that are needed; the boot manager is in the first.
+
+    Args:
+        layout: how firmware will start the disk.
+        ex: with the boot files that are signed under the newer certificate.
+    """
+    if layout is DiskLayout.BIOS:
+        return ("PCAT", "Fonts", "Resources")
+    return ("EFI", "Fonts", "Resources", *(_EX if ex else ()))
 
 
 def plan_boot_files(
-    layout: DiskLayout, architecture: Architecture, files: Sequence[str], locale: str
+    layout: DiskLayout,
+    architecture: Architecture,
+    files: Sequence[str],
+    locale: str,
+    *,
+    ex: bool = False,
 ) -> list[tuple[str, str]]:
     r"""What is copied where.
 
@@ -48,6 +65,7 @@ def plan_boot_files(
         architecture: of the image.
         files: the files below ``\Windows\Boot``, ``/``-separated.
         locale: language of the boot messages, as in the store.
+        ex: files of ``EFI_EX`` and ``Fonts_EX`` are taken for those they replace.
 
     Returns:
         Pairs of a file below ``\Windows\Boot`` and its path on the system partition.
@@ -56,7 +74,8 @@ def plan_boot_files(
         BuildError: the image cannot be started by such firmware.
     """
     if layout is DiskLayout.UEFI:
-        return list(_plan_uefi(architecture, files, {locale.lower(), FALLBACK_LOCALE.lower()}))
+        plan = _plan_uefi(architecture, files, {locale.lower(), FALLBACK_LOCALE.lower()})
+        return _replaced(plan, files) if ex else list(plan)
     return list(_plan_bios(architecture, files, {locale.lower(), FALLBACK_LOCALE.lower()}))
 
 
@@ -68,7 +87,7 @@ def _plan_uefi(
             f"UEFI firmware cannot start an image for {architecture}.",
             "Choose an image for amd64, arm64 or x86.",
         )
-    manager = _find(files, "EFI/bootmgfw.efi")
+    manager = _find(files, _MANAGER)
     if manager is None:
         raise BuildError(
             r"This image has no \Windows\Boot\EFI\bootmgfw.efi, so UEFI firmware cannot start it.",
@@ -77,6 +96,25 @@ def _plan_uefi(
     for source, below in _wanted(files, DiskLayout.UEFI, locales):
         yield source, f"{_UEFI_FOLDER}/{below}"
     yield manager, f"EFI/Boot/{_FALLBACKS[architecture]}"
+
+
+def _replaced(plan: Iterator[tuple[str, str]], files: Sequence[str]) -> list[tuple[str, str]]:
+    """A plan in which every file that the newer folders have comes from there.
+
+    Without the newer boot manager nothing is replaced: fonts alone would be of no use.
+    """
+    newer = {
+        _plain(file).lower(): file for file in files if file.split("/")[0].lower() in _EX_LOWER
+    }
+    if _MANAGER.lower() not in newer:
+        return list(plan)
+    return [(newer.get(source.lower(), source), target) for source, target in plan]
+
+
+def _plain(file: str) -> str:
+    """The file that one of ``EFI_EX`` or ``Fonts_EX`` replaces: ``Fonts/wgl4_boot.ttf``."""
+    folder, _, name = file.partition("/")
+    return f"{folder[: -len(_SUFFIX)]}/{_BEFORE_EXTENSION.sub('', name)}"
 
 
 def _plan_bios(

@@ -30,6 +30,7 @@ from winimagetools.model import DiskFormat, DiskLayout
 RECOVERY_TYPES = ("de94bba4-06d1-4d40-a16a-bfd50179d6ac", "27")
 _WINDOWS_MARKS = ("Windows/System32/config/SYSTEM", "Windows/System32/ntdll.dll")
 _EFI_STORE = "EFI/Microsoft/Boot/BCD"
+_EFI_MANAGER = "EFI/Microsoft/Boot/bootmgfw.efi"
 _BIOS_STORE = "Boot/BCD"
 _MBR_EFI = "ef"
 
@@ -187,12 +188,15 @@ class ExistingDisk:
         for entry in candidates:
             files = Fat32(part_of(self.image.read, entry))
             entries = {item.path: item for item in files.entries() if not item.is_dir}
-            store = next((path for path in entries if path.casefold() == _EFI_STORE.casefold()), "")
+            by_name = {path.casefold(): item for path, item in entries.items()}
+            store = by_name.get(_EFI_STORE.casefold())
+            manager = by_name.get(_EFI_MANAGER.casefold())
             if store or best is facts:
                 best = replace(
                     facts,
                     boot_files=tuple(entries),
-                    boot_store=files.content(entries[store]) if store else None,
+                    boot_store=files.content(store) if store else None,
+                    boot_manager=files.content(manager) if manager else None,
                 )
             if store:
                 break

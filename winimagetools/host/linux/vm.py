@@ -14,7 +14,7 @@ from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
 from winimagetools.guest.reports import check_failure
 from winimagetools.host.linux.qemu import accelerator, machine, tpm
-from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware
+from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware, trusts
 from winimagetools.host.linux.qemu.follow import Follower
 from winimagetools.host.linux.qemu.machine import Machine
 from winimagetools.host.linux.qemu.monitor import Monitor, open_monitor
@@ -45,6 +45,21 @@ class LinuxVm:
     def check_tpm(self) -> Sequence[Problem]:
         """Whether there is a TPM for Windows that wants one."""
         return _lacking([tpm.SWTPM.find])
+
+    def check_trust(self, certificate: str) -> Sequence[Problem]:
+        """Whether some firmware with Secure Boot has the certificate in its keys."""
+        if any(item.enrolled and trusts(item, certificate) for item in read_firmware()):
+            return []
+        return [
+            Problem(
+                f"The boot manager is signed under {certificate}, which no firmware for virtual "
+                "machines with Secure Boot on this host knows: it would not start.",
+                "Use a newer ovmf, start the virtual machine with disable_secure_boot = True, or "
+                "choose another boot_authority.",
+                section="vm",
+                key="boot_authority",
+            )
+        ]
 
     def describe(self, request: VmRequest) -> Sequence[str]:
         """The command line, with names in place of the folders of a run."""
@@ -144,7 +159,11 @@ def choose_firmware_for(request: VmRequest) -> Firmware | None:
     """The firmware a machine starts with; None for BIOS. Raises ToolMissingError."""
     if request.generation == 1:
         return None
-    return choose_firmware(read_firmware(), secure_boot=not request.disable_secure_boot)
+    return choose_firmware(
+        read_firmware(),
+        secure_boot=not request.disable_secure_boot,
+        certificate=request.certificate,
+    )
 
 
 def bridge_of(request: VmRequest) -> str:

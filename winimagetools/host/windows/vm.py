@@ -138,6 +138,10 @@ class HyperV:
         """Nothing: Hyper-V has one of its own, and Windows installs from a disk without."""
         return []
 
+    def check_trust(self, certificate: str) -> Sequence[Problem]:
+        """Nothing: which keys Hyper-V gives its machines only Windows knows."""
+        return []
+
     def describe(self, request: VmRequest) -> Sequence[str]:
         """Nothing beyond what the plan says."""
         return []

@@ -96,7 +96,14 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class WindowsFacts:
-    """The Windows in it; ``name`` is empty for a golden image, which does not tell its edition."""
+    """The Windows in it.
+
+    Args:
+        name: empty for a golden image, which does not tell its edition.
+        boot_authority: what Secure Boot thinks of the boot manager, a sentence; may be empty.
+        boot_certificate: what it is signed under.
+        boot_security_version: such as ``7.0``; empty where it has none.
+    """
 
     name: str
     version: str
@@ -105,6 +112,8 @@ class WindowsFacts:
     edition: str = ""
     language: str = ""
     boot_authority: str = ""
+    boot_certificate: str = ""
+    boot_security_version: str = ""
 
 
 @dataclass(frozen=True)

@@ -130,3 +130,43 @@ def test_places() -> None:
     assert boot_folder(DiskLayout.BIOS) == "Boot"
     assert source_folders(DiskLayout.UEFI) == ("EFI", "Fonts", "Resources")
     assert source_folders(DiskLayout.BIOS) == ("PCAT", "Fonts", "Resources")
+
+
+EX_FILES = (
+    *FILES,
+    "EFI_EX/bootmgfw_EX.efi",
+    "EFI_EX/bootmgr_EX.efi",
+    "EFI_EX/en-US/bootmgfw_EX.efi.mui",
+    "Fonts_EX/wgl4_boot_EX.ttf",
+)
+
+
+def test_the_newer_boot_files() -> None:
+    """Files of the folders EX take the place of those they replace, under the usual names."""
+    usual = plan_boot_files(DiskLayout.UEFI, Architecture.AMD64, EX_FILES, "en-US")
+    newer = plan_boot_files(DiskLayout.UEFI, Architecture.AMD64, EX_FILES, "en-US", ex=True)
+    assert [target for _, target in newer] == [target for _, target in usual]
+    assert {old: new for (old, _), (new, _) in zip(usual, newer, strict=True) if old != new} == {
+        "EFI/bootmgfw.efi": "EFI_EX/bootmgfw_EX.efi",
+        "EFI/bootmgr.efi": "EFI_EX/bootmgr_EX.efi",
+        "EFI/en-US/bootmgfw.efi.mui": "EFI_EX/en-US/bootmgfw_EX.efi.mui",
+        "Fonts/wgl4_boot.ttf": "Fonts_EX/wgl4_boot_EX.ttf",
+    }
+    assert newer[-1] == ("EFI_EX/bootmgfw_EX.efi", "EFI/Boot/bootx64.efi")
+
+
+def test_an_image_without_newer_boot_files() -> None:
+    """It keeps the usual ones, and newer fonts alone are of no use."""
+    for files in (FILES, [*FILES, "Fonts_EX/wgl4_boot_EX.ttf"]):
+        plans = [
+            plan_boot_files(DiskLayout.UEFI, Architecture.AMD64, files, "en-US", ex=ex)
+            for ex in (False, True)
+        ]
+        assert plans[0] == plans[1]
+
+
+def test_folders_that_are_read() -> None:
+    """The newer ones only where they are wanted, and never for a BIOS."""
+    assert source_folders(DiskLayout.UEFI) == ("EFI", "Fonts", "Resources")
+    assert source_folders(DiskLayout.UEFI, ex=True)[3:] == ("EFI_EX", "Fonts_EX")
+    assert "EFI_EX" not in source_folders(DiskLayout.BIOS, ex=True)

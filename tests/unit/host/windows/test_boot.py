@@ -129,3 +129,37 @@ def test_uefi_needs_no_reset(tmp_path: Path) -> None:
     recorder = Recorder()
     WindowsBoot(recorder).reset_search_order(make_disk(tmp_path, DiskLayout.UEFI))
     assert recorder.calls == []
+
+
+def test_the_newer_boot_manager(tmp_path: Path) -> None:
+    """Asked for and in the image: bcdboot takes it whatever the firmware of this machine knows."""
+    disk = make_disk(tmp_path, DiskLayout.UEFI)
+    newer = tmp_path / "Windows" / "Boot" / "EFI_EX"
+    for folder, more in ((None, []), (newer, ["/offline", "/bootex"])):
+        if folder is not None:
+            folder.mkdir(parents=True)
+            (folder / "bootmgfw_EX.efi").touch()
+        recorder = Recorder()
+        WindowsBoot(recorder).create_boot_config(disk, image("10.0.26200"), True)
+        usual = [IMAGE_BCDBOOT, "W:\\windows", "/s", "S:", "/v", "/f", "UEFI"]
+        assert recorder.calls == [[*usual, *more]]
+
+
+def test_a_bios_has_no_newer_boot_manager(tmp_path: Path) -> None:
+    """No signature is asked for, and none can be read."""
+    disk = make_disk(tmp_path, DiskLayout.BIOS)
+    (tmp_path / "Windows" / "Boot" / "EFI_EX").mkdir(parents=True)
+    (tmp_path / "Windows" / "Boot" / "EFI_EX" / "bootmgfw_EX.efi").touch()
+    recorder = Recorder()
+    WindowsBoot(recorder).create_boot_config(disk, image("10.0.26200"), True)
+    assert "/bootex" not in recorder.calls[0]
+    with pytest.raises(FileNotFoundError):
+        WindowsBoot(recorder).boot_manager(disk)
+
+
+def test_the_boot_manager_that_was_placed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read from the EFI partition, not from Windows."""
+    monkeypatch.chdir(tmp_path)
+    disk = make_disk(tmp_path, DiskLayout.UEFI)
+    Path("S:\\EFI\\Microsoft\\Boot\\bootmgfw.efi").write_bytes(b"placed")
+    assert WindowsBoot(Recorder()).boot_manager(disk) == b"placed"

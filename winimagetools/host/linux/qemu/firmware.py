@@ -47,17 +47,38 @@ def read_firmware(folders: Sequence[Path] = FOLDERS) -> list[Firmware]:
     return [item for item in found if item is not None]
 
 
-def choose_firmware(available: Sequence[Firmware], *, secure_boot: bool) -> Firmware:
+def choose_firmware(
+    available: Sequence[Firmware], *, secure_boot: bool, certificate: str = ""
+) -> Firmware:
     """The first firmware that does Secure Boot with keys in it, or none of it.
+
+    Args:
+        available: in the order the distribution prefers.
+        secure_boot: whether Secure Boot is wanted.
+        certificate: one that it is to know; where none does, it does not count.
 
     Raises:
         ToolMissingError: there is none.
     """
-    for item in available:
-        if item.enrolled == secure_boot == item.secure_boot:
-            return item
+    fitting = [item for item in available if item.enrolled == secure_boot == item.secure_boot]
+    if secure_boot and certificate:
+        fitting.sort(key=lambda item: not trusts(item, certificate))
+    if fitting:
+        return fitting[0]
     wanted = "with Secure Boot and its keys" if secure_boot else "without Secure Boot"
     raise ToolMissingError("OVMF", "ovmf", f"start UEFI machines {wanted}")
+
+
+def trusts(firmware: Firmware, certificate: str) -> bool:
+    """Whether the variables of a firmware hold a certificate of that name.
+
+    They hold it as it was issued, with its name in ASCII or UTF-16 (UEFI 2.10, 32.4.1).
+    """
+    try:
+        variables = firmware.variables.read_bytes()
+    except OSError:
+        return False
+    return certificate.encode("ascii") in variables or certificate.encode("utf-16-be") in variables
 
 
 def _parse(path: Path) -> Firmware | None:

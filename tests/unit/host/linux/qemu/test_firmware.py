@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from winimagetools.errors import ToolMissingError
-from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware
+from winimagetools.host.linux.qemu.firmware import (
+    Firmware,
+    choose_firmware,
+    read_firmware,
+    trusts,
+)
 
 
 def describe(folder: Path, name: str, *features: str, **changes: Any) -> Path:
@@ -74,3 +79,21 @@ def test_choice(tmp_path: Path) -> None:
     assert choose_firmware(available, secure_boot=False).code.name == "3.code"
     with pytest.raises(ToolMissingError, match=r"with Secure Boot and its keys.*apt install ovmf"):
         choose_firmware(available[::2], secure_boot=True)
+
+
+def test_the_one_that_knows_a_certificate(tmp_path: Path) -> None:
+    """Of several with keys the one that has it; where none has, the first all the same."""
+    for name in ("1", "2", "3"):
+        describe(tmp_path, name, "secure-boot", "enrolled-keys")
+    (tmp_path / "2.vars").write_bytes(b"..Windows UEFI CA 2023..")
+    (tmp_path / "3.vars").write_bytes("An Authority".encode("utf-16-be"))
+    available = read_firmware([tmp_path])
+    for certificate, code in (
+        ("Windows UEFI CA 2023", "2.code"),
+        ("An Authority", "3.code"),
+        ("Another", "1.code"),
+        ("", "1.code"),
+    ):
+        chosen = choose_firmware(available, secure_boot=True, certificate=certificate)
+        assert chosen.code.name == code
+        assert trusts(chosen, certificate or "Another") is (code != "1.code")
