@@ -15,10 +15,9 @@ from winimagetools import log
 from winimagetools.checks.evidence import keep_evidence
 from winimagetools.checks.first_boot import judge_first_boot
 from winimagetools.contract import Disk, Host, InstallMedia
-from winimagetools.errors import BuildError, HostError, RequestError
+from winimagetools.errors import BuildError, RequestError
 from winimagetools.facts.boot_authority import BootManager
 from winimagetools.files.target import describe_replaced
-from winimagetools.formats.images.probe import container_of
 from winimagetools.host import select_host
 from winimagetools.host.carry_out import change_files, take_steps
 from winimagetools.image import inspection
@@ -31,7 +30,7 @@ from winimagetools.image.boot_manager import (
 from winimagetools.image.describe import describe, describe_guest
 from winimagetools.image.drivers.plan import describe_plan
 from winimagetools.image.request import Workflow
-from winimagetools.model import MIB, DiskFormat, WimImage
+from winimagetools.model import DiskFormat, WimImage
 from winimagetools.output.report.folder import folder_of
 from winimagetools.plan import (
     BuildPlan,
@@ -39,13 +38,18 @@ from winimagetools.plan import (
     DiskFile,
     VmRequest,
 )
+from winimagetools.workflows.finish import (
+    FREE_SPACE,
+    copy_disk,
+    golden_container,
+    make_small,
+    package,
+)
 from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
 from winimagetools.workflows.report import Made, Recorder
 
 STATE = "resume.json"
 """In the logs of a run: how to go on after a failure."""
-FREE_SPACE = 500 * MIB
-"""Bytes left spare when a disk is shrunk, as in the PowerShell tools."""
 
 
 @dataclass(frozen=True)
@@ -332,17 +336,6 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Ma
     return Made(package(host, DiskFile(disk_path), plan.delivery), plan, manager)
 
 
-def copy_disk(host: Host, source: Path, folder: Path, delivery: Delivery) -> Path:
-    """A copy of a disk in the container this host works in, under the name of an image."""
-    copied = folder / delivery.disk_name(host.work_format)
-    with log.step(f"Copy {source.name}"):
-        if golden_container(source) is host.work_format:
-            host.disks.copy(source, copied)
-        else:
-            host.files.convert(source, copied, host.work_format, False)
-    return copied
-
-
 def _check_offline_disk(path: Path) -> None:
     if not path.is_file():
         raise RequestError(
@@ -370,14 +363,6 @@ def _count_steps(workflow: Workflow, plan: BuildPlan, made_as: DiskFormat) -> in
 def _announce_replaced(path: Path) -> None:
     if replaced := describe_replaced(path):
         log.info(f"{replaced[0].upper()}{replaced[1:]} is replaced when the new one is complete.")
-
-
-def golden_container(path: Path) -> DiskFormat:
-    """The container of a golden image: as its name says, else by its content."""
-    try:
-        return DiskFormat(path.suffix[1:].upper())
-    except ValueError:
-        return container_of(path)
 
 
 def _announce(plan: BuildPlan) -> None:
@@ -435,17 +420,6 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
     make_small(host, disk, shrink=plan.shrink)
 
 
-def make_small(host: Host, disk: Path, *, shrink: bool) -> None:
-    """Make a finished disk as small as the host can."""
-    with log.step("Make the disk small"):
-        try:
-            if shrink:
-                host.disks.shrink(disk, FREE_SPACE)
-            host.disks.optimize(disk)
-        except HostError as error:
-            log.warning(f"{error.message} The image is complete, but larger than it could be.")
-
-
 def _run_machine(host: Host, machine: VmRequest, plan: BuildPlan) -> None:
     """Let Windows finish its image, and keep what tells why when it does not."""
     try:
@@ -464,36 +438,3 @@ def _write_state(machine: VmRequest, plan: BuildPlan) -> None:
     state = {"machine": vars(machine), "delivery": delivery, "shrink": plan.shrink}
     text = json.dumps(state, default=str, indent=2)
     (machine.logs / STATE).write_text(text + "\n", encoding="utf-8")
-
-
-def package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
-    """Convert and wrap the disk; the result still lies in the private folder of the build."""
-    image = disk.path.with_name(delivery.disk_name(delivery.disk_format))
-    if disk.converted or (image != disk.path and not disk.wrapped):
-        with log.step(f"Convert to {delivery.disk_format}"):
-            _convert(host, disk, image, delivery)
-    if not delivery.compression:
-        return replace(disk, path=image)
-    with log.step(f"Compress as {'.'.join(delivery.compression)}"):
-        if disk.wrapped:
-            log.info("the disk was written straight into the archive")
-            return disk
-        image = host.files.compress(
-            image, delivery.compression, delivery.password, checksum=delivery.checksum
-        )
-    return DiskFile(image)
-
-
-def _convert(host: Host, disk: DiskFile, image: Path, delivery: Delivery) -> None:
-    """Make the container, unless it was made when the disk was finished."""
-    if disk.converted:
-        log.info("it was made when the disk was written")
-        return
-    host.files.become(
-        disk.path,
-        image,
-        delivery.disk_format,
-        compress=delivery.compress_qcow2,
-        fixed=delivery.fixed_vhd,
-        checksum=delivery.checksum and not delivery.compression,
-    )

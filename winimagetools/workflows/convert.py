@@ -20,7 +20,8 @@ from winimagetools.output.report.folder import check_place, folder_of, read_reco
 from winimagetools.output.report.provenance import load_key
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
-from winimagetools.workflows.build import BuildReport, copy_disk, package
+from winimagetools.workflows.build import BuildReport
+from winimagetools.workflows.finish import copy_disk, package
 from winimagetools.workflows.report import now
 
 _OF_DELIVERY = (

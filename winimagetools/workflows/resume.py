@@ -16,7 +16,8 @@ from winimagetools.errors import BuildError, RequestError
 from winimagetools.host import select_host
 from winimagetools.model import DiskFormat
 from winimagetools.plan import Delivery, DiskBus, DiskFile, VmRequest
-from winimagetools.workflows.build import STATE, BuildReport, make_small, package
+from winimagetools.workflows.build import STATE, BuildReport
+from winimagetools.workflows.finish import make_small, package
 
 
 @dataclasses.dataclass(frozen=True)

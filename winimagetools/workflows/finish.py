@@ -1,0 +1,79 @@
+"""What is done to a disk that is complete: made small, put into its container, wrapped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.contract import Host
+from winimagetools.errors import HostError
+from winimagetools.formats.images.probe import container_of
+from winimagetools.model import MIB, DiskFormat
+from winimagetools.plan import Delivery, DiskFile
+
+FREE_SPACE = 500 * MIB
+"""Bytes left spare when a disk is shrunk, as in the PowerShell tools."""
+
+
+def golden_container(path: Path) -> DiskFormat:
+    """The container of a golden image: as its name says, else by its content."""
+    try:
+        return DiskFormat(path.suffix[1:].upper())
+    except ValueError:
+        return container_of(path)
+
+
+def copy_disk(host: Host, source: Path, folder: Path, delivery: Delivery) -> Path:
+    """A copy of a disk in the container this host works in, under the name of an image."""
+    copied = folder / delivery.disk_name(host.work_format)
+    with log.step(f"Copy {source.name}"):
+        if golden_container(source) is host.work_format:
+            host.disks.copy(source, copied)
+        else:
+            host.files.convert(source, copied, host.work_format, False)
+    return copied
+
+
+def make_small(host: Host, disk: Path, *, shrink: bool) -> None:
+    """Make a finished disk as small as the host can."""
+    with log.step("Make the disk small"):
+        try:
+            if shrink:
+                host.disks.shrink(disk, FREE_SPACE)
+            host.disks.optimize(disk)
+        except HostError as error:
+            log.warning(f"{error.message} The image is complete, but larger than it could be.")
+
+
+def package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
+    """Convert and wrap the disk; the result still lies in the private folder of the build."""
+    image = disk.path.with_name(delivery.disk_name(delivery.disk_format))
+    if disk.converted or (image != disk.path and not disk.wrapped):
+        with log.step(f"Convert to {delivery.disk_format}"):
+            _convert(host, disk, image, delivery)
+    if not delivery.compression:
+        return replace(disk, path=image)
+    with log.step(f"Compress as {'.'.join(delivery.compression)}"):
+        if disk.wrapped:
+            log.info("the disk was written straight into the archive")
+            return disk
+        image = host.files.compress(
+            image, delivery.compression, delivery.password, checksum=delivery.checksum
+        )
+    return DiskFile(image)
+
+
+def _convert(host: Host, disk: DiskFile, image: Path, delivery: Delivery) -> None:
+    """Make the container, unless it was made when the disk was finished."""
+    if disk.converted:
+        log.info("it was made when the disk was written")
+        return
+    host.files.become(
+        disk.path,
+        image,
+        delivery.disk_format,
+        compress=delivery.compress_qcow2,
+        fixed=delivery.fixed_vhd,
+        checksum=delivery.checksum and not delivery.compression,
+    )
