@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from winimagetools.files import sparse
+from winimagetools.files.ahead import Part, Stretch, read_ahead
 
 _MOST_WAITING = 8
 """Pieces of a MiB that may wait to be hashed."""
@@ -22,21 +24,30 @@ def sha256_of(path: Path, on_progress: Callable[[int], None] = lambda _: None) -
         on_progress: gets the bytes done so far.
     """
     with path.open("rb", buffering=0) as file:
-        return sha256_of_parts(sparse.read(file), on_progress)
+        if os.fstat(file.fileno()).st_size <= sparse.CHUNK:
+            data = file.read()
+            on_progress(len(data))
+            return hashlib.sha256(data).hexdigest()
+        extents = list(sparse.extents(file.fileno()))
+    parts = (
+        extent.length if extent.offset is None else Stretch(path, extent.offset, extent.length)
+        for extent in extents
+    )
+    return sha256_of_parts(parts, on_progress)
 
 
 def sha256_of_parts(
-    parts: Iterable[bytes | int], on_progress: Callable[[int], None] = lambda _: None
+    parts: Iterable[Part], on_progress: Callable[[int], None] = lambda _: None
 ) -> str:
-    """SHA-256 in hexadecimal of what comes in parts; a number stands for so many zeros."""
+    """SHA-256 in hexadecimal of what comes in parts, which are read ahead."""
     digest, done = hashlib.sha256(), 0
-    for part in parts:
-        if isinstance(part, bytes):
-            digest.update(part)
-            done += len(part)
-        else:
+    for part in read_ahead(parts):
+        if isinstance(part, int):
             _add_zeros(digest.update, part)
             done += part
+        else:
+            digest.update(part)
+            done += len(part)
         on_progress(done)
     return digest.hexdigest()
 
@@ -73,6 +84,10 @@ class Sha256Beside:
 
     def update(self, data: bytes) -> None:
         """Add ``data``."""
+        if len(data) >= sparse.CHUNK:  # not copied
+            self._send()
+            self._submit(lambda: self._digest.update(data))
+            return
         self._small += data
         if len(self._small) >= sparse.CHUNK:
             self._send()

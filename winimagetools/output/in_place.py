@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from winimagetools.errors import BuildError
 from winimagetools.files import ranges
+from winimagetools.files.ahead import Part
 from winimagetools.files.hash import sha256_of_parts
 from winimagetools.files.ranges import RangesUnsupportedError
 from winimagetools.formats.containers.layout import Layout, Piece
@@ -98,18 +99,22 @@ def content(layout: Layout, disk: RawDisk) -> Iterator[bytes | int]:
         layout: the container.
         disk: the raw disk it is made of.
     """
+    for part in _content(layout):
+        if isinstance(part, Piece):
+            yield from disk.read(part)
+        else:
+            yield part
+
+
+def _content(layout: Layout) -> Iterator[bytes | int | Piece]:
     position = 0
     parts: list[tuple[int, bytes | Piece]] = [(write.offset, write.data) for write in layout.writes]
     parts += [(offset, piece) for piece, offset in layout.placed()]
     for offset, part in sorted(parts, key=lambda item: item[0]):
         if offset > position:
             yield offset - position
-        if isinstance(part, bytes):
-            yield part
-            position = offset + len(part)
-        else:
-            yield from disk.read(part)
-            position = offset + part.length
+        yield part
+        position = offset + (len(part) if isinstance(part, bytes) else part.length)
     if layout.size > position:
         yield layout.size - position
 
@@ -117,11 +122,19 @@ def content(layout: Layout, disk: RawDisk) -> Iterator[bytes | int]:
 def digest(layout: Layout, disk: RawDisk, on_progress: OnProgress) -> str:
     """SHA-256 of a container that is about to be made, in hexadecimal.
 
-    It is read before ranges are moved, while what was just written is in the page cache, which
-    then forgets it. Meanwhile the disk is flushed, which has to be done before that.
+    It is read before ranges are moved: what was just written through the page cache is still
+    there, and is forgotten then. Meanwhile the disk is flushed, which has to be done before that.
     """
     with _flushing(disk.main):
-        return sha256_of_parts(content(layout, disk), on_progress)
+        return sha256_of_parts(_where(layout, disk), on_progress)
+
+
+def _where(layout: Layout, disk: RawDisk) -> Iterator[Part]:
+    for part in _content(layout):
+        if isinstance(part, Piece):
+            yield from disk.parts(part)
+        else:
+            yield part
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from winimagetools import log
 from winimagetools.files import sparse
+from winimagetools.files.ahead import Stretch
 from winimagetools.files.copy import copy_file
 from winimagetools.formats.containers.layout import Piece
 
@@ -72,16 +73,25 @@ class RawDisk:
                     found += _data(rest, part)
         return sorted(found, key=lambda piece: piece.start)
 
-    def read(self, piece: Piece) -> Iterator[bytes | int]:
-        """A piece of the disk, which may reach beyond its end; a number is so many zeros."""
+    def parts(self, piece: Piece) -> Iterator[Stretch | int]:
+        """Where the bytes of a piece are, which may reach beyond the disk; a number is zeros."""
         parts = [*self.outside(piece), self.inside(piece)]
         for part in sorted(parts, key=lambda part: part.start):
             if part.start >= self.start and part.end <= self.end:
-                yield from _read(self.main, part.start - self.start, part.length)
+                yield from _stretches(self.main, part.start - self.start, part.length)
             elif self.rest is not None:
-                yield from _read(self.rest, part.start, part.length)
+                yield from _stretches(self.rest, part.start, part.length)
             else:
                 yield part.length
+
+    def read(self, piece: Piece) -> Iterator[bytes | int]:
+        """The bytes of a piece, which may reach beyond the disk; a number is so many zeros."""
+        for part in self.parts(piece):
+            if isinstance(part, int):
+                yield part
+                continue
+            with part.path.open("rb", buffering=0) as file:
+                yield from sparse.read_between(file, part.offset, part.offset + part.length)
 
 
 def _data(file: BinaryIO, part: Piece) -> list[Piece]:
@@ -92,12 +102,15 @@ def _data(file: BinaryIO, part: Piece) -> list[Piece]:
     ]
 
 
-def _read(path: Path, start: int, length: int) -> Iterator[bytes | int]:
+def _stretches(path: Path, start: int, length: int) -> Iterator[Stretch | int]:
     with path.open("rb", buffering=0) as file:
         end = min(start + length, os.fstat(file.fileno()).st_size)
-        yield from sparse.read_between(file, start, end)
-        if start + length > end:
-            yield start + length - end
+        extents = list(sparse.extents_between(file.fileno(), start, end))
+    for extent in extents:
+        data = extent.offset is not None
+        yield Stretch(path, extent.offset or 0, extent.length) if data else extent.length
+    if start + length > end:
+        yield start + length - max(start, end)
 
 
 def copy_disk(disk: RawDisk, destination: Path) -> None:

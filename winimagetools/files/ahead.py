@@ -1,0 +1,151 @@
+"""Large reads that run ahead of whoever uses the data, which keeps a core busy meanwhile.
+
+What is in the page cache is taken from there. What is not, because it was written past the
+cache or is large and old, is read past it as well: with two reads under way and without
+pushing other things out of memory (``RWF_NOWAIT`` of preadv2(2), ``O_DIRECT`` of open(2)).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+CHUNK = 1 << 20
+_READERS = 2
+_AHEAD = 6
+"""Chunks that are read or wait; with the one in use they are all the memory that it takes."""
+_BLOCK = 4096
+"""Reads past the cache begin and end at multiples of the logical blocks of a disk."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A range of a file that holds data."""
+
+    path: Path
+    offset: int
+    length: int
+
+
+Part = bytes | int | Stretch
+"""What a file consists of: bytes, the length of zeros, or a range of another file."""
+
+
+_Waiting = deque[tuple[bytes | int | Future[memoryview], mmap.mmap | None]]
+
+
+def read_ahead(parts: Iterable[Part]) -> Iterator[bytes | int | memoryview]:
+    """The same with the data of the stretches, at most :data:`CHUNK` bytes at a time.
+
+    A view is good until the next one is asked for. Where a file ends early, zeros follow.
+
+    Args:
+        parts: in order.
+
+    Raises:
+        OSError: as the operating system says it.
+    """
+    free = deque(mmap.mmap(-1, CHUNK) for _ in range(_AHEAD + 1))
+    waiting: _Waiting = deque()
+    with ExitStack() as opened, ThreadPoolExecutor(_READERS, "read ahead") as pool:
+        find = cache(lambda path: opened.enter_context(_File(path)))
+        try:
+            for part in _pieces(parts):
+                if len(waiting) == _AHEAD:
+                    yield from _next(waiting, free)
+                if isinstance(part, Stretch):
+                    buffer = free.popleft()
+                    waiting.append((pool.submit(find(part.path).read, part, buffer), buffer))
+                else:
+                    waiting.append((part, None))
+            while waiting:
+                yield from _next(waiting, free)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _next(waiting: _Waiting, free: deque[mmap.mmap]) -> Iterator[bytes | int | memoryview]:
+    found, buffer = waiting.popleft()
+    yield found.result() if isinstance(found, Future) else found
+    if buffer is not None:
+        free.append(buffer)
+
+
+def _pieces(parts: Iterable[Part]) -> Iterator[Part]:
+    """Cut stretches into chunks that end where chunks of the file end."""
+    for part in parts:
+        if not isinstance(part, Stretch):
+            yield part
+            continue
+        offset, end = part.offset, part.offset + part.length
+        while offset < end:
+            stop = min(end, (offset // CHUNK + 1) * CHUNK)
+            yield Stretch(part.path, offset, stop - offset)
+            offset = stop
+
+
+class _File:
+    """A file that is read, opened for the page cache and past it.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._plain = path.open("rb", buffering=0)
+        self._direct = _open_direct(path)
+
+    def __enter__(self) -> _File:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._plain.close()
+        if self._direct is not None:
+            os.close(self._direct)
+
+    def read(self, part: Stretch, buffer: mmap.mmap) -> memoryview:
+        """Read a stretch into a buffer that is large enough."""
+        view = memoryview(buffer)[: part.length]
+        if not self._read_quickly(part, buffer, view):
+            _read_plainly(part, view)
+        return view
+
+    def _read_quickly(self, part: Stretch, buffer: mmap.mmap, view: memoryview) -> bool:
+        """Read all of it from the cache, else all past it; False where neither works."""
+        if not hasattr(os, "RWF_NOWAIT"):
+            return False
+        with suppress(OSError):  # it would have to wait, or there is no such flag here
+            handle = self._plain.fileno()
+            if os.preadv(handle, [view], part.offset, os.RWF_NOWAIT) == part.length:
+                return True
+        if self._direct is None or part.offset % _BLOCK:
+            return False
+        aligned = memoryview(buffer)[: part.length + -part.length % _BLOCK]
+        with suppress(OSError):  # blocks may be larger than that
+            return os.preadv(self._direct, [aligned], part.offset) >= part.length
+        return False
+
+
+def _read_plainly(part: Stretch, view: memoryview) -> None:
+    done = 0
+    with part.path.open("rb", buffering=0) as file:
+        file.seek(part.offset)
+        while done < part.length and (count := file.readinto(view[done:])):
+            done += count
+    view[done:] = bytes(part.length - done)
+
+
+def _open_direct(path: Path) -> int | None:
+    """Open a file past the page cache; None where that cannot be done."""
+    flag = getattr(os, "O_DIRECT", 0)
+    try:
+        return os.open(path, os.O_RDONLY | flag) if flag else None
+    except OSError:
+        return None
