@@ -261,6 +261,14 @@ class Vm(Protocol):
     def describe(self, request: VmRequest) -> Sequence[str]:
         """How the machine would be started, for a dry run; empty where that says nothing."""
 
+    def start(self, request: VmRequest) -> None:
+        """Start a machine for people to look at, and wait until it is off.
+
+        Raises:
+            BuildError: it cannot be started.
+            HostError: this machine cannot do that.
+        """
+
     def run_sysprep(self, request: VmRequest) -> Mapping[str, str]:
         """Run the machine until it powers off.
 

@@ -188,6 +188,9 @@ class VmRequest:
         logs: folder for what the machine says and shows.
         gold: the image stays a golden one, without Cloudbase-Init and sysprep.
         discard_failed: nothing is kept of a run that fails.
+        throw_away: what the machine writes is forgotten, and the disk stays as it is.
+        screen: ``window``, ``vnc``, or ``auto`` for a window where there is a desktop; empty for
+            none.
         certificate: what the boot manager is signed under, which firmware with Secure Boot has
             to know; empty where nobody looked.
     """
@@ -210,6 +213,8 @@ class VmRequest:
     gold: bool = False
     discard_failed: bool = False
     certificate: str = ""
+    throw_away: bool = False
+    screen: str = ""
 
 
 @dataclass(frozen=True)

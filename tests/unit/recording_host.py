@@ -207,6 +207,9 @@ class _Vm(_Part):
     def describe(self, request: VmRequest) -> Sequence[str]:
         return ()
 
+    def start(self, request: VmRequest) -> None:
+        self.say(f"start {request.disk.name} and show its screen")
+
     def run_sysprep(self, request: VmRequest) -> Mapping[str, str]:
         secure = ", Secure Boot off" if request.disable_secure_boot else ""
         self.say(

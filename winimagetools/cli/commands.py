@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from winimagetools.cli import actions, arguments, completion, doctor, publish, verify
+from winimagetools.cli import actions, arguments, boot, completion, doctor, publish, verify
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,14 @@ COMMANDS: tuple[Command, ...] = (
         "copy files out of a finished image",
         arguments.copy_out_arguments,
         actions.copy_out,
+    ),
+    Command(
+        ("boot",),
+        "",
+        (),
+        "start an image in a virtual machine that forgets what is written",
+        boot.boot_arguments,
+        boot.boot,
     ),
     Command(
         ("publish",),

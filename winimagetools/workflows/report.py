@@ -12,6 +12,7 @@ from pathlib import Path
 from winimagetools import log
 from winimagetools.errors import MediaError
 from winimagetools.facts.boot_authority import BootManager
+from winimagetools.facts.releases import wants_tpm
 from winimagetools.files.collisions import Input
 from winimagetools.files.fingerprint import Fingerprints
 from winimagetools.formats.images.probe import open_image
@@ -20,11 +21,14 @@ from winimagetools.formats.partitions import Entry, read_table
 from winimagetools.host.carry_out import describe_source
 from winimagetools.image.boot_manager import describe_boot_manager
 from winimagetools.image.describe import describe_guest
+from winimagetools.image.platform_needs import machine_devices
 from winimagetools.image.refusals import inputs
+from winimagetools.model import DiskLayout
 from winimagetools.output.report.facts import (
     Agent,
     ImageFacts,
     InputFile,
+    MachineFacts,
     Part,
     Report,
     SetOption,
@@ -139,6 +143,7 @@ class Recorder:
             steps=log.steps_so_far(),
             checks=tuple(_checks(sha256)),
             warnings=log.take_warnings(),
+            machine=machine_of(plan, made.boot_manager),
         )
 
     def _inputs(self) -> Iterator[InputFile]:
@@ -201,6 +206,23 @@ def _windows(plan: BuildPlan, manager: BootManager | None) -> WindowsFacts:
         boot_authority=describe_boot_manager(manager),
         boot_certificate=manager.authority.value if manager and manager.authority else "",
         boot_security_version=manager.security_version if manager else "",
+    )
+
+
+def machine_of(plan: BuildPlan, manager: BootManager | None) -> MachineFacts:
+    """The machine an image starts in.
+
+    A golden image has its drivers already, and nobody knows which: it gets the devices that every
+    Windows knows.
+    """
+    uefi = plan.layout is DiskLayout.UEFI
+    bus, network = machine_devices(() if plan.golden else plan.drivers)
+    return MachineFacts(
+        generation=2 if uefi else 1,
+        secure_boot=uefi and manager is not None and manager.authority is not None,
+        tpm=uefi and wants_tpm(plan.windows.version, server=plan.windows.is_server),
+        disk=bus.value,
+        virtio_network=network,
     )
 
 

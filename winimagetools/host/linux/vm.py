@@ -7,17 +7,20 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
+from winimagetools.formats.images.probe import container_of
 from winimagetools.guest.reports import check_failure
-from winimagetools.host.linux.qemu import accelerator, machine, tpm
+from winimagetools.host.linux.qemu import accelerator, machine, screen, tpm
 from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware, trusts
 from winimagetools.host.linux.qemu.follow import Follower
 from winimagetools.host.linux.qemu.machine import Machine
 from winimagetools.host.linux.qemu.monitor import Monitor, open_monitor
+from winimagetools.host.linux.qemu.screen import screen_for
 from winimagetools.model import MIB, DiskFormat
 from winimagetools.plan import VmRequest
 from winimagetools.run import Program, Tail, show, spawn
@@ -64,8 +67,20 @@ class LinuxVm:
     def describe(self, request: VmRequest) -> Sequence[str]:
         """The command line, with names in place of the folders of a run."""
         accel = "tcg" if request.accel == "tcg" else "kvm"
+        if request.throw_away:
+            request = replace(request, logs=Path("RUN"))
         planned = _machine(request, accel, choose_firmware_for(request), Path("RUN"))
         return [show([machine.QEMU.name, *machine.arguments(planned)])]
+
+    def start(self, request: VmRequest) -> None:
+        """Start a machine for people to look at, and wait until it is off.
+
+        Raises:
+            BuildError: QEMU cannot start it.
+            HostError: this machine cannot run it.
+        """
+        with _prepared(request) as planned:
+            _show(planned)
 
     def run_sysprep(self, request: VmRequest) -> dict[str, str]:
         """Run the machine until it powers off; what its guest reported.
@@ -74,25 +89,64 @@ class LinuxVm:
             BuildError: the guest reported a failure, did not start or takes too long.
             HostError: this machine cannot run it.
         """
-        with _runtime() as runtime, ExitStack() as running:
-            accel = accelerator.choose_accelerator(request.accel)
-            if accel == "tcg":
-                log.warning(
-                    "Without KVM the guest takes ten to twenty times as long (accel = tcg)."
-                )
-            firmware = choose_firmware_for(request)
-            if firmware is not None:
-                shutil.copyfile(firmware.variables, runtime / machine.VARIABLES)
-            if request.tpm:
-                running.enter_context(tpm.emulated_tpm(runtime))
-            reports = _run(_machine(request, accel, firmware, runtime))
+        with _prepared(request) as planned:
+            reports = _run(planned)
         check_failure(reports)
         return reports
 
 
+@contextmanager
+def _prepared(request: VmRequest) -> Iterator[Machine]:
+    """A machine with all it needs besides QEMU; one that is thrown away leaves no logs."""
+    with _runtime() as runtime, ExitStack() as running:
+        accel = accelerator.choose_accelerator(request.accel)
+        if accel == "tcg":
+            log.warning("Without KVM the guest takes ten to twenty times as long (accel = tcg).")
+        firmware = choose_firmware_for(request)
+        if firmware is not None:
+            shutil.copyfile(firmware.variables, runtime / machine.VARIABLES)
+        if request.tpm:
+            running.enter_context(tpm.emulated_tpm(runtime))
+        if request.throw_away:
+            request = replace(request, logs=runtime)
+        yield _machine(request, accel, firmware, runtime)
+
+
 def _machine(request: VmRequest, accel: str, firmware: Firmware | None, runtime: Path) -> Machine:
-    disk_format = _format(request.disk)
-    return Machine(request, disk_format, accel, firmware, runtime, bridge_of(request))
+    return Machine(
+        request,
+        container_of(request.disk).qemu_name if request.throw_away else _format(request.disk),
+        accel,
+        firmware,
+        runtime,
+        bridge_of(request),
+        screen_for(request.screen),
+    )
+
+
+def _show(planned: Machine) -> None:
+    """Run QEMU until its machine is off or somebody closes its window."""
+    with spawn(machine.QEMU, machine.arguments(planned), tied=True) as program:
+        said, _ = Tail(program.error), Tail(program.output)
+        with open_monitor(planned.runtime / "qmp.log") as monitor:
+            with suppress(BuildError):  # what QEMU said tells more
+                _connect(monitor, planned.runtime / machine.QMP_SOCKET, program)
+                _say_where(planned, monitor)
+            while program.running():
+                time.sleep(_GLANCE)
+        code = program.wait()
+        if code:
+            raise BuildError(
+                f"The virtual machine ended: QEMU returned {code} and said: {said.text().strip()}"
+            )
+
+
+def _say_where(planned: Machine, monitor: Monitor) -> None:
+    where = "in a window of its own"
+    if planned.display.startswith(screen.VNC):
+        answer = monitor.execute("query-vnc")
+        where = f"at {answer['host']}:{answer['service']} for a VNC viewer"
+    log.info(f"{planned.request.disk.name} runs; its screen is {where}. Ctrl-C ends it.")
 
 
 def _run(planned: Machine) -> dict[str, str]:

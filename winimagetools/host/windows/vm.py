@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from defusedxml import ElementTree
 
 from winimagetools import log
-from winimagetools.errors import BuildError, Problem
+from winimagetools.errors import BuildError, HostError, Problem
 from winimagetools.guest.reports import PREFIX, Report, check_failure, merge_reports, show
 from winimagetools.guest.watch import Watch
 from winimagetools.host.windows import scripts
@@ -145,6 +145,17 @@ class HyperV:
     def describe(self, request: VmRequest) -> Sequence[str]:
         """Nothing beyond what the plan says."""
         return []
+
+    def start(self, request: VmRequest) -> None:
+        """Not here: Hyper-V has no disk that forgets.
+
+        Raises:
+            HostError: always.
+        """
+        raise HostError(
+            "Starting an image on a disk that forgets what is written needs a Linux host.",
+            "winimagetools publish IMAGE hyperv prints the commands for a machine of Hyper-V.",
+        )
 
     def run_sysprep(self, request: VmRequest) -> dict[str, str]:
         """Run the machine until it powers off, and take it away. Port of ``Run-Sysprep``.

@@ -117,6 +117,25 @@ class WindowsFacts:
 
 
 @dataclass(frozen=True)
+class MachineFacts:
+    """The virtual machine an image starts in.
+
+    Args:
+        generation: 2 for UEFI, 1 for BIOS, as Hyper-V calls it.
+        secure_boot: its boot manager has a signature of Microsoft.
+        tpm: Windows wants a TPM 2.0.
+        disk: how the disk is attached: ``sata``, ``virtio-blk`` or ``virtio-scsi``.
+        virtio_network: there is a driver for a virtio network device.
+    """
+
+    generation: int
+    secure_boot: bool
+    tpm: bool
+    disk: str
+    virtio_network: bool
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that is told of an image.
 
@@ -124,6 +143,7 @@ class Report:
         workflow: name of the function that made it.
         started, finished: UTC, as in RFC 3339.
         left_to_guest: what the guest does at its first start, a line each.
+        machine: what it starts in.
     """
 
     workflow: str
@@ -143,6 +163,7 @@ class Report:
     steps: tuple[log.StepRecord, ...] = ()
     checks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    machine: MachineFacts | None = None
 
 
 def as_record(report: Report) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Machine:
         firmware: None for BIOS.
         runtime: private folder of this machine, for sockets and variables.
         bridge: of the host, for the network; empty for one of QEMU's own.
+        display: where people see the screen, as QEMU calls it; empty for nowhere.
     """
 
     request: VmRequest
@@ -47,13 +48,16 @@ class Machine:
     firmware: Firmware | None
     runtime: Path
     bridge: str = ""
+    display: str = ""
 
 
 def arguments(machine: Machine) -> list[str]:
     """The arguments of QEMU."""
     request = machine.request
     return [
-        *("-name", _value(request.name), "-nodefaults", "-no-user-config", "-no-shutdown"),
+        *("-name", _value(request.name), "-nodefaults", "-no-user-config"),
+        # One that is followed is to say how it ended before it is gone.
+        *([] if request.throw_away else ["-no-shutdown"]),
         *_computer(machine),
         *("-smp", str(request.cpu_count), "-m", f"{request.memory // MIB}M"),
         # Windows takes the clock of the machine for local time.
@@ -63,7 +67,7 @@ def arguments(machine: Machine) -> list[str]:
         *_network(machine),
         *_ports(request.logs),
         *_monitor(machine.runtime),
-        *_display(request.vnc),
+        *_display(machine.display or _vnc(request.vnc)),
         *_tpm(machine),
     ]
 
@@ -93,8 +97,10 @@ def _disk(machine: Machine) -> list[str]:
     request = machine.request
     # Nobody needs the disk of a build whose host went down: nothing waits for the platter.
     # Zeros that the guest writes become holes.
+    # QEMU writes to a file without a name instead, in TMPDIR or /var/tmp (qemu(1), -snapshot).
+    forgets = "snapshot=on," if request.throw_away else ""
     drive = (
-        f"if=none,id=disk0,format={machine.disk_format},cache=unsafe,discard=unmap,"
+        f"if=none,id=disk0,format={machine.disk_format},{forgets}cache=unsafe,discard=unmap,"
         f"detect-zeroes=unmap,file={_value(request.disk)}"
     )
     devices = {
@@ -131,11 +137,16 @@ def _monitor(runtime: Path) -> list[str]:
     return ["-chardev", socket, "-mon", "chardev=qmp,mode=control"]
 
 
-def _display(vnc: str) -> list[str]:
-    if not vnc:
+def _vnc(socket: str) -> str:
+    return f"vnc=unix:{_value(socket)}" if socket else ""
+
+
+def _display(display: str) -> list[str]:
+    if not display:
         return ["-vga", "std", "-display", "none"]
+    # A pointer that is where that of the viewer is.
     tablet = ["-device", "qemu-xhci", "-device", "usb-tablet"]
-    return ["-vga", "std", "-display", f"vnc=unix:{_value(vnc)}", *tablet]
+    return ["-vga", "std", "-display", display, *tablet]
 
 
 def _tpm(machine: Machine) -> list[str]:

@@ -129,3 +129,14 @@ def test_commas() -> None:
     )
     assert "file,id=com2,path=/l,,m/reports.jsonl" in words
     assert "socket,id=qmp,path=/r,,s/qmp,server=on,wait=off" in words
+
+
+def test_a_machine_that_forgets() -> None:
+    """QEMU writes elsewhere and is gone when the guest is off."""
+    request = replace(UEFI.request, throw_away=True)
+    less, more = differing(replace(UEFI, request=request, display="gtk"))
+    assert less == ["-no-shutdown", DISK, "none"]
+    assert more == [
+        DISK.replace("format=raw,", "format=raw,snapshot=on,"),
+        *("gtk", "qemu-xhci", "usb-tablet"),
+    ]
