@@ -19,6 +19,7 @@ from winimagetools.formats import file_systems
 from winimagetools.formats.fat32 import Fat32
 from winimagetools.formats.images.image import Image
 from winimagetools.formats.images.probe import open_image
+from winimagetools.formats.mft import without_mirror
 from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
 from winimagetools.formats.partitions import Entry, Table, read_table
 from winimagetools.found import DiskFacts, PartitionFacts, VolumeFacts
@@ -353,9 +354,10 @@ def range_of(
         entry: the partition.
         write: what writes into it; None where nothing may be written.
     """
-    return Range(
-        f"{image.path}, partition {entry.number}", entry.size, part_of(image.read, entry), write
-    )
+    read = part_of(image.read, entry)
+    if write is None:
+        read = without_mirror(read)
+    return Range(f"{image.path}, partition {entry.number}", entry.size, read, write)
 
 
 def part_of(read: Callable[[int, int], bytes], entry: Entry) -> Callable[[int, int], bytes]:
