@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import shutil
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,7 +55,10 @@ def _remember(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 def _unexcused() -> list[str]:
     has_powershell = shutil.which("pwsh") is not None
-    return needs.unexcused(_skipped, os.environ, has_powershell=has_powershell)
+    is_debian = False
+    with suppress(OSError):
+        is_debian = platform.freedesktop_os_release()["ID"] == "debian"
+    return needs.unexcused(_skipped, os.environ, has_powershell=has_powershell, is_debian=is_debian)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -2,7 +2,8 @@
 
 Skip here, fail in CI: a missing program never hides there. Excused are tests that need
 Windows, and those that need what no clone of the project has: genuine data, PowerShell, the
-right to mount. Where it is there, a test that is skipped for want of it is a failure too.
+right to mount, and on distributions other than Debian its kernel. Where it is there, a test
+that is skipped for want of it is a failure too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.guest import linux
+
 GENUINE_DATA = "WINIMAGETOOLS_GENUINE_DATA"
 """Environment variable that names a folder with data Windows and its users have written.
 
@@ -25,11 +28,12 @@ In it are ``bcd`` (BCD stores), ``hives`` (SYSTEM hives, xz) and ``configs`` (pu
 configuration files); README.md says which files.
 """
 
-WINDOWS, DATA, POWERSHELL, MOUNT = (
+WINDOWS, DATA, POWERSHELL, MOUNT, GUEST = (
     "needs Windows",
     "needs genuine data",
     "needs PowerShell",
     "needs the right to mount",
+    "needs a kernel of Debian",
 )
 """How the reason of a skip begins that may be excused."""
 
@@ -71,6 +75,12 @@ def program(name: str, package: str) -> None:
         pytest.skip(f"{name} is missing (apt install {package})")
 
 
+def guest() -> None:
+    """Skip the test where the stand-in guest cannot be made."""
+    if not linux.is_there():
+        pytest.skip(f"{GUEST}: .ci/guest fetches it into {linux.FOLDER}")
+
+
 @functools.cache
 def own_mounts() -> tuple[str, ...]:
     """Start of a command line that may mount; the test is skipped where none does."""
@@ -89,6 +99,7 @@ def unexcused(
     platform: str = sys.platform,
     *,
     has_powershell: bool,
+    is_debian: bool,
 ) -> list[str]:
     """The skipped tests that make a run fail.
 
@@ -97,12 +108,14 @@ def unexcused(
         environment: variables of the run; nothing fails unless ``CI`` is set.
         platform: of the run; on others than Linux nothing fails.
         has_powershell: whether ``pwsh`` is in ``PATH``.
+        is_debian: whether the distribution is Debian.
     """
     if not environment.get("CI") or platform != "linux":
         return []
     excused = [WINDOWS, MOUNT]
     excused += [] if environment.get(GENUINE_DATA) else [DATA]
     excused += [] if has_powershell else [POWERSHELL]
+    excused += [] if is_debian else [GUEST]
     return [
         f"{test}: {reason}"
         for test, reason in skips.items()

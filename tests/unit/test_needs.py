@@ -16,12 +16,17 @@ SKIPS = {
     "c": "needs PowerShell: pwsh is not in PATH",
     "d": "xorriso is missing (apt install xorriso)",
     "e": "needs the right to mount a file system",
+    "f": "needs a kernel of Debian: .ci/guest fetches it",
 }
 LINUX_CI = {"CI": "true"}
 
 
-def _failed(environment: dict[str, str], platform: str, *, powershell: bool) -> str:
-    lines = needs.unexcused(SKIPS, environment, platform, has_powershell=powershell)
+def _failed(
+    environment: dict[str, str], platform: str, *, powershell: bool, debian: bool = False
+) -> str:
+    lines = needs.unexcused(
+        SKIPS, environment, platform, has_powershell=powershell, is_debian=debian
+    )
     assert all(line == f"{line[0]}: {SKIPS[line[0]]}" for line in lines)
     return "".join(line[0] for line in lines)
 
@@ -32,8 +37,9 @@ def test_a_plain_clone_in_ci() -> None:
 
 
 def test_what_is_there_must_be_used() -> None:
-    """With genuine data or PowerShell, a test that is skipped for want of it fails too."""
+    """With genuine data, PowerShell or Debian, a test that is skipped for want of it fails too."""
     assert _failed(LINUX_CI, "linux", powershell=True) == "cd"
+    assert _failed(LINUX_CI, "linux", powershell=False, debian=True) == "df"
     named = {**LINUX_CI, needs.GENUINE_DATA: "/data"}
     assert _failed(named, "linux", powershell=False) == "bd"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from fixtures import media
+from tests import needs
+from tests.integration.linux.processes import machines
 from tests.integration.linux.web import Client, Server
+from winimagetools.model import DiskLayout
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +34,34 @@ def install_media(tmp_path_factory: pytest.TempPathFactory) -> Callable[[media.M
 def install_wim(install_media: Callable[[media.MediaSpec], Path]) -> Path:
     """A small WIM with one image: Windows Server 2022 Standard (amd64)."""
     return install_media(media.MediaSpec(editions=("ServerStandard",)))
+
+
+@pytest.fixture(scope="session")
+def guest_media(
+    install_media: Callable[[media.MediaSpec], Path],
+) -> Callable[[DiskLayout], Path]:
+    """An ISO whose Windows is the stand-in guest, for a kind of firmware."""
+    needs.guest()
+
+    def make(layout: DiskLayout) -> Path:
+        iso = media.MediaFormat.ISO
+        return install_media(
+            media.MediaSpec(editions=("ServerStandard",), media_format=iso, guest=layout)
+        )
+
+    return make
+
+
+@pytest.fixture
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for sockets and the like, which is empty afterwards, and no machine runs on."""
+    folder = Path(tempfile.mkdtemp(prefix="vm-"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
+    assert machines(folder) == []
+    folder.rmdir()
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pytest
 
 from fixtures import boot_managers, guest
 from tests.integration.linux.build import Job
+from tests.integration.linux.processes import machines
 from tests.needs import program
 from winimagetools.errors import BuildError
 from winimagetools.host.linux.qemu import accelerator
@@ -73,34 +73,11 @@ def uefi(disks: Callable[[str], Path], tmp_path: Path) -> VmRequest:
 
 
 @pytest.fixture(autouse=True)
-def temporary(
-    monkeypatch: pytest.MonkeyPatch, disks: Callable[[str], Path], tmp_path: Path
-) -> Iterator[Path]:
-    """A folder for sockets, which is empty afterwards: nothing runs on and nothing is left.
-
-    What the tests themselves need is made before.
-    """
+def temporary(disks: Callable[[str], Path], request: pytest.FixtureRequest) -> Path:
+    """Where sockets go. What the tests themselves need is made before."""
     disks("BIOS"), disks("UEFI")
-    folder = Path(tempfile.mkdtemp(prefix="vm-"))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setenv("TMPDIR", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
-    assert machines(folder) == []
-    folder.rmdir()
-
-
-def machines(folder: Path) -> list[int]:
-    """Processes whose command line names a folder, other than Python's."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(folder).encode() in words and b"python" not in words.split(b"\0")[0]:
-            found.append(int(entry.name))
-    return found
+    folder: Path = request.getfixturevalue("nothing_left")
+    return folder
 
 
 def left(logs: Path) -> set[str]:
