@@ -20,7 +20,8 @@ import pytest
 from fixtures import guest, media
 from fixtures.virtio import write_iso
 from tests.integration.linux.build import Job
-from tests.integration.linux.test_vm import machines, wait_until
+from tests.integration.linux.processes import machines
+from tests.integration.linux.test_vm import wait_until
 from tests.needs import program
 from winimagetools.cli.main import main
 from winimagetools.files.sparse import extents
