@@ -13,6 +13,7 @@
     │   ├── CommandError          another program failed
     │   ├── DownloadError         the network or the server did not deliver
     │   │   └── ChecksumError     it delivered something else
+    │   ├── UploadError           a cloud or a registry did not take an image
     │   └── DiskFullError         no room left
     └── Interrupted               Ctrl-C or SIGTERM                                 exit 130
 
@@ -202,6 +203,12 @@ class ChecksumError(DownloadError):
     """What was downloaded is not what was asked for."""
 
     remedy = "Compare the checksum with the one its publisher names."
+
+
+class UploadError(BuildError):
+    """An image could not be brought to where it should go; nothing of it is there."""
+
+    remedy = "Check the address, the credentials and the network, and publish it again."
 
 
 class DiskFullError(BuildError):

@@ -1,4 +1,4 @@
-"""``publish``: prints the commands that take an image to where it runs."""
+"""``publish``: prints the commands that take an image to where it runs, or does it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from winimagetools.output.publish.choose import TARGETS, commands
+from winimagetools.output.publish.choose import TARGETS, commands, run
 from winimagetools.workflows.publish import look_at_image
 
 
@@ -24,11 +24,16 @@ def publish_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the target; one that is missing is asked for by its name",
     )
+    able = " and ".join(target.name for target in TARGETS.values() if target.run is not None)
+    parser.add_argument(
+        "--run", action="store_true", help=f"do it instead of printing the commands ({able})"
+    )
 
 
 def publish(arguments: argparse.Namespace) -> int:
-    """Nothing is run: what is printed can be read, and given to a shell."""
+    """Print the commands, for a reader or a shell; with ``--run`` the name the image has there."""
     image = look_at_image(Path(arguments.image))
-    lines = commands(TARGETS[arguments.target], image, arguments.parameters)
+    act = run if arguments.run else commands
+    lines = act(TARGETS[arguments.target], image, arguments.parameters)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

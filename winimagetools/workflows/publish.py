@@ -74,6 +74,7 @@ def _of_report(path: Path, record: dict[str, Any]) -> PublishedImage:
         server=is_server_type(windows["installation_type"]),
         drivers=frozenset(driver["name"].casefold() for driver in record["drivers"]),
         agent=any(_AGENT.casefold() in agent["name"].casefold() for agent in record["agents"]),
+        sha256=image["sha256"],
     )
 
 

@@ -43,6 +43,28 @@ def commands(target: Target, image: PublishedImage, given: Sequence[str]) -> lis
     return target.commands(image, _values(target, given))
 
 
+def run(target: Target, image: PublishedImage, given: Sequence[str]) -> list[str]:
+    """Take an image to a target.
+
+    Arguments are those of :func:`commands`.
+
+    Returns:
+        What it is called there, a line each.
+
+    Raises:
+        HostError: what talks to the target is not installed.
+        RequestError: as :func:`commands`, or such a target can only be printed.
+        UploadError: the target did not take it.
+    """
+    if target.run is None:
+        able = " and ".join(other.name for other in TARGETS.values() if other.run is not None)
+        raise RequestError(
+            f"--run cannot publish to {target.name}, only to {able}.",
+            "Without --run the commands are printed, to be run by hand.",
+        )
+    return target.run(image, _values(target, given))
+
+
 def _values(target: Target, given: Sequence[str]) -> Mapping[str, str]:
     values = {item.name: item.default for item in target.parameters}
     for text in given:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from winimagetools.errors import RequestError
 from winimagetools.model import Architecture, DiskFormat
+from winimagetools.net.glance import NewImage, upload
 from winimagetools.output.publish.target import (
     Parameter,
     PublishedImage,
@@ -32,13 +33,31 @@ _SECURE = ("required", "optional", "disabled")
 
 
 def _commands(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
-    need_container(image, "Glance", *DiskFormat)
-    words = ["openstack", "image", "create", "--file", str(image.path)]
-    words += ["--disk-format", image.container.extension, "--container-format", "bare"]
-    words += ["--min-disk", str(image.gigabytes), "--min-ram", str(image.memory)]
-    for name, value in _properties(image, values["secure_boot"]):
+    new = _new_image(image, values)
+    cloud = ("--os-cloud", values["cloud"]) if values["cloud"] else ()
+    words = ["openstack", *cloud, "image", "create", "--file", str(new.path)]
+    words += ["--disk-format", new.disk_format, "--container-format", "bare"]
+    words += ["--min-disk", str(new.min_disk), "--min-ram", str(new.min_ram)]
+    for name, value in new.properties.items():
         words += ["--property", f"{name}={value}"]
-    return [shell(*words, values["name"] or image.name)]
+    return [shell(*words, new.name)]
+
+
+def _run(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
+    return [upload(_new_image(image, values), values["cloud"])]
+
+
+def _new_image(image: PublishedImage, values: Mapping[str, str]) -> NewImage:
+    need_container(image, "Glance", *DiskFormat)
+    return NewImage(
+        name=values["name"] or image.name,
+        path=image.path,
+        disk_format=image.container.extension,
+        min_disk=image.gigabytes,
+        min_ram=image.memory,
+        properties=dict(_properties(image, values["secure_boot"])),
+        sha256=image.sha256,
+    )
 
 
 def _properties(image: PublishedImage, secure: str) -> Iterator[tuple[str, str]]:
@@ -93,7 +112,9 @@ TARGET = Target(
     "OpenStack Glance",
     (
         Parameter("name", "name of the image", ""),
+        Parameter("cloud", "its name in clouds.yaml (OS_CLOUD)", ""),
         Parameter("secure_boot", "required, optional or disabled (required for Windows 11)", ""),
     ),
     _commands,
+    _run,
 )

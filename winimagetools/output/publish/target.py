@@ -25,6 +25,7 @@ class PublishedImage:
         layout: how firmware starts it.
         drivers: names of the third-party drivers in it, in lower case.
         agent: whether the QEMU guest agent is or will be installed.
+        sha256: of the file as its report tells it; empty when nothing does.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class PublishedImage:
     server: bool
     drivers: frozenset[str] = frozenset()
     agent: bool = False
+    sha256: str = ""
 
     @property
     def uefi(self) -> bool:
@@ -106,12 +108,15 @@ class Target:
         parameters: what has to be known of it.
         commands: the lines to run, in order, complete; refuses with RequestError, and the way
             out as its hint, what such a place does not take.
+        run: does what the commands do, and returns what the image is called there; refuses
+            likewise. None where only the commands are known.
     """
 
     name: str
     title: str
     parameters: tuple[Parameter, ...]
     commands: Callable[[PublishedImage, Mapping[str, str]], list[str]]
+    run: Callable[[PublishedImage, Mapping[str, str]], list[str]] | None = None
 
 
 def shell(*words: str | Path) -> str:
