@@ -129,6 +129,16 @@ class _Line:
     end: str
 
 
+@dataclass(frozen=True)
+class _Index:
+    """Sections and entries in their order, and those that the API finds, by folded names."""
+
+    sections: tuple[Section, ...]
+    entries: tuple[Entry, ...]
+    by_section: dict[str, Section]
+    by_key: dict[tuple[Section, str], Entry]
+
+
 class IniFile:
     """An ini file in memory.
 
@@ -155,6 +165,8 @@ class IniFile:
         if not self._lines[-1].text:
             self._lines.pop()
         self._new_line = self._lines[0].end if self._lines else ""
+        self._index: _Index | None = None
+        """What the lines say; None after an edit, until somebody asks."""
 
     @classmethod
     def read(cls, path: Path) -> IniFile:
@@ -220,13 +232,33 @@ class IniFile:
 
     def sections(self) -> Iterator[Section]:
         """All section lines in their order, the ignored ones too."""
+        return iter(self._look().sections)
+
+    def entries(self) -> Iterator[Entry]:
+        """All key lines in their order, also those that the API ignores."""
+        return iter(self._look().entries)
+
+    def _look(self) -> _Index:
+        """Read the lines, unless nothing changed since that was done."""
+        if self._index is None:
+            sections, entries = tuple(self._read_sections()), tuple(self._read_entries())
+            by_section: dict[str, Section] = {}
+            by_key: dict[tuple[Section, str], Entry] = {}
+            for section in sections:
+                by_section.setdefault(_fold(section.name), section)
+            for entry in entries:
+                if entry.section is not None:
+                    by_key.setdefault((entry.section, _fold(entry.key)), entry)
+            self._index = _Index(sections, entries, by_section, by_key)
+        return self._index
+
+    def _read_sections(self) -> Iterator[Section]:
         for number, line in enumerate(self._lines, 1):
             name = _section_name(line.text)
             if name is not None:
                 yield Section(name, number)
 
-    def entries(self) -> Iterator[Entry]:
-        """All key lines in their order, also those that the API ignores."""
+    def _read_entries(self) -> Iterator[Entry]:
         section: Section | None = None
         for number, line in enumerate(self._lines, 1):
             stripped = line.text.strip(_BLANKS)
@@ -247,19 +279,12 @@ class IniFile:
 
     def find_section(self, section: str) -> Section | None:
         """The first section of this name."""
-        wanted = _fold(section)
-        return next((found for found in self.sections() if _fold(found.name) == wanted), None)
+        return self._look().by_section.get(_fold(section))
 
     def find(self, section: str, key: str) -> Entry | None:
         """The line the API would take the value of this key from."""
         header = self.find_section(section)
-        if header is None:
-            return None
-        wanted = _fold(key)
-        for entry in self.entries():
-            if entry.section == header and _fold(entry.key) == wanted:
-                return entry
-        return None
+        return self._look().by_key.get((header, _fold(key))) if header is not None else None
 
     def get(self, section: str, key: str) -> str | None:
         """The value of a key, or None when it is not in the file."""
@@ -280,6 +305,7 @@ class IniFile:
         if entry is None:
             self._append(section, f"{key}={quote(value)}")
         elif entry.value != value:
+            self._index = None
             line = self._lines[entry.line - 1]
             line.text = _before_value(line.text) + quote(value)
 
@@ -287,6 +313,7 @@ class IniFile:
         """Take the line of a key out; nothing happens when there is none."""
         entry = self.find(section, key)
         if entry is not None:
+            self._index = None
             del self._lines[entry.line - 1]
 
     def _append(self, section: str, text: str) -> None:
@@ -306,6 +333,7 @@ class IniFile:
         return index
 
     def _insert(self, index: int, text: str) -> None:
+        self._index = None
         end = self._new_line or os.linesep
         if index and not self._lines[index - 1].end:
             self._lines[index - 1].end = end
