@@ -74,6 +74,17 @@ class Tool:
 _TIE = Tool("setpriv", "util-linux", "end a machine together with this program")
 
 
+def tied(words: Sequence[str]) -> list[str]:
+    """A command that is asked to end when whoever starts it dies; as it is where that cannot be.
+
+    The kernel does it for a child of the process that dies, and for no grandchild.
+    """
+    try:
+        return [_TIE.find(), "--pdeathsig", "TERM", "--", *words]
+    except ToolMissingError:
+        return list(words)
+
+
 def show(argv: Sequence[str | os.PathLike[str]]) -> str:
     """A command line as it may be shown: quoted, secrets masked."""
     return log.mask(shlex.join(os.fspath(part) for part in argv))
@@ -119,6 +130,14 @@ class Program:
     def terminate(self) -> None:
         """Ask it to end itself in an orderly way; nothing happens when it has ended."""
         self._process.terminate()
+
+    def terminate_group(self) -> None:
+        """Ask it and every process of its group to end in an orderly way."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+        else:
+            self.terminate()
 
     def end(self) -> None:
         """End it and every process of its group at once."""

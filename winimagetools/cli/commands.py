@@ -6,7 +6,16 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from winimagetools.cli import actions, arguments, boot, completion, doctor, publish, verify
+from winimagetools.cli import (
+    actions,
+    arguments,
+    boot,
+    completion,
+    doctor,
+    matrix,
+    publish,
+    verify,
+)
 
 
 @dataclass(frozen=True)
@@ -217,6 +226,46 @@ COMMANDS: tuple[Command, ...] = (
         "remove a value from an ini file",
         arguments.ini_arguments("key"),
         actions.ini_remove,
+    ),
+    Command(
+        ("matrix",),
+        "",
+        (),
+        "make many images from one file, and only those that are missing",
+        matrix.matrix_arguments,
+        matrix.matrix,
+    ),
+    Command(
+        ("matrix-stage",),
+        "",
+        (),
+        "make one stage of a matrix, as its engine does",
+        matrix.stage_arguments,
+        matrix.stage,
+    ),
+    Command(
+        ("cache", "ls"),
+        "",
+        (),
+        "list the stages a matrix can reuse",
+        matrix.cache_arguments,
+        matrix.list_cache,
+    ),
+    Command(
+        ("cache", "prune"),
+        "",
+        (),
+        "remove stages beyond a size or an age",
+        matrix.prune_arguments,
+        matrix.prune_cache,
+    ),
+    Command(
+        ("cache", "verify"),
+        "",
+        (),
+        "read all stages and compare them with what was made",
+        matrix.cache_arguments,
+        matrix.verify_cache,
     ),
     Command(
         ("powershell-modules",),

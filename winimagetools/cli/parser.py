@@ -9,6 +9,7 @@ from winimagetools.cli.commands import COMMANDS, Command
 from winimagetools.version import __version__
 
 PROGRAM = "winimagetools"
+_GROUPS = {"ini": "read and change ini files", "cache": "look after the stages of matrices"}
 _FORMATTER = argparse.RawDescriptionHelpFormatter
 """Lines stay as they are written: PowerShell's names have hyphens to break at."""
 
@@ -34,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         group = " ".join(command.names[:-1])
         if group not in groups:
-            outer = top.add_parser(group, help=f"read and change {group} files")
+            outer = top.add_parser(group, help=_GROUPS[group])
             common_arguments(outer)
             _show_help_when_bare(outer)
             groups[group] = outer.add_subparsers(title="commands", metavar="COMMAND")

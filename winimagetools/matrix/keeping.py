@@ -93,16 +93,18 @@ def prune(store: StageStore, *, age: float | None, size: int | None) -> list[Kep
             store.remove(kept.name)
             removed.append(kept)
     for folder in (store.work, store.root / "runs"):
-        _remove_left_over(folder, now)
+        _remove_left_over(folder, now, _LEFT_OVER)
+    if age is not None:
+        _remove_left_over(store.root / "failed", now, age)
     return removed
 
 
-def _remove_left_over(folder: Path, now: float) -> None:
+def _remove_left_over(folder: Path, now: float, age: float) -> None:
     if not folder.is_dir():
         return
     for item in folder.iterdir():
         with suppress(OSError):
-            if now - max(path.stat().st_mtime for path in (item, *item.rglob("*"))) > _LEFT_OVER:
+            if now - max(path.stat().st_mtime for path in (item, *item.rglob("*"))) > age:
                 shutil.rmtree(item, ignore_errors=True)
 
 

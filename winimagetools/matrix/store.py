@@ -205,13 +205,18 @@ class StageStore:
         return self.file(name, record)
 
     @contextmanager
-    def private(self) -> Iterator[Path]:
+    def private(self, name: StageName) -> Iterator[Path]:
         """A folder to make a stage in, removed afterwards unless it became the stage."""
-        folder = self.work / uuid.uuid4().hex
+        folder = self.work / f"{name}.{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
         try:
             yield folder
         finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def clear_work(self, name: StageName) -> None:
+        """Remove what a builder that was killed has left; for the owner of its claim."""
+        for folder in self.work.glob(f"{name}.*"):
             shutil.rmtree(folder, ignore_errors=True)
 
     def commit(self, name: StageName, folder: Path, record: Record) -> None:

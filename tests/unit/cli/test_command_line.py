@@ -106,6 +106,7 @@ def test_guides(capsys: pytest.CaptureFixture[str]) -> None:
         "hyper-v",
         "kubevirt",
         "maas",
+        "matrix",
         "offline",
         "openstack",
         "proxmox",

@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> StageStore:
 
 def make(store: StageStore, name: StageName = NAME, data: bytes = b"disk") -> Path:
     """A finished stage; the path of its file."""
-    with store.private() as folder:
+    with store.private(name) as folder:
         file = folder / "disk.raw"
         file.write_bytes(data)
         store.commit(name, folder, record_of(file, "disk.raw", seconds=1.5, parts={"a": "1"}))
@@ -86,7 +86,7 @@ def test_bytes_that_rot(store: StageStore) -> None:
 
 def test_the_first_of_two_wins(store: StageStore) -> None:
     """Two builders that made the same stage: the second one's is dropped, not put over it."""
-    with store.private() as mine, store.private() as theirs:
+    with store.private(NAME) as mine, store.private(NAME) as theirs:
         for folder, data in ((mine, b"mine"), (theirs, b"theirs")):
             (folder / "disk.raw").write_bytes(data)
         for folder in (mine, theirs):
@@ -203,7 +203,7 @@ def test_prune_never_removes_images(store: StageStore, tmp_path: Path) -> None:
     """The record of an image that is there stays; that of one that is gone goes."""
     image = tmp_path / "win.qcow2"
     image.write_bytes(b"image")
-    with store.private() as folder:
+    with store.private(OTHER) as folder:
         store.commit(OTHER, folder, record_of(image, str(image), seconds=0, parts={}))
     age(store, OTHER, 1000)
     (kept,) = list_stages(store)

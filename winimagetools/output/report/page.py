@@ -19,9 +19,26 @@ def page_html(record: dict[str, Any]) -> str:
     Args:
         record: what :func:`winimagetools.output.report.facts.as_record` made.
     """
-    title = f"{record['image']['file']}: report"
-    style = (data_path("report") / "page.css").read_text(encoding="utf-8")
-    parts = "\n".join(_sections(record))
+    file = record["image"]["file"]
+    return document(f"{file}: report", file, _headline(record), _sections(record), _footer(record))
+
+
+def document(
+    title: str, heading: str, subtitle: str, sections: Iterable[str], footer: str, *styles: str
+) -> str:
+    """A whole page that loads nothing and runs nothing.
+
+    Args:
+        title: of the window.
+        heading: in large letters.
+        subtitle: below it.
+        sections: in HTML.
+        footer: below all.
+        styles: names of further style sheets beside ``page.css``.
+    """
+    sheets = [data_path("report") / name for name in ("page.css", *styles)]
+    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    parts = "\n".join(sections)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -35,11 +52,11 @@ def page_html(record: dict[str, Any]) -> str:
 <body>
 <main>
 <header>
-<h1>{escape(record["image"]["file"])}</h1>
-<p>{escape(_headline(record))}</p>
+<h1>{escape(heading)}</h1>
+<p>{escape(subtitle)}</p>
 </header>
 {parts}
-<footer>{escape(_footer(record))}</footer>
+<footer>{escape(footer)}</footer>
 </main>
 </body>
 </html>
@@ -58,16 +75,16 @@ def _footer(record: dict[str, Any]) -> str:
 
 
 def _sections(record: dict[str, Any]) -> Iterator[str]:
-    yield _section("Summary", _pairs(_summary(record)))
+    yield section("Summary", pairs(_summary(record)))
     if record["warnings"]:
-        yield _section("Warnings", _list(record["warnings"]), "warn")
+        yield section("Warnings", _list(record["warnings"]), "warn")
     if record["checks"]:
-        yield _section("Checks", _list(record["checks"], "good"))
-    yield _section("Timeline", _timeline(record["steps"]))
+        yield section("Checks", _list(record["checks"], "good"))
+    yield section("Timeline", _timeline(record["steps"]))
     if record["image"]["partitions"]:
-        yield _section("Disk", _disk(record["image"]))
+        yield section("Disk", _disk(record["image"]))
     yield from _contents(record)
-    yield _section("Options", _options(record["options"]))
+    yield section("Options", _options(record["options"]))
 
 
 def _contents(record: dict[str, Any]) -> Iterator[str]:
@@ -80,14 +97,14 @@ def _contents(record: dict[str, Any]) -> Iterator[str]:
         if rows:
             cells = [[_cell(column, row[column]) for column in columns] for row in rows]
             heads = ["SHA-256" if column == "sha256" else column.capitalize() for column in columns]
-            yield _section(title, _table(heads, cells))
+            yield section(title, _table(heads, cells))
     lists = (
         ("Updates", record["updates"]),
         ("Features", record["features"]),
         ("Capabilities", record["capabilities"]),
         ("Left to the first start", record["left_to_guest"]),
     )
-    yield from (_section(title, _list(items)) for title, items in lists if items)
+    yield from (section(title, _list(items)) for title, items in lists if items)
 
 
 def _summary(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -166,13 +183,15 @@ def _cell(column: str, value: object) -> str:
     return f'<span class="hash">{escape(text)}</span>' if column == "sha256" else escape(text)
 
 
-def _section(title: str, content: str, kind: str = "") -> str:
+def section(title: str, content: str, kind: str = "") -> str:
+    """A part of a page with its heading; ``content`` is HTML."""
     attribute = f' class="{kind}"' if kind else ""
     return f"<section{attribute}>\n<h2>{escape(title)}</h2>\n{content}\n</section>"
 
 
-def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{v}</dd>" for k, v in pairs) + "</dl>"
+def pairs(items: Iterable[tuple[str, str]]) -> str:
+    """Names, and what is said of each in HTML."""
+    return "<dl>" + "".join(f"<dt>{escape(k)}</dt><dd>{v}</dd>" for k, v in items) + "</dl>"
 
 
 def _list(items: Iterable[str], kind: str = "") -> str:

@@ -1,0 +1,112 @@
+"""The stages as rules of Snakemake, which runs them in order, in parallel, here or elsewhere.
+
+Snakemake decides nothing about what is up to date: there is a rule only for a stage that has to
+be made, in a folder of its own for each run, so nothing has to be unlocked or forgotten after a
+run that was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from winimagetools.matrix.description import Limits
+from winimagetools.matrix.stages import Needs, StagePlan
+from winimagetools.matrix.store import StageName
+from winimagetools.model import MIB
+
+JOBS, DONE, RESULTS, LOGS = "jobs", "done", "results", "logs"
+"""Folders of a run."""
+
+
+def snakefile(
+    stages: Sequence[StagePlan],
+    needs: Mapping[StageName, Needs],
+    limits: Limits,
+    command: Sequence[str],
+) -> str:
+    """The rules for the stages of a run.
+
+    Args:
+        stages: those to make.
+        needs: what each uses; more than there is in all becomes what there is.
+        limits: what there is in all.
+        command: words that, followed by a job and a log, make a stage.
+    """
+    made = {stage.name for stage in stages}
+    rules = [_rule(stage, made, _capped(needs[stage.name], limits), command) for stage in stages]
+    everything = json.dumps([done(stage.name) for stage in stages])
+    return f"rule all:\n    input: {everything}\n\n" + "\n".join(rules)
+
+
+def done(name: StageName) -> str:
+    """The file that says that a stage is done, in the folder of a run."""
+    return f"{DONE}/{name}"
+
+
+def _rule(stage: StagePlan, made: set[StageName], needs: Needs, command: Sequence[str]) -> str:
+    name = stage.name
+    words = [*command, f"{JOBS}/{name}.json", "--log-file", f"{LOGS}/{name}.log"]
+    # Nothing between Snakemake and the stage: a stage ends with it. Braces are Snakemake's own.
+    line = f"exec {shlex.join(words)}".replace("{", "{{").replace("}", "}}")
+    inputs = [done(stage.parent)] if stage.parent in made and stage.parent is not None else []
+    return "\n".join(
+        (
+            f"rule {name.kind}_{name.digest[:16]}:",
+            *(f"    input: {json.dumps(path)}" for path in inputs),
+            f"    output: {json.dumps(done(name))}",
+            f"    resources: mem_mb={_mib(needs.memory)}, disk_mb={_mib(needs.disk)}, "
+            f"machines={needs.machines}",
+            f"    shell: {json.dumps(line)}",
+            "",
+        )
+    )
+
+
+def _capped(needs: Needs, limits: Limits) -> Needs:
+    return Needs(
+        min(needs.memory, limits.memory) if limits.memory else needs.memory,
+        min(needs.disk, limits.disk) if limits.disk else needs.disk,
+        min(needs.machines, limits.machines),
+    )
+
+
+def _mib(size: int) -> int:
+    return max(-(-size // MIB), 1)
+
+
+def engine_arguments(
+    folder: Path,
+    limits: Limits,
+    *,
+    keep_going: bool,
+    executor: str,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """The arguments of Snakemake.
+
+    Args:
+        folder: of the run.
+        limits: what all stages may use together.
+        keep_going: go on with other cells when one has failed.
+        executor: the name of an executor plugin; empty for this machine.
+        more: further arguments of Snakemake.
+    """
+    resources = [f"machines={limits.machines}"]
+    if not executor:
+        # Elsewhere the scheduler of the cluster knows what there is.
+        resources += [f"mem_mb={_mib(limits.memory)}"] if limits.memory else []
+        resources += [f"disk_mb={_mib(limits.disk)}"] if limits.disk else []
+    return [
+        *("--snakefile", str(folder / "Snakefile"), "--directory", str(folder)),
+        *(("--executor", executor, "--jobs") if executor else ("--cores",)),
+        str(max(limits.jobs, 1)),
+        *("--resources", *resources),
+        *(("--keep-going",) if keep_going else ()),
+        # On a network file system a file may show a while after it was made.
+        *("--latency-wait", "60" if executor else "5"),
+        *("--nolock", "--quiet", "all"),
+        *more,
+    ]

@@ -1,0 +1,1 @@
+"""Many images: plan all cells, refuse together, make what is missing, tell what came out."""

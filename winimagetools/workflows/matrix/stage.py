@@ -1,0 +1,208 @@
+"""Making one stage: the ordinary commands, whose result becomes a stage when it is complete.
+
+Every stage can be made any number of times, by any number of builders: one that is there is left
+as it is, one that somebody else makes is waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from dataclasses import replace
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.contract import Host
+from winimagetools.errors import BuildError, RequestError, WinImageError
+from winimagetools.files.hash import sha256_of
+from winimagetools.host import select_host
+from winimagetools.ini import write_atomically
+from winimagetools.matrix.claims import claimed
+from winimagetools.matrix.stages import (
+    FINISHED,
+    IMAGE,
+    OFFLINE,
+    PUBLISHED,
+    Job,
+    Result,
+    StagePlan,
+    read_job,
+    result_text,
+)
+from winimagetools.matrix.store import StageName, StageStore, State, record_of
+from winimagetools.output.publish.choose import TARGETS, commands
+from winimagetools.workflows.build import new_windows_cloud_image, new_windows_online_image
+from winimagetools.workflows.convert import convert_image
+from winimagetools.workflows.matrix.plan import check_inputs
+from winimagetools.workflows.publish import look_at_image
+
+_DISK = "disk.raw"
+_SCRIPT_MODE = 0o600
+
+
+class MachineFailedError(BuildError):
+    """The virtual machine of a stage failed.
+
+    Args:
+        evidence: folder with what was kept of it.
+    """
+
+    def __init__(self, message: str, hint: str, *, evidence: Path) -> None:
+        super().__init__(message, hint)
+        self.evidence = evidence
+
+
+def run_job(path: Path, host: Host | None = None) -> Result:
+    """Make the stage a job describes, and write down how that ended.
+
+    Args:
+        path: the job, from :func:`winimagetools.matrix.stages.job_text`.
+        host: the machine to work on; this one by default.
+
+    Raises:
+        RequestError: it is no job.
+        WinImageError: why the stage could not be made; the result says it, too.
+    """
+    job = _read(path)
+    began = time.monotonic()
+    try:
+        with chdir(job.folder):
+            made = _make_once(job, host or select_host())
+    except WinImageError as error:
+        seconds = time.monotonic() - began
+        evidence = str(error.evidence) if isinstance(error, MachineFailedError) else ""
+        hint = error.hint or error.remedy
+        name = str(job.stage.name)
+        _write(job, Result(name, "failed", seconds, error.message, hint, evidence))
+        raise
+    result = Result(str(job.stage.name), "made" if made else "reused", time.monotonic() - began)
+    _write(job, result)
+    job.done.touch()
+    return result
+
+
+def _read(path: Path) -> Job:
+    try:
+        return read_job(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            f"{path} is no stage of a matrix.", "They are in the folder runs of its cache."
+        ) from error
+
+
+def _write(job: Job, result: Result) -> None:
+    job.results.mkdir(parents=True, exist_ok=True)
+    text = result_text(
+        replace(result, message=log.mask(result.message), hint=log.mask(result.hint))
+    )
+    write_atomically(job.results / f"{job.stage.name}.json", text.encode())
+
+
+def _make_once(job: Job, host: Host) -> bool:
+    """Make the stage unless it is there; whether it had to be made."""
+    stage, store = job.stage, StageStore(job.cache)
+    name = stage.name
+    waiting = f"Another builder makes {name.kind} {name.digest[:12]}; waiting for it."
+    with claimed(store.claims, str(name), on_wait=lambda: log.info(waiting)):
+        if store.state(name) is State.INTACT:
+            return False
+        store.clear_work(name)
+        check_inputs(stage, store, host)
+        _MAKERS[name.kind](job, store, host)
+    return True
+
+
+def _make_offline(job: Job, store: StageStore, host: Host) -> None:
+    stage, began = job.stage, time.monotonic()
+    with store.private(stage.name) as folder:
+        disk = folder / _DISK
+        new_windows_cloud_image(stage.config, overrides=_at(stage, disk), host=host, checksum=False)
+        _commit(store, stage, folder, began)
+
+
+def _make_finished(job: Job, store: StageStore, host: Host) -> None:
+    stage, began = job.stage, time.monotonic()
+    with store.private(stage.name) as folder:
+        try:
+            new_windows_online_image(
+                stage.config,
+                overrides=_at(stage, folder / _DISK),
+                host=host,
+                checksum=False,
+                offline_disk=store.use(_parent(stage)),
+            )
+        except BuildError as error:
+            raise _with_evidence(job, folder, error) from error
+        _commit(store, stage, folder, began)
+
+
+def _make_image(job: Job, store: StageStore, host: Host) -> None:
+    stage, began = job.stage, time.monotonic()
+    target = Path(stage.target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    report = convert_image(
+        store.use(_parent(stage)),
+        stage.config,
+        overrides=stage.overrides,
+        host=host,
+        sign_key=stage.sign_key or None,
+    )
+    _commit_delivered(store, stage, target, report.sha256, began)
+
+
+def _make_publication(job: Job, store: StageStore, _host: Host) -> None:
+    stage, began = job.stage, time.monotonic()
+    image = look_at_image(store.use(_parent(stage)))
+    lines = commands(TARGETS[stage.publish], image, stage.parameters)
+    target = Path(stage.target)
+    text = "\n".join(("#!/bin/sh", "set -e", *lines, ""))
+    write_atomically(target, text.encode())
+    target.chmod(_SCRIPT_MODE)
+    _commit_delivered(store, stage, target, sha256_of(target), began)
+
+
+_MAKERS: dict[str, Callable[[Job, StageStore, Host], None]] = {
+    OFFLINE: _make_offline,
+    FINISHED: _make_finished,
+    IMAGE: _make_image,
+    PUBLISHED: _make_publication,
+}
+
+
+def _at(stage: StagePlan, disk: Path) -> tuple[str, ...]:
+    return (*stage.overrides, f"image_path={disk}")
+
+
+def _parent(stage: StagePlan) -> StageName:
+    if stage.parent is None:
+        raise BuildError(f"The stage {stage.name} is made of nothing.", "Run the matrix again.")
+    return stage.parent
+
+
+def _commit(store: StageStore, stage: StagePlan, folder: Path, began: float) -> None:
+    record = record_of(
+        folder / _DISK, _DISK, seconds=time.monotonic() - began, parts=dict(stage.parts)
+    )
+    store.commit(stage.name, folder, record)
+
+
+def _commit_delivered(
+    store: StageStore, stage: StagePlan, file: Path, sha256: str, began: float
+) -> None:
+    """Write down what was delivered; the file itself is in the user's folder."""
+    with store.private(stage.name) as folder:
+        seconds = time.monotonic() - began
+        record = record_of(file, str(file), seconds=seconds, parts=dict(stage.parts), text=sha256)
+        store.commit(stage.name, folder, record)
+
+
+def _with_evidence(job: Job, folder: Path, error: BuildError) -> BuildError:
+    """Take what was kept of a machine that failed out of the private folder."""
+    for kept in sorted(folder.glob(f"{_DISK}.failed-*")):
+        place = job.failed / f"{job.stage.cell}{kept.name.removeprefix(_DISK)}"
+        job.failed.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept.rename(place)  # both are in the cache
+        texts = (text.replace(str(kept), str(place)) for text in (error.message, error.hint))
+        return MachineFailedError(*texts, evidence=place)
+    return error
