@@ -391,6 +391,12 @@ class Checks(Protocol):
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         """Everything this machine lacks: tools, libraries, rights; empty when nothing."""
 
+    def versions(self, requirements: Requirements) -> Sequence[tuple[str, str]]:
+        """What a request is done with here: programs and libraries, and the version of each.
+
+        What has no version is told by the SHA-256 of its file.
+        """
+
     def machine(self) -> MachineFacts:
         """What this machine is."""
 

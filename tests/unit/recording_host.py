@@ -297,6 +297,9 @@ class _Checks(_Part):
     def check(self, requirements: Requirements) -> Sequence[Problem]:
         return ()
 
+    def versions(self, requirements: Requirements) -> Sequence[tuple[str, str]]:
+        return [("recorder", "1.0")]
+
     def machine(self) -> MachineFacts:
         return MachineFacts("nowhere")
 

@@ -48,6 +48,8 @@ from winimagetools.workflows.finish import (
 from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
 from winimagetools.workflows.report import Made, Recorder
 
+FIRST_BOOT = "first-boot"
+"""In the folder of a build: what the run in the virtual machine leaves."""
 STATE = "resume.json"
 """In the logs of a run: how to go on after a failure."""
 
@@ -301,7 +303,7 @@ def _from_medium(
     prepared.watch.check()
     if online:
         _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
-    return Made(package(host, disk, plan.delivery), plan, manager)
+    return Made(package(host, disk, plan.delivery), plan, manager, folder / FIRST_BOOT)
 
 
 def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Made:
@@ -333,7 +335,8 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Ma
             change_files(disk.tree, plan.files, host.fetcher)
     prepared.watch.check()
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
-    return Made(package(host, DiskFile(disk_path), plan.delivery), plan, manager)
+    image = package(host, DiskFile(disk_path), plan.delivery)
+    return Made(image, plan, manager, folder / FIRST_BOOT)
 
 
 def _check_offline_disk(path: Path) -> None:
@@ -412,7 +415,7 @@ def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
     """Let Windows start once and finish itself, then make the disk small."""
     if plan.machine is not None:
         name = f"{name}{secrets.randbelow(1 << 31)}"
-        logs = disk.parent / "first-boot"
+        logs = disk.parent / FIRST_BOOT
         logs.mkdir()
         machine = replace(plan.machine, name=name, disk=disk, logs=logs)
         with log.step("Run the stage in the virtual machine"):

@@ -17,6 +17,7 @@ from winimagetools.image import preflight
 from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Workflow
 from winimagetools.output.report.folder import check_place, folder_of, read_record, write_record
+from winimagetools.output.report.pictures import read_pictures
 from winimagetools.output.report.provenance import load_key
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
@@ -71,7 +72,8 @@ def convert_image(
             sha256 = image.sha256 or sha256
             if record is not None:
                 made = _record(record, found.config, delivery, size, sha256)
-                write_record(folder / "report", made, signer)
+                pictures = read_pictures(folder_of(disk), record)
+                write_record(folder / "report", made, signer, pictures)
             host.files.publish(
                 image.path, delivery.path, mode, folder / "report" if record is not None else None
             )

@@ -6,7 +6,7 @@ import datetime
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from winimagetools import log
@@ -19,6 +19,7 @@ from winimagetools.formats.images.probe import open_image
 from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
 from winimagetools.formats.partitions import Entry, read_table
 from winimagetools.host.carry_out import describe_source
+from winimagetools.image import preflight
 from winimagetools.image.boot_manager import describe_boot_manager
 from winimagetools.image.describe import describe_guest
 from winimagetools.image.platform_needs import machine_devices
@@ -36,6 +37,7 @@ from winimagetools.output.report.facts import (
     WindowsFacts,
 )
 from winimagetools.output.report.folder import check_place, write
+from winimagetools.output.report.pictures import facts_of, take_pictures
 from winimagetools.output.report.provenance import load_key
 from winimagetools.plan import (
     AddCapabilities,
@@ -63,11 +65,13 @@ class Made:
         image: the file, which does not have its name yet.
         plan: what was decided.
         boot_manager: that of the disk; None for BIOS, and where it cannot be looked at.
+        logs: what the run in a virtual machine left; None when there was none.
     """
 
     image: DiskFile
     plan: BuildPlan
     boot_manager: BootManager | None = None
+    logs: Path | None = None
 
 
 class Recorder:
@@ -120,7 +124,9 @@ class Recorder:
         if not self._wanted:
             return None
         folder = made.image.path.parent / "report"
-        write(folder, self._report(prepared, made, size, sha256), self._signer)
+        pictures = take_pictures(made.logs) if made.logs is not None else {}
+        report = replace(self._report(prepared, made, size, sha256), pictures=facts_of(pictures))
+        write(folder, report, self._signer, pictures)
         return folder
 
     def _report(self, prepared: Prepared, made: Made, size: int, sha256: str) -> Report:
@@ -129,7 +135,7 @@ class Recorder:
             workflow=prepared.request.workflow.value,
             started=self._started.isoformat(timespec="seconds"),
             finished=now().isoformat(timespec="seconds"),
-            tools=(("winimagetools", __version__), ("Python", sys.version.split()[0])),
+            tools=_tools(prepared),
             image=image,
             windows=_windows(plan, made.boot_manager),
             inputs=tuple(self._inputs()),
@@ -149,6 +155,13 @@ class Recorder:
     def _inputs(self) -> Iterator[InputFile]:
         for source, found in zip(self._sources, self._fingerprints.results(), strict=True):
             yield InputFile(source.option, source.path.name, found.size, found.sha256)
+
+
+def _tools(prepared: Prepared) -> tuple[tuple[str, str], ...]:
+    """What the image was made with."""
+    own = (("winimagetools", __version__), ("Python", sys.version.split()[0]))
+    host = prepared.host
+    return (*own, *host.checks.versions(preflight.requirements(prepared.request, host)))
 
 
 def _sources(prepared: Prepared) -> Iterator[Input]:

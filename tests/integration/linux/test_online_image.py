@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from fixtures.boot_proof import boot
 from fixtures.played import AGENT, Played, finish
 from tests.integration.linux.build import Job
 from tests.needs import program
+from winimagetools.cli.main import main
 from winimagetools.contract import WindowsTree
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.host.linux import linux_host
@@ -60,11 +63,28 @@ def test_a_finished_image(job: Job) -> None:
     assert report.path == job.image
     assert "Run the stage in the virtual machine" in [step.name for step in report.steps]
     assert job.left_over() == []
+    check_report(job.image)
     proof = boot(job.image, "qcow2", "bios")
     assert proof.started
     with LinuxDisks().open(job.image, read_only=True) as disk:
         assert disk.tree.exists(AGENT)
         assert not disk.tree.exists("UnattendResources")
+
+
+def check_report(image: Path) -> None:
+    """The pictures of the first start, and what it was made with, are in the report."""
+    folder = image.with_name(f"{image.name}.report")
+    record = json.loads((folder / "report.json").read_text())
+    shown = [item["shows"] for item in record["pictures"]]
+    assert shown[0] == "StatusInitial" and len(shown) <= 8
+    page = (folder / "report.html").read_text()
+    for item in record["pictures"]:
+        data = (folder / item["file"]).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert base64.b64encode(data).decode() in page
+    for name in ("libwim", "libntfs-3g", "libhivex", "qemu-img", "qemu-system-x86_64"):
+        assert record["tools"][name]
+    assert main(["verify", str(image)]) == 0
 
 
 def test_an_unfinished_image_is_evidence(job: Job) -> None:

@@ -59,6 +59,10 @@ class Checks:
         wanted = {NO_GRUB: bios, NO_QEMU: bool(requirements.formats)}
         return [problem for problem in self.lacking if wanted[problem]]
 
+    def versions(self, requirements: Requirements) -> Sequence[tuple[str, str]]:
+        """None."""
+        return []
+
     def machine(self) -> MachineFacts:
         """A small one."""
         return MachineFacts("Debian GNU/Linux 12", 8 * GIB, 2, ("br0",))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from winimagetools.errors import HostError, Problem
 from winimagetools.found import MachineFacts
-from winimagetools.host.linux import computer, esp, grub, hivex, libwim, ntfs, volume
+from winimagetools.host.linux import computer, esp, grub, hivex, libwim, ntfs, versions, volume
 from winimagetools.host.linux.disks import SFDISK
 from winimagetools.host.linux.resize import NTFSFIX, NTFSRESIZE
 from winimagetools.model import DiskLayout
@@ -47,6 +47,10 @@ class LinuxChecks:
             except HostError as error:
                 problems.append(computer.as_problem(error))
         return problems
+
+    def versions(self, requirements: Requirements) -> Sequence[tuple[str, str]]:
+        """Programs and libraries a request is done with; those that do not tell are left out."""
+        return versions.versions(requirements)
 
     def machine(self) -> MachineFacts:
         """This machine."""

@@ -47,6 +47,10 @@ class WindowsChecks:
                 problems.append(Problem(error.message, advice, host=True))
         return problems
 
+    def versions(self, requirements: Requirements) -> Sequence[tuple[str, str]]:
+        """Windows itself, of which all tools but qemu-img are a part."""
+        return [("system", self.machine().system)]
+
     def machine(self) -> MachineFacts:
         """What CIM tells of this machine, and the virtual switches where there is Hyper-V."""
         answer = self._shell.invoke(scripts.MACHINE)

@@ -136,6 +136,18 @@ class MachineFacts:
 
 
 @dataclass(frozen=True)
+class PictureFacts:
+    """A picture of the screen at the first start, a file beside ``report.json``.
+
+    Args:
+        shows: the stage the guest had reached.
+    """
+
+    file: str
+    shows: str
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that is told of an image.
 
@@ -164,6 +176,7 @@ class Report:
     checks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     machine: MachineFacts | None = None
+    pictures: tuple[PictureFacts, ...] = ()
 
 
 def as_record(report: Report) -> dict[str, Any]:

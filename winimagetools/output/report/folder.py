@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,27 +58,40 @@ def is_report(folder: Path) -> bool:
         return False
 
 
-def write(folder: Path, report: Report, signer: Any | None = None) -> None:
+def write(
+    folder: Path,
+    report: Report,
+    signer: Any | None = None,
+    pictures: Mapping[str, bytes] | None = None,
+) -> None:
     """Write everything a report consists of.
 
     Args:
         folder: where; it is made.
         report: what is told.
         signer: signs the provenance, see :func:`winimagetools.output.report.provenance.load_key`.
+        pictures: those that the report names, by file name.
     """
-    write_record(folder, as_record(report), signer)
+    write_record(folder, as_record(report), signer, pictures)
 
 
-def write_record(folder: Path, record: dict[str, Any], signer: Any | None = None) -> None:
+def write_record(
+    folder: Path,
+    record: dict[str, Any],
+    signer: Any | None = None,
+    pictures: Mapping[str, bytes] | None = None,
+) -> None:
     """Write everything a report consists of, from what its ``report.json`` says.
 
     Args:
         folder: where; it is made.
         record: see :func:`winimagetools.output.report.facts.as_record`.
         signer: as for :func:`write`.
+        pictures: as for :func:`write`.
     """
     sbom, lacks = sbom_json(record), []
-    texts = {REPORT: json.dumps(record, indent=2) + "\n", PAGE: page_html(record)}
+    pictures = pictures or {}
+    texts = {REPORT: json.dumps(record, indent=2) + "\n", PAGE: page_html(record, pictures)}
     if sbom is not None:
         texts[SBOM] = sbom + "\n"
     else:
@@ -88,18 +101,25 @@ def write_record(folder: Path, record: dict[str, Any], signer: Any | None = None
         texts[PROVENANCE] = envelope
     elif envelope is None:
         lacks.append("provenance")
-    _write_texts(folder, texts, record["image"])
+    _write_files(folder, texts, pictures, record["image"])
     if lacks:
         log.info(f"The report has no {' and no '.join(lacks)}: pip install 'winimagetools[report]'")
     if envelope == "":
         log.info("The report has no provenance: --checksum computes the SHA-256 it needs.")
 
 
-def _write_texts(folder: Path, texts: dict[str, str], image: dict[str, Any]) -> None:
+def _write_files(
+    folder: Path,
+    texts: Mapping[str, str],
+    pictures: Mapping[str, bytes],
+    image: dict[str, Any],
+) -> None:
     folder.mkdir()
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    digests = {name: sha256_of(folder / name) for name in texts}
+    for name, data in pictures.items():
+        (folder / name).write_bytes(data)
+    digests = {name: sha256_of(folder / name) for name in (*texts, *pictures)}
     if image["sha256"]:
         digests[f"../{image['file']}"] = image["sha256"]
     (folder / sums.NAME).write_text(sums.sums_text(digests), encoding="utf-8", newline="\n")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -10,17 +11,24 @@ from winimagetools import log
 from winimagetools.data import data_path
 
 _COLOURS = 4
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page_html(record: dict[str, Any]) -> str:
+def page_html(record: dict[str, Any], pictures: Mapping[str, bytes] | None = None) -> str:
     """The page.
 
     Args:
         record: what :func:`winimagetools.output.report.facts.as_record` made.
+        pictures: in PNG, by the file names the record has; they become part of the page.
     """
     file = record["image"]["file"]
-    return document(f"{file}: report", file, _headline(record), _sections(record), _footer(record))
+    return document(
+        f"{file}: report",
+        file,
+        _headline(record),
+        _sections(record, pictures or {}),
+        _footer(record),
+    )
 
 
 def document(
@@ -70,21 +78,24 @@ def _headline(record: dict[str, Any]) -> str:
 
 
 def _footer(record: dict[str, Any]) -> str:
-    tools = ", ".join(f"{name} {version}" for name, version in record["tools"].items())
-    return f"Made by {record['workflow']} with {tools}. The same facts are in report.json."
+    own = record["tools"].get("winimagetools", "")
+    return f"Made by {record['workflow']} of winimagetools {own}. The same is in report.json."
 
 
-def _sections(record: dict[str, Any]) -> Iterator[str]:
+def _sections(record: dict[str, Any], pictures: Mapping[str, bytes]) -> Iterator[str]:
     yield section("Summary", pairs(_summary(record)))
     if record["warnings"]:
         yield section("Warnings", _list(record["warnings"]), "warn")
     if record["checks"]:
         yield section("Checks", _list(record["checks"], "good"))
     yield section("Timeline", _timeline(record["steps"]))
+    if pictures:
+        yield section("First start", _pictures(record["pictures"], pictures))
     if record["image"]["partitions"]:
         yield section("Disk", _disk(record["image"]))
     yield from _contents(record)
     yield section("Options", _options(record["options"]))
+    yield section("Made with", pairs((escape(k), escape(v)) for k, v in record["tools"].items()))
 
 
 def _contents(record: dict[str, Any]) -> Iterator[str]:
@@ -141,6 +152,19 @@ def _timeline(steps: Sequence[dict[str, Any]]) -> str:
         kind = ' class="inner"' if step["depth"] else ""
         lines.append(f'<li{kind}><span>{name}</span>{track}<span class="time">{time}</span></li>')
     return f'<ol class="steps">{"".join(lines)}</ol>'
+
+
+def _pictures(facts: Sequence[dict[str, Any]], pictures: Mapping[str, bytes]) -> str:
+    """What the screen showed, stage by stage."""
+    figures = []
+    for fact in facts:
+        data = base64.b64encode(pictures[fact["file"]]).decode("ascii")
+        shows = escape(fact["shows"])
+        figures.append(
+            f'<figure><img src="data:image/png;base64,{data}" alt="The screen at {shows}">'
+            f"<figcaption>{shows}</figcaption></figure>"
+        )
+    return f'<div class="pictures">{"".join(figures)}</div>'
 
 
 def _disk(image: dict[str, Any]) -> str:
