@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, cast
 
 from winimagetools import log
 from winimagetools.errors import CommandError, ToolMissingError
@@ -71,7 +71,9 @@ class Tool:
         raise ToolMissingError(self.name, self.package, self.reason)
 
 
-_TIE = Tool("setpriv", "util-linux", "end a machine together with this program")
+TIE = Tool("setpriv", "util-linux", "end another program together with this one")
+_UNLESS_ORPHANED = ("/bin/sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
+"""Runs a program if this process, whose number comes first, has not died in the meantime."""
 
 
 def tied(words: Sequence[str]) -> list[str]:
@@ -202,7 +204,7 @@ def spawn(
     input_text: str | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    tied: bool = False,
+    tied: Literal["", "KILL", "TERM"] = "",
 ) -> Iterator[Program]:
     """Start a program; on leaving, it and all processes of its group are ended.
 
@@ -214,8 +216,8 @@ def spawn(
         input_text: text for its standard input; nothing is connected otherwise.
         env: variables added to this process's environment.
         cwd: folder to run it in.
-        tied: the kernel ends it when this process dies, be it killed: for programs that would
-            run on for ever. Linux only.
+        tied: the signal with which the kernel ends it when this process dies, be it killed: for
+            programs that would run on for ever. Linux only.
 
     Yields:
         The running program. It stops when nobody reads what it prints.
@@ -227,7 +229,8 @@ def spawn(
     shown = show([tool.name, *arguments])
     argv = [tool.find(), *(os.fspath(part) for part in arguments)]
     if tied:
-        argv = [_TIE.find(), "--pdeathsig", "KILL", "--", *argv]
+        tie = [TIE.find(), "--pdeathsig", tied, "--", *_UNLESS_ORPHANED, str(os.getpid())]
+        argv = [*tie, *argv]
     log.LOGGER.debug("running: %s", shown)
     program: Program | None = None
     try:

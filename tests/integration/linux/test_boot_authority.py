@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 
 from fixtures import boot_managers, guest, media
 from tests.integration.linux.build import Job
+from tests.integration.linux.signing import call, make_key
 from tests.needs import program
 from winimagetools.checks.causes import find_cause
 from winimagetools.cli.main import main
@@ -28,7 +27,6 @@ from winimagetools.host.linux.vm import LinuxVm
 from winimagetools.model import MIB, WindowsVersion
 from winimagetools.plan import VmRequest
 
-OWNER = "4a8a8d7e-5d3c-4d5f-9f0b-1c7f6a3b2d10"
 YEARS = {"2011": BootAuthority.PCA_2011, "2023": BootAuthority.CA_2023}
 SECURITY_VERSIONS = {"2011": (3, 0), "2023": (9, 1)}
 FOLDERS = {"2011": "/Windows/Boot/EFI/bootmgfw.efi", "2023": "/Windows/Boot/EFI_EX/bootmgfw_EX.efi"}
@@ -43,11 +41,6 @@ class Authority:
     firmware: Firmware
 
 
-def call(*words: object) -> None:
-    """Run a program; what it says is shown when it fails."""
-    subprocess.run([str(word) for word in words], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def authorities(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Authority]:
     """Both of them."""
@@ -57,22 +50,12 @@ def authorities(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Authority
 
 
 def _authority(folder: Path, year: str) -> Authority:
-    key, certificate, manager = folder / "key", folder / "certificate", folder / "bootmgfw.efi"
-    name = f"/O=winimagetools/CN={YEARS[year]}"
-    new = ("-newkey", "rsa:2048", "-nodes", "-days", "36500", "-keyout", key, "-subj", name)
-    call("openssl", "req", "-x509", *new, "-out", certificate)
+    key, manager = make_key(folder, f"/O=winimagetools/CN={YEARS[year]}"), folder / "bootmgfw.efi"
     version = WindowsVersion(10, 0, 26100, 1)
     manager.write_bytes(boot_managers.uefi(version, SECURITY_VERSIONS[year]))
     guest.play(manager, guest.BEGUN, guest.DONE)
-    call("sbsign", "--key", key, "--cert", certificate, "--output", manager, manager)
-    variables = folder / "variables.fd"
-    keys = ("--set-pk", OWNER, certificate, "--add-kek", OWNER, certificate)
-    store = ("--input", "/usr/share/OVMF/OVMF_VARS_4M.fd", "--output", variables, "--sb")
-    virt_fw_vars = Path(sys.executable).with_name("virt-fw-vars")
-    call(virt_fw_vars, *store, *keys, "--add-db", OWNER, certificate)
-    code = Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd")
-    firmware = Firmware(code, variables, secure_boot=True, enrolled=True, smm=True)
-    return Authority(manager, firmware)
+    key.sign(manager)
+    return Authority(manager, key.firmware())
 
 
 @pytest.fixture(scope="module")

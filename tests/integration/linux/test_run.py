@@ -299,3 +299,33 @@ def test_a_signal_of_the_user_ends_the_program(program: Path, tmp_path: Path, at
         _, error = process.communicate(timeout=60)
     assert error.rstrip().endswith(b"KeyboardInterrupt")
     assert gone(tmp_path / "pid")
+
+
+WITH_A_MACHINE = """
+import sys
+from winimagetools.run import Tool, spawn
+with spawn(Tool("fake-tool", "fake-package", "try things"), [sys.argv[1]], tied="KILL") as started:
+    started.wait()
+"""
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_tied_program_ends_with_this_one(program: Path, tmp_path: Path, late: bool) -> None:
+    """Be this one killed; also when that comes before the kernel has been told."""
+    program.write_text('#!/bin/sh\necho $$ > "$1"\nexec sleep 60\n')
+    pid_file, begun = tmp_path / "number", tmp_path / "begun"
+    if late:
+        slow = f'echo 1 > "{begun}"\nsleep 1\nPATH=/usr/bin:/bin\nexec setpriv "$@"\n'
+        (tmp_path / "setpriv").write_text(f"#!/bin/sh\n{slow}")
+        (tmp_path / "setpriv").chmod(0o755)
+    words = [sys.executable, "-c", WITH_A_MACHINE, str(pid_file)]
+    root = str(Path(__file__).parents[3])
+    builder = subprocess.Popen(words, env={**os.environ, "PYTHONPATH": root})
+    wait_for_number(begun if late else pid_file)
+    builder.kill()
+    builder.wait()
+    if late:
+        time.sleep(1.5)
+        assert not pid_file.exists()
+    else:
+        assert gone(pid_file)

@@ -4,7 +4,7 @@
 (qemu-storage-daemon(1), ``--export type=fuse``, and ``offset`` and ``size`` of the ``raw``
 driver). It works in units of 512 bytes, so the file ends up to 511 bytes after the range;
 libwim does not mind. The daemon ends, and takes its files away, when this process lets go of
-it, and also when this process is killed: ``setpriv --pdeathsig`` sees to that.
+it, and also when this process is killed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Protocol
 
 from winimagetools.errors import CommandError, HostError, ToolMissingError
-from winimagetools.run import Program, Tail, Tool, run, spawn
+from winimagetools.run import TIE, Program, Tail, Tool, run, spawn
 
 STORAGE_DAEMON = Tool(
     "qemu-storage-daemon", "qemu-system-common", "use a WIM inside an ISO without a copy of it"
 )
-_SETPRIV = Tool("setpriv", "util-linux", "end qemu-storage-daemon with this program")
 _FUSERMOUNT = Tool("fusermount3", "fuse3", "show a WIM inside an ISO as a file")
 _DEVICE = Path("/dev/fuse")
 _UNIT = 512
@@ -69,7 +68,7 @@ class FuseSlices:
     def obstacle(self) -> str:
         try:
             STORAGE_DAEMON.find()
-            _SETPRIV.find()
+            TIE.find()
             if os.geteuid() != 0:
                 _FUSERMOUNT.find()
         except ToolMissingError as error:
@@ -83,7 +82,7 @@ class FuseSlices:
         for each in slices:
             each.path.touch(mode=0o600, exist_ok=False)
         try:
-            with spawn(_SETPRIV, daemon_arguments(STORAGE_DAEMON.find(), source, slices)) as daemon:
+            with spawn(STORAGE_DAEMON, daemon_arguments(source, slices), tied="TERM") as daemon:
                 Tail(daemon.output)
                 complaints = Tail(daemon.error)
                 try:
@@ -97,16 +96,15 @@ class FuseSlices:
                 each.path.unlink(missing_ok=True)
 
 
-def daemon_arguments(daemon: str, source: Path, slices: Sequence[Slice]) -> list[str]:
-    """Arguments of ``setpriv`` that start the daemon.
+def daemon_arguments(source: Path, slices: Sequence[Slice]) -> list[str]:
+    """Arguments of ``qemu-storage-daemon``.
 
     Args:
-        daemon: full path of ``qemu-storage-daemon``.
         source: the file that holds the ranges.
         slices: the ranges, where there is an empty file for each.
     """
     file = {"driver": "file", "node-name": "source", "filename": str(source), "read-only": True}
-    arguments = ["--pdeathsig", "TERM", daemon, "--blockdev", json.dumps(file)]
+    arguments = ["--blockdev", json.dumps(file)]
     for number, each in enumerate(slices):
         node = {
             "driver": "raw",

@@ -126,7 +126,7 @@ def _machine(request: VmRequest, accel: str, firmware: Firmware | None, runtime:
 
 def _show(planned: Machine) -> None:
     """Run QEMU until its machine is off or somebody closes its window."""
-    with spawn(machine.QEMU, machine.arguments(planned), tied=True) as program:
+    with spawn(machine.QEMU, machine.arguments(planned), tied="KILL") as program:
         said, _ = Tail(program.error), Tail(program.output)
         with open_monitor(planned.runtime / "qmp.log") as monitor:
             with suppress(BuildError):  # what QEMU said tells more
@@ -155,7 +155,7 @@ def _run(planned: Machine) -> dict[str, str]:
     words = machine.arguments(planned)
     command = show([machine.QEMU.name, *words])
     (request.logs / "qemu-command.txt").write_text(f"{command}\n", encoding="utf-8")
-    with spawn(machine.QEMU, words, tied=True) as program:
+    with spawn(machine.QEMU, words, tied="KILL") as program:
         said, _ = Tail(program.error), Tail(program.output)
         with open_monitor(request.logs / "qmp.log") as monitor:
             try:

@@ -33,7 +33,7 @@ def emulated_tpm(runtime: Path) -> Iterator[None]:
         BuildError: it does not listen.
     """
     (runtime / "tpm-state").mkdir(mode=0o700)
-    with spawn(SWTPM, arguments(runtime), tied=True) as program:
+    with spawn(SWTPM, arguments(runtime), tied="KILL") as program:
         complaints, _ = Tail(program.error), Tail(program.output)
         _await(runtime / TPM_SOCKET, complaints)
         yield
