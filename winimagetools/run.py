@@ -82,7 +82,7 @@ def tied(words: Sequence[str]) -> list[str]:
     The kernel does it for a child of the process that dies, and for no grandchild.
     """
     try:
-        return [_TIE.find(), "--pdeathsig", "TERM", "--", *words]
+        return [TIE.find(), "--pdeathsig", "TERM", "--", *words]
     except ToolMissingError:
         return list(words)
 
