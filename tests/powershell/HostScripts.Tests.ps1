@@ -207,6 +207,28 @@ Describe 'Scripts of the Windows host' {
         Get-StandInHostCalls | Should -Not -BeLike 'Get-Cim*'
     }
 
+    It 'takes a picture of the screen' {
+        Set-StandInAnswer 'Get-VM' { New-Object PSObject -Property @{ Id = [guid]'11111111-2222-3333-4444-555555555555' } }
+        Set-StandInAnswer 'Get-CimInstance' {
+            if ($args[0].ClassName -like '*Service') { 'service' }
+            else { 'other', '11111111-2222-3333-4444-555555555555' | ForEach-Object { New-Object PSObject -Property @{ Name = $_ } } }
+        }
+        Set-StandInAnswer 'Get-CimAssociatedInstance' { "settings of $($args[0].InputObject.Name)" }
+        $global:standInArguments = $null
+        Set-StandInAnswer 'Invoke-CimMethod' {
+            $global:standInArguments = $args[0]
+            New-Object PSObject -Property @{ ReturnValue = [uint32]0; ImageData = [byte[]](1, 2, 255) }
+        }
+        (Invoke-HostScript 'VM_SCREEN' @{ name = 'v'; width = 800; height = 600 }).Answer | Should -Be 'AQL/'
+        $given = $global:standInArguments
+        "$($given.InputObject) $($given.MethodName)" | Should -Be 'service GetVirtualSystemThumbnailImage'
+        $given.Arguments.TargetSystem | Should -Be 'settings of 11111111-2222-3333-4444-555555555555'
+        $given.Arguments.WidthPixels | Should -BeOfType [uint16]
+        "$($given.Arguments.WidthPixels) $($given.Arguments.HeightPixels)" | Should -Be '800 600'
+        Set-StandInAnswer 'Invoke-CimMethod' { New-Object PSObject -Property @{ ReturnValue = [uint32]32775; ImageData = $null } }
+        (Invoke-HostScript 'VM_SCREEN' @{ name = 'v'; width = 800; height = 600 }).Answer | Should -BeExactly ''
+    }
+
     It 'removes a machine that is <State>' -ForEach @(
         @{ State = 'Running'; Calls = 'Get-VM -Name v', 'Stop-VM -Force -Name v -TurnOff', 'Remove-VM -Force -Name v' }
         @{ State = 'Off'; Calls = 'Get-VM -Name v', 'Remove-VM -Force -Name v' }

@@ -10,7 +10,7 @@ $commands = @{
     'Import-Module', 'Join-Path', 'New-Item', 'New-ItemProperty', 'New-Object', 'Out-Host', 'Out-Null', 'Remove-Item', 'Remove-ItemProperty',
     'Resolve-Path', 'Select-Object', 'Set-Alias', 'Set-Content', 'Set-ItemProperty', 'Set-Location', 'Set-Service', 'Set-StrictMode',
     'Sort-Object', 'Split-Path', 'Start-Process', 'Start-Sleep', 'Stop-Service', 'Test-Path', 'Where-Object', 'Write-Host', 'Write-Warning'
-    '3.0' = 'ConvertFrom-Json', 'ConvertTo-Json', 'Get-CimAssociatedInstance', 'Get-CimInstance', 'Invoke-WebRequest', 'Test-NetConnection'
+    '3.0' = 'ConvertFrom-Json', 'ConvertTo-Json', 'Get-CimAssociatedInstance', 'Get-CimInstance', 'Invoke-CimMethod', 'Invoke-WebRequest', 'Test-NetConnection'
     '4.0' = 'Get-FileHash'
     '5.0' = 'Compress-Archive', 'Expand-Archive', 'New-TemporaryFile'
     '5.1' = 'Get-LocalUser', 'New-LocalUser', 'Remove-LocalUser'

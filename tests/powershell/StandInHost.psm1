@@ -9,6 +9,7 @@ $signatures = @{
     'Get-WindowsOptionalFeature' = 'Online FeatureName PackageName PackagePath Path WindowsDirectory SystemDrive LogPath ScratchDirectory LogLevel'
     'Get-CimInstance' = 'ClassName Namespace Filter Query KeyOnly Property OperationTimeoutSec QueryDialect'
     'Get-CimAssociatedInstance' = 'InputObject Association ResultClassName Namespace OperationTimeoutSec KeyOnly'
+    'Invoke-CimMethod' = 'InputObject ClassName Namespace MethodName Arguments Query QueryDialect OperationTimeoutSec'
     'Get-VMSwitch' = 'Name Id ResourcePoolName SwitchType'
     'Initialize-Disk' = 'Number UniqueId FriendlyName VirtualDisk PartitionStyle PassThru'
     'New-Partition' = 'DiskNumber DiskId DiskPath Size UseMaximumSize Offset Alignment DriveLetter AssignDriveLetter MbrType GptType IsHidden IsActive'

@@ -7,6 +7,8 @@ restarts again and again without getting any further.
 
 from __future__ import annotations
 
+import re
+
 from winimagetools import log
 from winimagetools.errors import BuildError
 from winimagetools.guest.reports import Report
@@ -18,6 +20,21 @@ report, and the firmware may do so once more."""
 SAME_RESTART = 2.0
 """Seconds in which another restart is a part of the first: SeaBIOS restarts once more when it
 finds that it ran before."""
+
+
+MOST_PICTURES = 200
+"""Pictures of the screen that are kept of one run, the last one not counted."""
+
+
+def picture_name(number: int, stage: str) -> str:
+    """What a picture of the screen is called, without its extension.
+
+    Args:
+        number: of the picture in its run, from 1.
+        stage: what the guest did last, or ``end``.
+    """
+    plain = re.sub(r"\W+", "-", stage).strip("-")[:40]
+    return f"screen-{number:03}-{plain}"
 
 
 class Watch:

@@ -175,6 +175,19 @@ if ([string]$vm.State -eq 'Running' -and $exchange -and $exchange.Enabled) {
 @{ state = [string]$vm.State; items = @($items | Where-Object { $_ }) }
 """
 
+VM_SCREEN = r"""
+# take a picture of the screen of the virtual machine
+# 16 bits a point, RGB565 (Msvm_VirtualSystemManagementService.GetVirtualSystemThumbnailImage).
+$vm = Get-VM -Name $v.name
+$system = Get-CimInstance -Namespace root\virtualization\v2 -ClassName Msvm_ComputerSystem |
+    Where-Object { $_.Name -eq [string]$vm.Id }
+$settings = @(Get-CimAssociatedInstance -InputObject $system -ResultClassName Msvm_VirtualSystemSettingData -Association Msvm_SettingsDefineState)[0]
+$service = Get-CimInstance -Namespace root\virtualization\v2 -ClassName Msvm_VirtualSystemManagementService
+$size = @{ TargetSystem = $settings; WidthPixels = [uint16]$v.width; HeightPixels = [uint16]$v.height }
+$answer = Invoke-CimMethod -InputObject $service -MethodName GetVirtualSystemThumbnailImage -Arguments $size
+if ($answer.ReturnValue -eq 0 -and $answer.ImageData) { [Convert]::ToBase64String([byte[]]$answer.ImageData) } else { '' }
+"""
+
 REMOVE_VM = r"""
 # remove the virtual machine
 $vm = Get-VM -Name $v.name -ErrorAction SilentlyContinue

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from defusedxml import ElementTree
 
 from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
+from winimagetools.formats.png import png_of_rgb565
 from winimagetools.guest.reports import PREFIX, Report, check_failure, merge_reports, show
-from winimagetools.guest.watch import Watch
+from winimagetools.guest.watch import MOST_PICTURES, Watch, picture_name
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.powershell import PowerShell, as_list
 from winimagetools.plan import VmRequest
@@ -20,6 +23,8 @@ from winimagetools.retry import execute_retry
 START_DELAY = 5.0
 POLL_INTERVAL = 1.0
 """Seconds, as in the PowerShell tools."""
+SCREEN = (800, 600)
+"""Width and height that pictures of the screen are scaled to."""
 STATUS_ATTEMPTS = 6
 """How often Hyper-V is asked about a machine before it is given up: for half a minute."""
 
@@ -97,6 +102,33 @@ def _keep(request: VmRequest, reports: dict[str, str]) -> None:
     ]
     text = "".join(f"{line}\n" for line in lines)
     (request.logs / "reports.jsonl").write_text(text, encoding="utf-8")
+
+
+class Screen:
+    """Takes pictures of the screen of a machine; one that cannot be had is no failure.
+
+    Args:
+        shell: runs PowerShell.
+        request: the machine, and the folder for pictures.
+    """
+
+    def __init__(self, shell: PowerShell, request: VmRequest) -> None:
+        self._shell, self._request = shell, request
+        self._taken = 0
+
+    def picture(self, stage: str) -> None:
+        """Save what the screen shows, as PNG."""
+        if self._taken >= MOST_PICTURES and stage != "end":
+            return
+        width, height = SCREEN
+        with suppress(BuildError, ValueError):
+            answer = self._shell.invoke(
+                scripts.VM_SCREEN, name=self._request.name, width=width, height=height
+            )
+            picture = png_of_rgb565(base64.b64decode(str(answer)), width, height)
+            self._taken += 1
+            name = f"{picture_name(self._taken, stage)}.png"
+            (self._request.logs / name).write_bytes(picture)
 
 
 class HyperV:
@@ -185,17 +217,24 @@ class HyperV:
         """Follow a machine until it is off. Port of ``Wait-ForVMShutdown``."""
         log.info(f"Waiting for {request.name} to finish and power off")
         watch = Watch(request.silence, request.time_limit, self._clock())
+        screen = Screen(self._shell, request)
         reports: dict[str, str] = {}
         while True:
             state, news = self._status(request.name)
             for stage, text in news.items():
                 if watch.hear(Report(stage, text), self._clock()):
                     show(stage, text)
+                    if state != "Off":
+                        screen.picture(stage)
             reports = merge_reports(reports, news)
             _keep(request, reports)
             if state == "Off":
                 return reports
-            watch.check(self._clock())
+            try:
+                watch.check(self._clock())
+            except BuildError:
+                screen.picture("end")
+                raise
             self._sleep(POLL_INTERVAL)
 
     def _status(self, name: str) -> tuple[str, dict[str, str]]:

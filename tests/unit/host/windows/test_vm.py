@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.formats.test_png import read_png
 from tests.unit.host.windows.recorder import Recorder
 from winimagetools.errors import BuildError, CommandError
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import (
+    SCREEN,
     HyperV,
     convert_kvp_data,
     processor_problems,
@@ -84,10 +87,43 @@ def test_run_sysprep(caplog: pytest.LogCaptureFixture, request_: VmRequest) -> N
             "disable_secure_boot": True,
         },
     )
-    assert recorder.scripts == ["CREATE_VM", *["VM_STATUS"] * 4, "REMOVE_VM"]
+    asked = ["VM_STATUS", "VM_SCREEN"]
+    assert recorder.scripts == ["CREATE_VM", "VM_STATUS", *asked * 2, "VM_STATUS", "REMOVE_VM"]
     assert slept == [5.0, 1.0, 1.0, 1.0]
     assert caplog.text.count("Updates: none") == 1
     assert "Waiting for WindowsOnlineImage-Sysprep1 to finish and power off" in caplog.text
+
+
+def test_pictures(request_: VmRequest) -> None:
+    """One for each new stage and one when it is given up; those that cannot be had are left out."""
+    width, height = SCREEN
+    screens: list[object] = [
+        base64.b64encode(b"\xff" * width * height * 2).decode(),
+        "",
+        CommandError("powershell.exe", 1, "no screen"),
+        base64.b64encode(b"\0" * width * height * 2).decode(),
+    ]
+    news = [item(f"ImageGenerationLog-{stage}", "x") for stage in ("Updates", "Drivers", "Hooks")]
+    states = [{"state": "Running", "items": news[: number + 1]} for number in range(3)]
+    recorder = Recorder(
+        {
+            "VM_STATUS": lambda _: states.pop(0) if len(states) > 1 else states[0],
+            "VM_SCREEN": lambda _: screens.pop(0),
+        }
+    )
+    moments = iter(range(0, 10_000, 20))
+    machine = HyperV(PowerShell(recorder), lambda _: None, lambda: next(moments))
+    with pytest.raises(BuildError, match="nothing new"):
+        machine.run_sysprep(dataclasses.replace(request_, silence=300))
+    assert ("VM_SCREEN", {"name": request_.name, "width": width, "height": height}) in (
+        recorder.calls
+    )
+    pictures = sorted(request_.logs.glob("*.png"))
+    assert [path.name for path in pictures] == ["screen-001-Updates.png", "screen-002-end.png"]
+    first, last = (read_png(path.read_bytes()) for path in pictures)
+    assert first[:2] == last[:2] == SCREEN
+    assert set(b"".join(first[2])) == {255}
+    assert set(b"".join(last[2])) == {0}
 
 
 def test_what_failed_in_the_guest_is_a_warning(

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from winimagetools import log
 from winimagetools.errors import BuildError
 from winimagetools.guest.reports import Report, by_stage, parse_report, show
-from winimagetools.guest.watch import Watch
+from winimagetools.guest.watch import MOST_PICTURES, Watch, picture_name
 from winimagetools.host.linux.qemu.machine import FIRMWARE_LOG, REPORTS, SERIAL
 from winimagetools.plan import VmRequest
 
@@ -24,7 +24,6 @@ _ASK_INTERVAL = 5.0
 """Seconds between two questions whether QEMU still answers."""
 _UNANSWERED = 3
 _GLANCE = 0.25
-_MOST_PICTURES = 200
 _NOTHING = "The firmware found nothing to start on the disk."
 _NOT_STARTED = {
     "Access Denied": "The firmware refused the boot manager of the disk: Access Denied. It is not "
@@ -133,12 +132,11 @@ class Follower:
 
     def picture(self, name: str) -> None:
         """Save what the screen shows; a guest that is on its way out may not have one."""
-        if self._pictures >= _MOST_PICTURES and name != "end":
+        if self._pictures >= MOST_PICTURES and name != "end":
             return
         self._pictures += 1
-        plain = re.sub(r"\W+", "-", name).strip("-")[:40]
         with suppress(TimeoutError):
-            self._monitor.picture(self._request.logs / f"screen-{self._pictures:03}-{plain}")
+            self._monitor.picture(self._request.logs / picture_name(self._pictures, name))
 
     def _off(self) -> bool:
         """Take events in; whether the guest is off."""
