@@ -68,6 +68,19 @@ class WindowsTree(ReadOnlyTree, Protocol):
         """
 
 
+@dataclass(frozen=True)
+class RawVolume:
+    """A volume of a disk as bytes.
+
+    Args:
+        read: reads from an offset, the first argument, so many bytes, the second.
+        size: bytes of its partition.
+    """
+
+    read: Callable[[int, int], bytes]
+    size: int
+
+
 class InstallMedia(Protocol):
     """An opened installation medium: the WIM (or ESD, SWM) and what it holds."""
 
@@ -169,6 +182,9 @@ class Disks(Protocol):
     def facts(self, disk: Disk) -> DiskFacts | None:
         """What is known of an opened disk itself; None where this host cannot tell."""
 
+    def windows_volume(self, disk: Disk) -> RawVolume | None:
+        """The Windows volume of an opened disk as bytes; None where this host has none."""
+
     def copy(self, source: Path, destination: Path) -> None:
         """Copy a disk image, sharing blocks where the file system can."""
 
@@ -183,6 +199,18 @@ class Disks(Protocol):
 
         Returns:
             The disk image, in the container of the delivery or as it was built.
+        """
+
+    def refuse_unusable(self, path: Path, size: int) -> None:
+        """Refuse a golden image, which is only read, before anything is done with a copy of it.
+
+        Args:
+            path: the image, of any container.
+            size: bytes the disk of the new image is to have.
+
+        Raises:
+            MediaError: it holds no Windows, or one that cannot be changed.
+            RequestError: its disk is larger.
         """
 
     def resize(self, path: Path, size: int) -> None:

@@ -116,7 +116,7 @@ class ConfigurationError(RequestError):
         source: the configuration file they are about.
     """
 
-    remedy = "Correct them and try it with --dry-run, which builds nothing."
+    remedy = "Correct them; winimagetools doctor CONFIG says what is left, and builds nothing."
 
     def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
         self.problems = tuple(problems)

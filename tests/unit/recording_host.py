@@ -18,7 +18,7 @@ from tests.unit.fakes import MemoryTree
 from winimagetools import log
 from winimagetools.checks.first_boot import GENERALIZED, SOFTWARE, STATE_KEY
 from winimagetools.checks.subject import CLOUDBASE_INIT
-from winimagetools.contract import Disk, Host, InstallMedia, Media
+from winimagetools.contract import Disk, Host, InstallMedia, Media, RawVolume
 from winimagetools.errors import Problem
 from winimagetools.found import DiskFacts, MachineFacts
 from winimagetools.model import DiskFormat, DiskLayout, WimImage
@@ -108,12 +108,18 @@ class _Disks(_Part):
     def facts(self, disk: Disk) -> DiskFacts | None:
         return None
 
+    def windows_volume(self, disk: Disk) -> RawVolume | None:
+        return None
+
     def copy(self, source: Path, destination: Path) -> None:
         self.say(f"copy the disk {source.name} to {destination.name}")
 
     def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
         self.say(f"write out and trim {disk.path.name}")
         return DiskFile(disk.path)
+
+    def refuse_unusable(self, path: Path, size: int) -> None:
+        pass
 
     def resize(self, path: Path, size: int) -> None:
         self.say(f"resize {path.name} to {log.size(size)} and give it a new identifier")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from winimagetools import log
 from winimagetools.checks.result import Result, bad, doubtful, good, skipped
 from winimagetools.checks.subject import Subject
+from winimagetools.formats.partition_table import SECTOR
 from winimagetools.formats.partitions import ENLARGED
 from winimagetools.found import DiskFacts
 from winimagetools.model import GIB, MIB, DiskLayout
@@ -23,6 +24,13 @@ def check_layout(subject: Subject) -> Result:
             "layout",
             f"The disk is for {facts.layout} firmware, not for {request.layout}.",
             "Set disk_layout to what the machines have, and make the image anew.",
+        )
+    if facts.sector != SECTOR:
+        return doubtful(
+            "layout",
+            f"The disk is for {facts.layout} firmware, and has logical sectors of {facts.sector} "
+            "bytes.",
+            f"It starts only from a disk with such sectors; most machines have {SECTOR}.",
         )
     return good("layout", f"The disk is for {facts.layout} firmware.")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from winimagetools.checks import boot, container, contents, disk, drivers, windows
+from winimagetools.checks.ntfs import check as ntfs
 from winimagetools.checks.result import Result
 from winimagetools.checks.subject import Subject
 
@@ -18,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     disk.check_layout,
     disk.check_table,
     disk.check_volume,
+    ntfs.check_ntfs,
     boot.check_boot_files,
     boot.check_boot_store,
     windows.check_edition,

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from winimagetools.contract import ReadOnlyTree
+from winimagetools.contract import RawVolume, ReadOnlyTree
 from winimagetools.errors import WinImageError
 from winimagetools.facts.edition import CLIENT, kind_of_name
 from winimagetools.formats.pe import read_pe
@@ -48,6 +48,8 @@ class Subject:
         drivers: third-party drivers in the image.
         facts: what is known of the disk; None on a host that cannot tell.
         request: what the configuration asks for; None without one.
+        volume: the Windows volume as bytes; None on a host that cannot read it.
+        thorough: everything in that is compared, however long it takes.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class Subject:
         drivers: tuple[InstalledDriver, ...] = (),
         facts: DiskFacts | None = None,
         request: Request | None = None,
+        volume: RawVolume | None = None,
+        thorough: bool = False,
     ) -> None:
         self.path = path
         self.disk = disk
@@ -67,6 +71,8 @@ class Subject:
         self.drivers = drivers
         self.facts = facts
         self.request = request
+        self.volume = volume
+        self.thorough = thorough
         self._opened = ExitStack()
         self._hives: dict[str, HiveReader] = {}
 

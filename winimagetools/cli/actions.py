@@ -110,7 +110,10 @@ def resume(arguments: argparse.Namespace) -> int:
 def check_image(arguments: argparse.Namespace) -> int:
     """``test-image``: a line for each check; exit code 1 when one of them failed."""
     report = check_offline_image(
-        arguments.config, overrides=arguments.overrides, strict=arguments.strict
+        arguments.config,
+        overrides=arguments.overrides,
+        strict=arguments.strict,
+        thorough=arguments.strict_ntfs,
     )
     _write(look.report_json(report) if arguments.json else look.report_text(report))
     return 1 if report.failed else 0

@@ -177,6 +177,11 @@ def wim_arguments(parser: argparse.ArgumentParser) -> None:
 def check_arguments(parser: argparse.ArgumentParser) -> None:
     """A configuration or an image, and the form the results are shown in."""
     settings_arguments(parser, "configuration file (config.ini), or the image itself")
+    parser.add_argument(
+        "--strict-ntfs",
+        action="store_true",
+        help="compare everything in the NTFS volume, which takes 2 seconds for 60,000 files",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON for a program")
 
 

@@ -18,7 +18,7 @@ MINIMUM_WINDOWS = 64 * MIB
 """Below this an NTFS volume has no room for its own files and anything of Windows."""
 MBR_LIMIT = 2**41 - SECTOR
 """An MBR counts sectors of 512 bytes in 32 bits, so one of exactly 2 TiB has one too many."""
-_LARGE_SECTOR = 4096
+LARGE_SECTOR = 4096
 _MBR_PARTITIONS = 446
 
 TYPE_EFI = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
@@ -158,14 +158,19 @@ def check_sectors(read: ReadAt, name: str) -> None:
     Raises:
         MediaError: a GPT, or an NTFS volume of an MBR disk, lies where larger sectors put it.
     """
-    if read(SECTOR, 8) != b"EFI PART" and (
-        read(_LARGE_SECTOR, 8) == b"EFI PART" or _has_large_ntfs(read)
-    ):
+    if has_large_sectors(read):
         raise MediaError(
-            f"{name} has logical sectors of {_LARGE_SECTOR} bytes.",
+            f"{name} has logical sectors of {LARGE_SECTOR} bytes.",
             f"Use a disk with logical sectors of {SECTOR} bytes (New-VHD "
             f"-LogicalSectorSizeBytes {SECTOR}); others are not supported.",
         )
+
+
+def has_large_sectors(read: ReadAt) -> bool:
+    """Whether a disk was partitioned in sectors of 4096 bytes, by where its table leads."""
+    return read(SECTOR, 8) != b"EFI PART" and (
+        read(LARGE_SECTOR, 8) == b"EFI PART" or _has_large_ntfs(read)
+    )
 
 
 def _has_large_ntfs(read: ReadAt) -> bool:
@@ -175,8 +180,8 @@ def _has_large_ntfs(read: ReadAt) -> bool:
         return False
     for entry in range(_MBR_PARTITIONS, 510, 16):
         start = int.from_bytes(table[entry + 8 : entry + 12], "little")
-        boot = read(start * _LARGE_SECTOR, 16) if start else b""
-        if boot[3:7] == b"NTFS" and boot[11:13] == _LARGE_SECTOR.to_bytes(2, "little"):
+        boot = read(start * LARGE_SECTOR, 16) if start else b""
+        if boot[3:7] == b"NTFS" and boot[11:13] == LARGE_SECTOR.to_bytes(2, "little"):
             return True
     return False
 

@@ -45,7 +45,7 @@ from winimagetools.workflows.finish import (
     make_small,
     package,
 )
-from winimagetools.workflows.prepare import Prepared, plan_from_medium, prepare
+from winimagetools.workflows.prepare import Prepared, look_at_golden, plan_from_medium, prepare
 from winimagetools.workflows.report import Made, Recorder
 
 FIRST_BOOT = "first-boot"
@@ -309,6 +309,7 @@ def _from_medium(
 def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Made:
     """Make the image of a copy of a golden one."""
     host, request = prepared.host, prepared.request
+    look_at_golden(prepared)
     prepared.found.settle()
     _announce_replaced(request.delivery.path)
     folder = last.enter_context(host.files.build_folder(request.delivery.path))

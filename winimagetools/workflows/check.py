@@ -86,6 +86,7 @@ def check_offline_image(
     *,
     overrides: Sequence[str] = (),
     strict: bool = False,
+    thorough: bool = False,
     host: Host | None = None,
 ) -> CheckReport:
     """Make every check of a finished image that can be made without starting it.
@@ -94,6 +95,7 @@ def check_offline_image(
         path: a configuration, or an image of any container, wrapped or not.
         overrides: ``section.key=value`` texts that win over the configuration.
         strict: a warning about the configuration refuses it, and one about the image is a fault.
+        thorough: compare everything in the NTFS volume, which takes seconds more.
         host: the machine to work on; this one by default.
 
     Raises:
@@ -103,7 +105,7 @@ def check_offline_image(
     host, path = host or select_host(), Path(path)
     request = None if is_image(path) else _read(host, path, overrides, strict)
     image = path if request is None else request.delivery.path
-    with opened_image(host, image, request) as subject:
+    with opened_image(host, image, request, thorough=thorough) as subject:
         results = check_image(subject)
     return CheckReport(image, _judged(results) if strict else results)
 
@@ -134,13 +136,16 @@ def is_image(path: Path) -> bool:
 
 
 @contextmanager
-def opened_image(host: Host, image: Path, request: Request | None = None) -> Iterator[Subject]:
+def opened_image(
+    host: Host, image: Path, request: Request | None = None, *, thorough: bool = False
+) -> Iterator[Subject]:
     """Open a finished image for looking at it; not one byte of it changes.
 
     Args:
         host: the machine to work on.
         image: of any container; wrapped ones are unwrapped into a private folder first.
         request: what the configuration asks for; None without one.
+        thorough: compare everything in the NTFS volume.
 
     Raises:
         MediaError: it holds no Windows that can be looked at.
@@ -171,6 +176,8 @@ def opened_image(host: Host, image: Path, request: Request | None = None) -> Ite
                 tuple(host.servicing.list_drivers(opened)),
                 host.disks.facts(opened),
                 request,
+                host.disks.windows_volume(opened),
+                thorough,
             ) as subject,
         ):
             yield subject

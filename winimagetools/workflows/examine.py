@@ -16,7 +16,7 @@ from winimagetools.model import DiskLayout, WimImage
 from winimagetools.plan import BuildPlan
 from winimagetools.settings.findings import Findings
 from winimagetools.settings.options import WindowsImageConfig
-from winimagetools.workflows.prepare import look_at_medium, prepare
+from winimagetools.workflows.prepare import look_at_golden, look_at_medium, prepare
 
 WORKFLOWS = {
     "cloud": Workflow.CLOUD,
@@ -50,7 +50,7 @@ def examine(
 ) -> Examination:
     """Look at a configuration and at all it names, as a workflow does before its first step.
 
-    What a golden image holds is not looked at: its disk is only opened once it was copied.
+    A golden image is looked at where this host can do that without a copy.
 
     Args:
         config_file_path: the configuration.
@@ -72,6 +72,8 @@ def examine(
         if chosen in (Workflow.CLOUD, Workflow.ONLINE):
             decided = look_at_medium(prepared, opened)
             return Examination(prepared.found, _notes(*decided) if decided is not None else ())
+        if chosen is Workflow.GOLDEN:
+            look_at_golden(prepared)
         return Examination(prepared.found)
 
 

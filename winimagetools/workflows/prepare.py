@@ -22,7 +22,7 @@ from winimagetools.image.boot_manager import look_at_boot_manager
 from winimagetools.image.decide import choose_drivers, decide
 from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Request, Workflow
-from winimagetools.model import WimImage
+from winimagetools.model import MIB, WimImage
 from winimagetools.plan import BuildPlan, ImageInfo, Sources, SourceTree
 from winimagetools.settings.findings import Findings
 
@@ -147,6 +147,19 @@ def look_at_medium(
     )
     read = partial(medium.read_file, edition)
     return medium, edition, look_at_boot_manager(request, found, plan, read, prepared.host.vm)
+
+
+def look_at_golden(prepared: Prepared) -> None:
+    """Find what is wrong with a golden image before it is copied, as far as a host can tell.
+
+    Args:
+        prepared: what speaks against the image is put into its findings.
+    """
+    request, nothing = prepared.request, None
+    if request.golden.is_file():
+        size = request.disk_size - request.disk_size % MIB
+        looking = partial(prepared.host.disks.refuse_unusable, request.golden, size)
+        prepared.found.attempt("gold_image_path", looking, nothing)
 
 
 def _open_medium(prepared: Prepared, opened: ExitStack) -> InstallMedia | None:

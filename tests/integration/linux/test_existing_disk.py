@@ -5,18 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 from dissect.target import Target
+from dissect.volume.disk import Disk
 
 from fixtures.finished_disks import LAYOUTS, OTHER_SIZE, SIGNATURE, HandMade, make_disk
 from tests.files import read_files
+from winimagetools.checks.result import State
 from winimagetools.errors import MediaError, WinImageError
 from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing
-from winimagetools.model import MIB, DiskFormat, DiskLayout
+from winimagetools.host.linux.finished import optimize_image, shrink_image
+from winimagetools.model import GIB, MIB, DiskFormat, DiskLayout
 from winimagetools.output.convert import QEMU_IMG
 from winimagetools.run import Tool, run
+from winimagetools.workflows.check import check_offline_image
 
 NTFSFIX = Tool("ntfsfix", "ntfs-3g", "make a volume dirty")
 NTFSCP = Tool("ntfscp", "ntfs-3g", "fill the volume")
@@ -99,6 +105,54 @@ def test_every_container(container: DiskFormat, hand_made: MakeDisk, tmp_path: P
             disk.tree.write_bytes("Windows/x", b"x")
     assert sha256(path) == before
     assert [item.name for item in tmp_path.iterdir()] == ["image"]
+
+
+def with_large_sectors(container: DiskFormat, folder: Path, wim: Path) -> Path:
+    """A disk with logical sectors of 4096 bytes."""
+    path = make_disk(folder / "disk.raw", "recovery-behind", wim, sector=4096).path
+    if container is DiskFormat.RAW:
+        return path
+    other = folder / "disk.vhdx"
+    run(QEMU_IMG, ["convert", "-f", "raw", "-O", "vhdx", path, other])
+    path.unlink()
+    data = bytearray(other.read_bytes())  # qemu-img writes 512 only; [MS-VHDX] 2.6.2.4
+    entry = data.index(UUID("8141BF1D-A96F-4709-BA47-F233A8FAAB5F").bytes_le)
+    table = data.index(b"metadata")
+    at = table + int.from_bytes(data[entry + 16 : entry + 20], "little")
+    assert data[at : at + 4] == (512).to_bytes(4, "little")
+    data[at : at + 4] = (4096).to_bytes(4, "little")
+    other.write_bytes(data)
+    return other
+
+
+@pytest.mark.parametrize("container", [DiskFormat.RAW, DiskFormat.VHDX])
+def test_large_sectors(container: DiskFormat, tmp_path: Path, install_wim: Path) -> None:
+    """Such a disk is looked at and checked, and refused with advice where it would change."""
+    path = with_large_sectors(container, tmp_path, install_wim)
+    with path.open("rb") as file, open_existing(path, read_only=True) as disk:
+        if container is DiskFormat.RAW:
+            other: Any = Disk(file, sector_size=4096)
+            assert [part.offset for part in other.partitions] == [
+                part.start for part in disk.facts().partitions
+            ]
+        assert disk.facts().sector == 4096
+        assert [part.role for part in disk.facts().partitions] == list(LAYOUTS["recovery-behind"])
+        assert disk.facts().table_problems == ()
+        assert disk.tree.read_bytes("Windows/System32/config/SYSTEM")[:4] == b"regf"
+    found = {item.name: item for item in check_offline_image(path, thorough=True).results}
+    assert found["layout"].state is State.WARNING and "4096" in found["layout"].text
+    assert found["NTFS"].state is found["partitions"].state is State.OK
+    before = sha256(path)
+    changes: tuple[Callable[[], None], ...] = (
+        lambda: shrink_image(path, 0),
+        lambda: optimize_image(path),
+        lambda: LinuxDisks().refuse_unusable(path, 20 * GIB),
+    )
+    for change in changes:
+        with pytest.raises(MediaError, match="logical sectors of 4096 bytes") as caught:
+            change()
+        assert "512" in caught.value.hint
+    assert sha256(path) == before and [item.name for item in tmp_path.iterdir()] == [path.name]
 
 
 def test_an_independent_reader_finds_the_same(hand_made: MakeDisk) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,10 @@ from winimagetools.host.linux.servicing import LinuxServicing
 from winimagetools.model import GIB, MIB, DiskFormat
 from winimagetools.output.convert import QEMU_IMG, convert
 from winimagetools.plan import RegistryEdit, RegistryValue
-from winimagetools.run import run
+from winimagetools.run import Tool, run
 from winimagetools.workflows.check import check_offline_image
+
+NTFSFIX = Tool("ntfsfix", "ntfs-3g", "make a volume dirty")
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +133,50 @@ def test_drivers_of_a_finished_windows_are_updated(gold: Path, tmp_path: Path) -
     assert any(key.name.startswith("VEN_1AF4&DEV_1001") for key in ids.subkeys())
     found = {item.name: item.state for item in check_offline_image(tmp_path / "new.qcow2").results}
     assert found["storage driver"] is State.OK
+
+
+@pytest.mark.parametrize("fault", ["too large", "not clean", "no Windows"])
+def test_a_golden_image_is_refused_before_it_is_copied(
+    fault: str, gold: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With everything else that is wrong, in one message that names the option."""
+    source = tmp_path / "source.raw"
+    copy_file(gold, source)
+    size, expected = "2GB", ""
+    if fault == "too large":
+        size, expected = "300MB", "is more than disk_size"
+    elif fault == "not clean":
+        expected = "was not left clean"
+        change_volume(source, lambda volume: run(NTFSFIX, ["-b", volume]))
+    else:
+        expected = "There is no Windows on"
+        with open_existing(source, read_only=True) as disk:
+            start = disk.windows.start
+        with source.open("r+b") as file:
+            file.seek(start + 3)
+            file.write(b"ReFS\0\0\0\0")
+    config = configure(tmp_path, source, "new.qcow2")
+    argv = ["golden-image", str(config), "--set", f"vm.disk_size={size}"]
+    assert main([*argv, "--set", "DEFAULT.image_type=nowhere"]) == 2
+    said = capsys.readouterr().err
+    assert expected in said and "nowhere" in said and "Step" not in said
+    assert main(["doctor", str(config), "--for", "golden", "--set", f"vm.disk_size={size}"]) == 2
+    assert expected in "".join(capsys.readouterr())
+    assert not (tmp_path / "new.qcow2").exists()
+
+
+def change_volume(path: Path, change: Callable[[Path], object]) -> None:
+    """Let a program change the Windows volume of a disk."""
+    with open_existing(path, read_only=True) as disk:
+        start, size = disk.windows.start, disk.windows.size
+    volume = path.with_suffix(".ntfs")
+    with path.open("r+b") as file:
+        file.seek(start)
+        volume.write_bytes(file.read(size))
+        change(volume)
+        file.seek(start)
+        file.write(volume.read_bytes())
+    volume.unlink()
 
 
 def hive_of(image: Path) -> RegistryHive:

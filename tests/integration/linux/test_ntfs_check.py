@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,11 @@ import pytest
 from fixtures import odd_tree
 from fixtures.ntfs_editor import ALLOCATION, NtfsEditor
 from tests.integration.linux.ntfs_damage import DAMAGES
+from tests.unit.checks.subjects import facts, subject
+from winimagetools.checks.ntfs.check import check_ntfs
 from winimagetools.checks.ntfs.volume import check_file, check_volume
+from winimagetools.checks.result import Result, State
+from winimagetools.contract import RawVolume
 from winimagetools.host.linux import volume
 from winimagetools.host.linux.wimlib import Wim
 from winimagetools.model import MIB
@@ -66,6 +71,55 @@ def test_damage_is_found(sound: bytes, name: str) -> None:
     plant(NtfsEditor(data))
     assert data != sound
     assert kind in kinds(data)
+
+
+def checked(data: bytes | bytearray, *, thorough: bool, **changes: bool) -> Result:
+    """What test-image says of a volume."""
+    volume = RawVolume(lambda at, length: bytes(data[at : at + length]), len(data))
+    known = replace(facts(), volume=replace(facts().volume, **changes))
+    return check_ntfs(subject(disk_facts=known, volume=volume, thorough=thorough))
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+def test_what_an_image_check_says_of_a_sound_volume(sound: bytes, thorough: bool) -> None:
+    """One line; the short check names the option for the long one."""
+    result = checked(sound, thorough=thorough)
+    assert result.state is State.OK
+    assert ("--strict-ntfs" in result.text) is not thorough
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_what_an_image_check_says_of_damage(sound: bytes, name: str) -> None:
+    """The long check fails with advice; the short one never says what the long one does not."""
+    data = bytearray(sound)
+    DAMAGES[name][1](NtfsEditor(data))
+    long, short = checked(data, thorough=True), checked(data, thorough=False)
+    if kinds(data, fresh=False):
+        assert long.state is State.FAILED and "chkdsk" in long.hint
+        assert long.text.startswith("The NTFS volume is damaged. ") and len(long.text) < 700
+    assert long.state is State.FAILED or short.state is State.OK
+
+
+def test_a_glance_finds_records_that_are_not_whole(sound: bytes) -> None:
+    """What a write that stopped halfway leaves, with the record and what to do."""
+    data = bytearray(sound)
+    editor = NtfsEditor(data)
+    at = editor.record_place(editor.number_of("4097.bin"))
+    data[at + 510] ^= 0xFF
+    result = checked(data, thorough=False)
+    assert result.state is State.FAILED
+    assert f"Record {editor.number_of('4097.bin')} was not written as a whole." in result.text
+
+
+def test_what_an_unclean_volume_has_is_told_once(sound: bytes) -> None:
+    """Its flags and its log are the matter of another check."""
+    data = bytearray(sound)
+    plants = [plant for kind, plant in DAMAGES.values() if kind in ("volume flags", "log")]
+    for plant in plants:
+        plant(NtfsEditor(data))
+    assert len(plants) > 1
+    assert checked(data, thorough=True, clean=False).state is State.OK
+    assert checked(data, thorough=True).state is State.FAILED
 
 
 def test_copies_may_be_old_where_windows_wrote(sound: bytes) -> None:

@@ -15,6 +15,7 @@ from fixtures.releases import RELEASES
 from fixtures.virtio import package_files
 from tests.unit.fakes import MemoryTree
 from winimagetools.checks.subject import Subject
+from winimagetools.contract import RawVolume
 from winimagetools.formats.bcd.elements import store_edits
 from winimagetools.formats.bcd.store import bcd_store
 from winimagetools.formats.partition_table import Partition, PartitionPlan
@@ -160,7 +161,10 @@ def subject(
     drivers: tuple[InstalledDriver, ...] = (),
     name: str = "win.qcow2",
     container: DiskFormat = DiskFormat.QCOW2,
+    volume: RawVolume | None = None,
+    thorough: bool = False,
 ) -> Subject:
     """An image; a finished one by default."""
     tree = MemoryTree(files() if content is None else content)
-    return Subject(Path(name), Path(name), container, tree, drivers, disk_facts or facts(), asked)
+    path, known = Path(name), disk_facts or facts()
+    return Subject(path, path, container, tree, drivers, known, asked, volume, thorough)

@@ -42,9 +42,10 @@ def test_a_finished_image_has_no_fault() -> None:
     """Every check on a good one: no fault, and the one warning that it has no virtio driver."""
     results = check_image(subject(asked=request()))
     assert {result.name: result.state for result in results if result.state is not OK} == {
-        "storage driver": WARNING
+        "NTFS": SKIPPED,  # there is no disk, only a description of one
+        "storage driver": WARNING,
     }
-    assert len(results) == 15
+    assert len(results) == 16
 
 
 @pytest.mark.parametrize(
@@ -123,6 +124,12 @@ def test_the_disk(
     result = check(subject(disk_facts=found))
     assert state(result) is expected
     assert says in result.text
+
+
+def test_large_sectors() -> None:
+    """A disk with logical sectors of 4096 bytes is told from the usual ones."""
+    result = disk.check_layout(subject(disk_facts=facts(sector=4096)))
+    assert state(result) is WARNING and "4096 bytes" in result.text
 
 
 def test_a_host_that_cannot_tell() -> None:

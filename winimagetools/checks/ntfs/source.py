@@ -57,22 +57,21 @@ class Volume:
             raise Damage("sizes", f"{first.text} of record {first.record} has an impossible size.")
         content = bytearray()
         for place, length in (run for part in parts for run in part.runs):
-            content += self._clusters(place, length)
+            for piece in self._clusters(place, length):
+                content += piece
         del content[first.size :]
         if 0 <= first.initialized < len(content):
             content[first.initialized :] = bytes(len(content) - first.initialized)
         return content
 
-    def _clusters(self, place: int, length: int) -> bytes:
-        if place == HOLE:
-            return bytes(length * self.cluster)
-        if place + length > self.clusters:
+    def _clusters(self, place: int, length: int) -> Iterator[bytes]:
+        """In pieces, so that the table of a large volume is not twice in memory."""
+        if place != HOLE and place + length > self.clusters:
             raise Damage("runs", f"The clusters from {place} are not on the volume.")
-        return b"".join(self._pieces(place * self.cluster, length * self.cluster))
-
-    def _pieces(self, offset: int, length: int) -> Iterator[bytes]:
-        for start in range(0, length, _CHUNK):
-            yield self.read(offset + start, min(_CHUNK, length - start))
+        offset, count = place * self.cluster, length * self.cluster
+        for start in range(0, count, _CHUNK):
+            piece = min(_CHUNK, count - start)
+            yield bytes(piece) if place == HOLE else self.read(offset + start, piece)
 
 
 def open_volume(read: Read, size: int, report: Report) -> Volume:

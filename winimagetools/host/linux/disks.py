@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from winimagetools import log
-from winimagetools.contract import Disk
+from winimagetools.contract import Disk, RawVolume
 from winimagetools.errors import BuildError, MediaError, RequestError
 from winimagetools.files.copy import copy_file
 from winimagetools.files.space import room_for
@@ -28,11 +28,12 @@ from winimagetools.host.linux import grub, volume
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.esp import write_esp
-from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing
+from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing, part_of
 from winimagetools.host.linux.finished import (
     enlarge_disk,
     extend_windows,
     optimize_image,
+    refuse_unusable,
     shrink_image,
 )
 from winimagetools.host.staged_tree import StagedTree
@@ -114,9 +115,17 @@ class LinuxDisks:
     def facts(self, disk: Disk) -> DiskFacts | None:
         return disk.facts() if isinstance(disk, ExistingDisk) else None
 
+    def windows_volume(self, disk: Disk) -> RawVolume | None:
+        if not isinstance(disk, ExistingDisk):
+            return None
+        return RawVolume(part_of(disk.image.read, disk.windows), disk.windows.size)
+
     def copy(self, source: Path, destination: Path) -> None:
         with room_for(destination):
             copy_file(source, destination)
+
+    def refuse_unusable(self, path: Path, size: int) -> None:
+        refuse_unusable(path, size)
 
     def resize(self, path: Path, size: int) -> None:
         enlarge_disk(path, size)

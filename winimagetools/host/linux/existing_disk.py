@@ -20,7 +20,13 @@ from winimagetools.formats.fat32 import Fat32
 from winimagetools.formats.images.image import Image
 from winimagetools.formats.images.probe import open_image
 from winimagetools.formats.mft import without_mirror
-from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
+from winimagetools.formats.partition_table import (
+    LARGE_SECTOR,
+    TYPE_EFI,
+    TYPE_MSR,
+    check_sectors,
+    has_large_sectors,
+)
 from winimagetools.formats.partitions import Entry, Table, read_table
 from winimagetools.found import DiskFacts, PartitionFacts, VolumeFacts
 from winimagetools.host.linux.libntfs import Range
@@ -244,7 +250,8 @@ def look_at_partitions(image: Image) -> tuple[Table, list[Found]]:
             f"it is a {file_systems.file_system_of(beginning)} volume without a partition table",
         )
     try:
-        table = read_table(image.read, image.size, image.sector)
+        large = LARGE_SECTOR if has_large_sectors(image.read) else 0
+        table = read_table(image.read, image.size, image.sector or large)
     except MediaError as error:
         raise MediaError(f"{image.path}: {error.message}", error.hint) from error
     found = []
@@ -302,11 +309,12 @@ def _no_windows(path: Path, found: Sequence[Found], reasons: Sequence[str]) -> M
 
 
 def check_changeable(image: Image, windows: Entry) -> None:
-    """Refuse a Windows volume whose Windows would be surprised by changes.
+    """Refuse a disk that cannot be changed, or whose Windows would be surprised by changes.
 
     Raises:
-        MediaError: it is hibernated, or was not left clean.
+        MediaError: it is hibernated, was not left clean, or has large logical sectors.
     """
+    check_sectors(image.read, str(image.path))
     with NtfsVolume(range_of(image, windows)) as volume:
         if volume.is_hibernated():
             raise MediaError(

@@ -15,6 +15,7 @@ from winimagetools import log
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.files.build_folder import BuildFolder
 from winimagetools.files.space import room_for
+from winimagetools.formats.images.image import Image
 from winimagetools.formats.images.probe import open_image
 from winimagetools.formats.partitions import table_writes
 from winimagetools.host.linux.clusters import clear_unused, used_ranges
@@ -44,6 +45,36 @@ from winimagetools.output.image_files import ImageFiles
 from winimagetools.output.raw_disk import RawDisk, copy_disk
 
 
+def refuse_unusable(path: Path, size: int) -> None:
+    """Refuse a golden image before anything is done with a copy of it.
+
+    Args:
+        path: of any container; only read.
+        size: bytes the disk of the new image is to have.
+
+    Raises:
+        MediaError: it holds no Windows, or one that cannot be changed or made larger.
+        RequestError: its disk is larger.
+    """
+    with open_existing(path, read_only=True) as disk:
+        check_changeable(disk.image, disk.windows)
+        if _must_grow(disk.image, size):
+            partitions_behind(path, disk.table, disk.windows)
+
+
+def _must_grow(image: Image, size: int) -> bool:
+    """Whether a disk has fewer bytes than it is to have. Raises RequestError when it has more."""
+    if size >= image.size:
+        return size > image.size
+    raise RequestError(
+        f"The golden image has a disk of {log.size(image.size)}, which is more than "
+        f"disk_size, {log.size(size)}.",
+        f"Set disk_size to at least {-(-image.size // MIB) * MIB}, or shrink the golden "
+        "image first.",
+        option="disk_size",
+    )
+
+
 def enlarge_disk(path: Path, size: int) -> None:
     """Give a raw disk more bytes; the backup of its GPT moves to the new end.
 
@@ -56,14 +87,7 @@ def enlarge_disk(path: Path, size: int) -> None:
     """
     size -= size % MIB
     with open_image(path) as image:
-        if size < image.size:
-            raise RequestError(
-                f"The golden image has a disk of {log.size(image.size)}, which is more than "
-                f"disk_size, {log.size(size)}.",
-                f"Set disk_size to at least {-(-image.size // MIB) * MIB}, or shrink the golden "
-                "image first.",
-                option="disk_size",
-            )
+        _must_grow(image, size)
         table, _ = look_at_partitions(image)
         writes = table_writes(table, [], size, image.read)
     os.truncate(path, size)

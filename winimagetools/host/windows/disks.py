@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools import log
-from winimagetools.contract import Disk
+from winimagetools.contract import Disk, RawVolume
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.formats.partition_table import (
     EFI_SIZE,
@@ -186,6 +186,9 @@ class WindowsDisks:
     def facts(self, disk: Disk) -> DiskFacts | None:
         return None  # Windows attaches volumes, and what it needs for that is sound
 
+    def windows_volume(self, disk: Disk) -> RawVolume | None:
+        return None
+
     def copy(self, source: Path, destination: Path) -> None:
         shutil.copyfile(source, destination)
 
@@ -193,6 +196,9 @@ class WindowsDisks:
         """Defragment and trim the volume, so that the container can be small."""
         self._shell.invoke(scripts.OPTIMIZE_VOLUME, letter=_letter(disk))
         return DiskFile(disk.path)
+
+    def refuse_unusable(self, path: Path, size: int) -> None:
+        """Nothing here: Windows looks at a disk by attaching it, which the copy is for."""
 
     def resize(self, path: Path, size: int) -> None:
         execute_retry(
