@@ -181,7 +181,7 @@ def test_test_image(
     monkeypatch.setattr(actions, "check_offline_image", check)
     words = ["test-image", "c.ini", "--strict", "--set", "force=True"]
     assert main.main(words) == code
-    assert asked == [(("c.ini",), {"overrides": ["force=True"], "strict": True})]
+    assert asked == [(("c.ini",), {"overrides": ["force=True"], "strict": True, "thorough": False})]
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["ok       one    Good.", f"{state:<8} three  So. Do."]
     assert lines[2].startswith("win.raw: ")
