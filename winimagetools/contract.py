@@ -34,6 +34,7 @@ from winimagetools.plan import (
     SourceTree,
     VmRequest,
 )
+from winimagetools.stamp import Stamp
 
 
 class ReadOnlyTree(Protocol):
@@ -160,8 +161,13 @@ class Media(Protocol):
 class Disks(Protocol):
     """Virtual disks, their partitions and volumes."""
 
-    def create(self, path: Path, size: int, layout: DiskLayout) -> AbstractContextManager[Disk]:
+    def create(
+        self, path: Path, size: int, layout: DiskLayout, stamp: Stamp | None = None
+    ) -> AbstractContextManager[Disk]:
         """Make a partitioned, formatted disk of ``size`` bytes and attach it.
+
+        Where the host can, ids and times of all that is on it are those of ``stamp``; None for
+        new ones.
 
         Leaving the context cleanly after :meth:`finish` keeps the file; leaving it any
         other way removes it.
@@ -339,6 +345,7 @@ class Files(Protocol):
         compress: bool = False,
         fixed: bool = False,
         checksum: bool = False,
+        stamp: Stamp | None = None,
     ) -> None:
         """Turn a disk image into another container; the source is gone afterwards.
 
@@ -349,15 +356,23 @@ class Files(Protocol):
             compress: compress the clusters of a QCOW2.
             fixed: make a VHD with all of its disk in it instead of a dynamic one.
             checksum: compute the SHA-256 on the way, which :meth:`measure` then knows.
+            stamp: its ids and times; None for new ones.
         """
 
     def compress(
-        self, source: Path, formats: Sequence[str], password: str, *, checksum: bool = False
+        self,
+        source: Path,
+        formats: Sequence[str],
+        password: str,
+        *,
+        checksum: bool = False,
+        stamp: Stamp | None = None,
     ) -> Path:
         """Wrap ``source`` in ``formats`` in turn (``tar``, ``gz``, ``zip``) beside it.
 
         Returns the last file; the source and those between are removed. With ``checksum`` the
-        SHA-256 is computed on the way, which :meth:`measure` then knows.
+        SHA-256 is computed on the way, which :meth:`measure` then knows. ``stamp`` has the
+        time in them; that of ``source`` without one.
         """
 
     def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:

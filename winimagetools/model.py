@@ -106,6 +106,7 @@ class WimImage:
         hard_link_bytes: ``HARDLINKBYTES``, how much of that is counted again; a third of a
             real Windows.
         installation_type: ``Client``, ``Server``, ``Server Core`` and so on.
+        modified: ``LASTMODIFICATIONTIME``, a FILETIME; 0 where the medium does not tell.
     """
 
     index: int
@@ -123,6 +124,7 @@ class WimImage:
     hard_link_bytes: int = 0
     default_language: str = ""
     languages: tuple[str, ...] = field(default=())
+    modified: int = 0
 
     @property
     def disk_bytes(self) -> int:

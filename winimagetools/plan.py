@@ -23,6 +23,7 @@ from winimagetools.model import (
     WindowsVersion,
     is_server_type,
 )
+from winimagetools.stamp import Stamp
 
 
 class SourceTree(Protocol):
@@ -469,6 +470,7 @@ class BuildPlan:
         shrink: make the finished disk as small as it can be.
         optimize: give back what its container does not use.
         delivery: container, wrapping and final name.
+        stamp: the time and the ids of everything that is made.
     """
 
     windows: ImageInfo
@@ -486,4 +488,5 @@ class BuildPlan:
     shrink: bool
     optimize: bool
     delivery: Delivery
+    stamp: Stamp
     boot_ex: bool = False

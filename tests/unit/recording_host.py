@@ -31,6 +31,7 @@ from winimagetools.plan import (
     Requirements,
     VmRequest,
 )
+from winimagetools.stamp import Stamp
 
 Say = Callable[[str], None]
 
@@ -88,7 +89,9 @@ class _Part:
 
 class _Disks(_Part):
     @contextmanager
-    def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[Disk]:
+    def create(
+        self, path: Path, size: int, layout: DiskLayout, stamp: Stamp | None = None
+    ) -> Iterator[Disk]:
         self.say(f"create a {layout} disk of {log.size(size)}: {path.name}")
         yield RecordedDisk(path, layout, RecordingTree(self.say, self.files))
         self.say(f"close {path.name}")
@@ -252,12 +255,19 @@ class _Files(_Part):
         compress: bool = False,
         fixed: bool = False,
         checksum: bool = False,
+        stamp: Stamp | None = None,
     ) -> None:
         self.convert(source, destination, disk_format, compress)
         self.remove(source)
 
     def compress(
-        self, source: Path, formats: Sequence[str], password: str, *, checksum: bool = False
+        self,
+        source: Path,
+        formats: Sequence[str],
+        password: str,
+        *,
+        checksum: bool = False,
+        stamp: Stamp | None = None,
     ) -> Path:
         secret = " with a password" if password else ""
         self.say(f"wrap {source.name} as {'.'.join(formats)}{secret}")

@@ -24,7 +24,7 @@ WORKING = {
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"masking", "errors"}),
-    frozenset({"model", "log", "paths", "interruption", "version", "data"}),
+    frozenset({"model", "log", "paths", "interruption", "version", "data", "stamp"}),
     frozenset({"run", "retry"}),
     frozenset({"plan", "found", "facts", "files"}),
     frozenset({"formats", "net", "contract"}),

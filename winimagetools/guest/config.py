@@ -9,6 +9,8 @@ from winimagetools.facts.time_zone import windows_time_zone
 from winimagetools.settings.declaration import Option, Value, written
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
 
+_PATH_ENDINGS = ("_path", "_packages", "_socket")
+
 
 def guest_config_text(config: WindowsImageConfig) -> str:
     """The config.ini to copy into the image, for its scripts and those of the user.
@@ -17,10 +19,11 @@ def guest_config_text(config: WindowsImageConfig) -> str:
 
     * Every option that is no secret, because hook scripts read options such as
       ``image_type``. The passwords are not in it; of ``product_key`` only one that is set.
-    * Of ``vmware_tools_path`` and ``image_path`` the file name, so that the same image made in
-      another folder is the same; of ``install_qemu_ga`` whether it is wanted,
-      as the scripts of the guest expect them; of an address nothing that may be a
-      credential (user, password, query); of a time zone the name Windows has for it.
+    * Of paths the last part: the folders of the machine that made the image mean nothing in
+      the guest, and would make the same image another one in another folder; of
+      ``install_qemu_ga`` whether it is wanted, as the scripts of the guest expect it; of an
+      address nothing that may be a credential (user, password, query); of a time zone the
+      name Windows has for it.
     * Every key that is no option, but what looks like a misspelled secret option; see
       :func:`winimagetools.settings.check.own_entries`.
 
@@ -47,13 +50,20 @@ def _is_passed_on(declared: Option, value: Value) -> bool:
 
 
 def _for_guest(name: str, value: Value) -> Value:
-    if name in ("vmware_tools_path", "image_path"):
-        return PureWindowsPath(str(value)).name
     if name == "install_qemu_ga":
         return str(value).strip().lower() not in ("", "false")
     if name == "time_zone":
         return windows_time_zone(str(value))
-    return _without_credentials(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if name.endswith(_PATH_ENDINGS) and "://" not in value:
+        return _names_only(value)
+    return _without_credentials(value)
+
+
+def _names_only(text: str) -> str:
+    """The last parts of paths that are separated by commas."""
+    return ",".join(PureWindowsPath(item.strip()).name for item in text.split(","))
 
 
 def _without_credentials(text: str) -> str:

@@ -22,6 +22,7 @@ from winimagetools.image.platform_needs import (
     missing_storage_driver,
 )
 from winimagetools.image.request import Request, Workflow
+from winimagetools.image.stamping import decide_stamp
 from winimagetools.model import DiskLayout, WimImage
 from winimagetools.plan import (
     BuildPlan,
@@ -44,6 +45,7 @@ def decide(
     edition: WimImage | None = None,
     tree: ReadOnlyTree | None = None,
     pkeyconfig: bytes = b"",
+    epoch: int | None = None,
 ) -> BuildPlan:
     """Decide everything that goes into an image and is done to it.
 
@@ -56,6 +58,8 @@ def decide(
         edition: of the medium; None for a golden image.
         tree: the Windows volume of a golden image; None for one that is made anew.
         pkeyconfig: the edition's list of product keys, when it was read.
+        epoch: the time everything is to be from, in seconds since 1970; None for that of the
+            medium.
     """
     chosen = choose_drivers(request, windows, sources, found)
     staged = host.offline is None
@@ -82,6 +86,7 @@ def decide(
         shrink=request.shrink and finished,
         optimize=finished,
         delivery=request.delivery,
+        stamp=decide_stamp(request, edition, found.config, epoch),
         boot_ex=request.layout is DiskLayout.UEFI
         and takes_ex(request.boot_authority, windows.version),
     )

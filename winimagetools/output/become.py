@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -11,10 +10,11 @@ from winimagetools.files.hash import Sha256Beside
 from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
 from winimagetools.output import in_place, pack
-from winimagetools.output.convert import convert
+from winimagetools.output.convert import convert, restamp_vhd
 from winimagetools.output.in_place import works_in
 from winimagetools.output.raw_disk import RawDisk
 from winimagetools.plan import Delivery, DiskFile
+from winimagetools.stamp import Stamp
 
 
 def become(
@@ -25,6 +25,7 @@ def become(
     compress: bool = False,
     fixed: bool = False,
     checksum: bool = False,
+    stamp: Stamp | None = None,
 ) -> str:
     """Turn a disk image into another container and say which way was taken.
 
@@ -35,6 +36,7 @@ def become(
         compress: compress the clusters of a QCOW2.
         fixed: make a VHD with all of its disk in it.
         checksum: compute the SHA-256 while the data is at hand.
+        stamp: identifiers and times of the container; None for new ones.
 
     Returns:
         The SHA-256 in hexadecimal; empty when it was not asked for, or was not at hand.
@@ -44,17 +46,47 @@ def become(
         BuildError: the container cannot hold such a disk.
         CommandError: qemu-img failed.
     """
+    stamp = stamp or Stamp.fresh()
     reason = obstacle(disk_format, compress=compress, fixed=fixed)
     if source.suffix != f".{DiskFormat.RAW.extension}":
         reason = f"{source.name} is not a raw image"
     if not reason:
-        made = make_in_place(RawDisk.of(source), destination, disk_format, checksum=checksum)
-        if made is not None:
-            return made
-        reason = f"the file system of {source.parent} moves and shares no ranges of files"
+        disk = RawDisk.of(source)
+        made = make_in_place(disk, destination, disk_format, checksum=checksum, stamp=stamp)
+        return make_copy(disk, destination, disk_format, stamp) if made is None else made
     log.info(f"{disk_format} is written by qemu-img: {reason}.")
     convert(source, destination, disk_format, compress, fixed=fixed)
+    if disk_format is DiskFormat.VHD:
+        restamp_vhd(destination, stamp.uuid("container"), stamp.time)
     source.unlink()
+    return ""
+
+
+def make_copy(disk: RawDisk, destination: Path, disk_format: DiskFormat, stamp: Stamp) -> str:
+    """Make a container of a raw disk by copying its data, with the same bytes as in place.
+
+    Args:
+        disk: the disk; its files are gone afterwards.
+        destination: the container to make.
+        disk_format: its kind; VHD means a fixed one.
+        stamp: its identifiers and times.
+
+    Returns:
+        Nothing: the SHA-256 is not at hand.
+
+    Raises:
+        DiskFullError: no room for it.
+        BuildError: the container cannot hold such a disk.
+    """
+    folder = disk.main.parent
+    log.info(f"{disk_format} is copied: the file system of {folder} moves no ranges of files.")
+    layout = in_place.plan(disk, disk_format, destination.name, stamp)
+    with (
+        log.Progress(f"Writing {destination.name}", layout.size) as progress,
+        room_for(destination),
+    ):
+        in_place.copy(layout, disk, destination, progress.update)
+    _remove(disk)
     return ""
 
 
@@ -79,13 +111,14 @@ def stays_in_place(folder: Path, disk_format: DiskFormat, *, compress: bool, fix
     return not obstacle(disk_format, compress=compress, fixed=fixed) and works_in(folder)
 
 
-def wrap_at_once(disk: RawDisk, folder: Path, delivery: Delivery) -> DiskFile | None:
+def wrap_at_once(disk: RawDisk, folder: Path, delivery: Delivery, stamp: Stamp) -> DiskFile | None:
     """Write the archive of a container that is never made itself.
 
     Args:
         disk: the raw disk; its files are gone afterwards.
         folder: where the archive goes.
         delivery: what is wanted.
+        stamp: identifiers and times in it.
 
     Returns:
         The archive; None where it takes several passes, or qemu-img: then nothing was done.
@@ -100,8 +133,8 @@ def wrap_at_once(disk: RawDisk, folder: Path, delivery: Delivery) -> DiskFile | 
         return None
     log.add_secret(delivery.password)
     name = delivery.disk_name(disk_format)
-    layout = in_place.plan(disk, disk_format, name)
-    content = pack.Content(name, layout.size, time.time(), in_place.content(layout, disk))
+    layout = in_place.plan(disk, disk_format, name, stamp)
+    content = pack.Content(name, layout.size, stamp.time, in_place.content(layout, disk))
     digest = Sha256Beside() if delivery.checksum else None
     with log.Progress(f"Compressing {name}", layout.size) as progress, digest or nullcontext():
         made = pack.pack_content(
@@ -118,7 +151,12 @@ def _remove(disk: RawDisk) -> None:
 
 
 def make_in_place(
-    disk: RawDisk, destination: Path, disk_format: DiskFormat, *, checksum: bool
+    disk: RawDisk,
+    destination: Path,
+    disk_format: DiskFormat,
+    *,
+    checksum: bool,
+    stamp: Stamp | None = None,
 ) -> str | None:
     """Make a container of a raw disk without moving its data.
 
@@ -127,6 +165,7 @@ def make_in_place(
         destination: the container to make, in the same folder.
         disk_format: container to make; VHD means a fixed one.
         checksum: compute the SHA-256 while the data is at hand.
+        stamp: identifiers and times of the container; None for new ones.
 
     Returns:
         The SHA-256 in hexadecimal, empty when it was not asked for; None where the file system
@@ -136,7 +175,7 @@ def make_in_place(
         DiskFullError: no room for what is added.
         BuildError: the container cannot hold such a disk.
     """
-    layout = in_place.plan(disk, disk_format, destination.name)
+    layout = in_place.plan(disk, disk_format, destination.name, stamp or Stamp.fresh())
     way = in_place.way_for(disk, layout)
     if way is None:
         return None

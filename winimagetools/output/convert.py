@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ from pathlib import Path
 from winimagetools import log
 from winimagetools.errors import BuildError, CommandError
 from winimagetools.files.space import room_for
+from winimagetools.formats.containers.layout import SECTOR
+from winimagetools.formats.containers.vhd import restamped
 from winimagetools.model import DiskFormat
 from winimagetools.retry import execute_retry
 from winimagetools.run import Tool, follow
@@ -69,8 +72,10 @@ def convert_arguments(
     if disk_format is DiskFormat.QCOW2:
         # In any order, many at a time and past the page cache, which is full of the source:
         # a third of the time, and nothing left to flush.
-        arguments += [*(["-c"] if compress else []), "-W", "-m", "16"]
-        arguments += ["-t", "none"] if direct else []
+        # What is compressed is written in order and through the page cache: else its place
+        # would be a matter of chance, and its length one of the file system.
+        arguments += ["-c", "-m", "16"] if compress else ["-W", "-m", "16"]
+        arguments += ["-t", "none"] if direct and not compress else []
     return [
         *arguments,
         "-O",
@@ -179,3 +184,21 @@ def _convert_once(arguments: list[str | Path], source: Path) -> None:
             if any(text in error.output.lower() for text in BUSY_TEXTS):
                 raise _BusyError(error.command, error.returncode, error.output) from error
             raise
+
+
+def restamp_vhd(path: Path, identifier: uuid.UUID, made: int) -> None:
+    """Give a VHD that qemu-img made another identifier and time, in its footer and the copy.
+
+    Args:
+        path: the image.
+        identifier: the new one.
+        made: seconds since 1970.
+    """
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        for at in (0, max(size - SECTOR, 0)):
+            file.seek(at)
+            footer = file.read(SECTOR)
+            if footer.startswith(_BEGINNINGS[DiskFormat.VHD]):
+                file.seek(at)
+                file.write(restamped(footer, identifier, made))

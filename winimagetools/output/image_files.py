@@ -23,6 +23,7 @@ from winimagetools.output.become import become, stays_in_place
 from winimagetools.output.convert import convert
 from winimagetools.output.report import folder
 from winimagetools.plan import Delivery
+from winimagetools.stamp import Stamp
 
 _Identity = tuple[int, int, int, int]
 
@@ -60,15 +61,28 @@ class ImageFiles:
         compress: bool = False,
         fixed: bool = False,
         checksum: bool = False,
+        stamp: Stamp | None = None,
     ) -> None:
         found = become(
-            source, destination, disk_format, compress=compress, fixed=fixed, checksum=checksum
+            source,
+            destination,
+            disk_format,
+            compress=compress,
+            fixed=fixed,
+            checksum=checksum,
+            stamp=stamp,
         )
         if found:
             self._known[_identity(destination)] = found
 
     def compress(
-        self, source: Path, formats: Sequence[str], password: str, *, checksum: bool = False
+        self,
+        source: Path,
+        formats: Sequence[str],
+        password: str,
+        *,
+        checksum: bool = False,
+        stamp: Stamp | None = None,
     ) -> Path:
         """Wrap ``source`` in ``formats`` in turn, holes neither read nor compressed.
 
@@ -87,7 +101,14 @@ class ImageFiles:
                 log.Progress(f"Compressing {source.name}", source.stat().st_size) as progress,
                 digest or nullcontext(),
             ):
-                packed = pack.pack(source, run_of_formats, password, progress.update, digest)
+                packed = pack.pack(
+                    source,
+                    run_of_formats,
+                    password,
+                    progress.update,
+                    digest,
+                    stamp.time if stamp else None,
+                )
             if digest is not None:
                 self._known[_identity(packed)] = digest.hexdigest()
             source.unlink()

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from winimagetools.files import ranges
 from winimagetools.files.ahead import Part
 from winimagetools.files.hash import sha256_of_parts
 from winimagetools.files.ranges import RangesUnsupportedError
+from winimagetools.files.sparse import SparseWriter
 from winimagetools.formats.containers.layout import Layout, Piece
 from winimagetools.formats.containers.qcow2 import qcow2_layout
 from winimagetools.formats.containers.vhd import LARGEST as LARGEST_VHD
@@ -33,6 +32,7 @@ from winimagetools.formats.containers.vmdk import LARGEST as LARGEST_VMDK
 from winimagetools.formats.containers.vmdk import vmdk_layout
 from winimagetools.model import DiskFormat
 from winimagetools.output.raw_disk import RawDisk
+from winimagetools.stamp import Stamp
 
 OnProgress = Callable[[int], None]
 
@@ -62,13 +62,14 @@ _LARGEST = {
 }
 
 
-def plan(disk: RawDisk, disk_format: DiskFormat, name: str) -> Layout:
+def plan(disk: RawDisk, disk_format: DiskFormat, name: str, stamp: Stamp) -> Layout:
     """How a raw disk becomes a container.
 
     Args:
         disk: the disk.
         disk_format: RAW, QCOW2, VHDX, VMDK or VHD, which is a fixed one.
         name: file name of the container.
+        stamp: its identifier and time.
 
     Raises:
         BuildError: the container cannot hold a disk of this size.
@@ -82,14 +83,14 @@ def plan(disk: RawDisk, disk_format: DiskFormat, name: str) -> Layout:
             f"A {disk_format} cannot hold a disk of {size} bytes, only up to {largest}.",
             "Make disk_size smaller, or choose another virtual_disk_format.",
         )
-    identifier, data = uuid.uuid4(), disk.data()
+    identifier, data = stamp.uuid("container"), disk.data()
     if disk_format is DiskFormat.QCOW2:
         return qcow2_layout(size, data)
     if disk_format is DiskFormat.VHDX:
         return vhdx_layout(size, data, identifier)
     if disk_format is DiskFormat.VMDK:
         return vmdk_layout(size, data, name, identifier.fields[0] & 0x7FFFFFFF or 1)
-    return fixed_vhd_layout(size, identifier, int(time.time()))
+    return fixed_vhd_layout(size, identifier, stamp.time)
 
 
 def content(layout: Layout, disk: RawDisk) -> Iterator[bytes | int]:
@@ -135,6 +136,33 @@ def _where(layout: Layout, disk: RawDisk) -> Iterator[Part]:
             yield from disk.parts(part)
         else:
             yield part
+
+
+def copy(layout: Layout, disk: RawDisk, destination: Path, on_progress: OnProgress) -> None:
+    """Write a container from its beginning to its end, where its data cannot stay in place.
+
+    Args:
+        layout: the container.
+        disk: the raw disk it is made of.
+        destination: the container to make.
+        on_progress: gets the bytes done so far.
+
+    Raises:
+        OSError: it failed; there is no destination.
+    """
+    try:
+        with destination.open("xb") as file:
+            written = SparseWriter(file)
+            for part in content(layout, disk):
+                if isinstance(part, int):
+                    written.write_zeros(part)
+                else:
+                    written.write(part)
+                on_progress(written.size)
+            written.close()
+    except BaseException:
+        destination.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

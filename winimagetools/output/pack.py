@@ -159,6 +159,7 @@ def pack(
     password: str,
     on_progress: Callable[[int], None],
     digest: Sha256Beside | None = None,
+    modified: float | None = None,
 ) -> Path:
     """Wrap ``source`` in layers that can be written in one pass, beside it.
 
@@ -168,6 +169,7 @@ def pack(
         password: for ``zip``; empty for none.
         on_progress: gets the bytes of the source done so far.
         digest: gets what is written.
+        modified: the time in the archive, in seconds since 1970; None for that of the file.
 
     Returns:
         The archive, named like the source with all formats added.
@@ -177,7 +179,8 @@ def pack(
     """
     status = source.stat()
     with source.open("rb") as reader:
-        content = Content(source.name, status.st_size, status.st_mtime, sparse.read(reader))
+        when = status.st_mtime if modified is None else modified
+        content = Content(source.name, status.st_size, when, sparse.read(reader))
         return pack_content(content, source.parent, formats, password, on_progress, digest)
 
 

@@ -128,7 +128,10 @@ class ZipWriter:
 
 
 def _dos_time(modified: float) -> int:
-    """Local date and time as MS-DOS packs them; 1980 is the earliest year it knows."""
-    moment = time.localtime(max(modified, 315619200.0))
+    """Date and time as MS-DOS packs them, UTC here: the same archive wherever it is made.
+
+    1980 is the earliest year it knows.
+    """
+    moment = time.gmtime(max(modified, 315619200.0))
     date = (moment.tm_year - 1980) << 9 | moment.tm_mon << 5 | moment.tm_mday
     return date << 16 | moment.tm_hour << 11 | moment.tm_min << 5 | moment.tm_sec // 2

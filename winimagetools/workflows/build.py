@@ -303,7 +303,8 @@ def _from_medium(
     prepared.watch.check()
     if online:
         _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
-    return Made(package(host, disk, plan.delivery), plan, manager, folder / FIRST_BOOT)
+    image = package(host, disk, plan.delivery, plan.stamp)
+    return Made(image, plan, manager, folder / FIRST_BOOT)
 
 
 def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Made:
@@ -336,7 +337,7 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Ma
             change_files(disk.tree, plan.files, host.fetcher)
     prepared.watch.check()
     _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
-    image = package(host, DiskFile(disk_path), plan.delivery)
+    image = package(host, DiskFile(disk_path), plan.delivery, plan.stamp)
     return Made(image, plan, manager, folder / FIRST_BOOT)
 
 
@@ -390,7 +391,7 @@ def _offline_disk(
     host = prepared.host
     disk_path = folder / plan.delivery.disk_name(plan.work_format)
     host.servicing.check_version(edition)
-    with host.disks.create(disk_path, plan.disk_size, plan.layout) as disk:
+    with host.disks.create(disk_path, plan.disk_size, plan.layout, plan.stamp) as disk:
         with log.step("Prepare what goes into the image"):
             change_files(disk.tree, plan.files, host.fetcher)
         with log.step("Take Windows from the medium"):

@@ -11,6 +11,7 @@ from winimagetools.errors import HostError
 from winimagetools.formats.images.probe import container_of
 from winimagetools.model import MIB, DiskFormat
 from winimagetools.plan import Delivery, DiskFile
+from winimagetools.stamp import Stamp
 
 FREE_SPACE = 500 * MIB
 """Bytes left spare when a disk is shrunk, as in the PowerShell tools."""
@@ -46,12 +47,12 @@ def make_small(host: Host, disk: Path, *, shrink: bool) -> None:
             log.warning(f"{error.message} The image is complete, but larger than it could be.")
 
 
-def package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
+def package(host: Host, disk: DiskFile, delivery: Delivery, stamp: Stamp | None = None) -> DiskFile:
     """Convert and wrap the disk; the result still lies in the private folder of the build."""
     image = disk.path.with_name(delivery.disk_name(delivery.disk_format))
     if disk.converted or (image != disk.path and not disk.wrapped):
         with log.step(f"Convert to {delivery.disk_format}"):
-            _convert(host, disk, image, delivery)
+            _convert(host, disk, image, delivery, stamp)
     if not delivery.compression:
         return replace(disk, path=image)
     with log.step(f"Compress as {'.'.join(delivery.compression)}"):
@@ -59,12 +60,18 @@ def package(host: Host, disk: DiskFile, delivery: Delivery) -> DiskFile:
             log.info("the disk was written straight into the archive")
             return disk
         image = host.files.compress(
-            image, delivery.compression, delivery.password, checksum=delivery.checksum
+            image,
+            delivery.compression,
+            delivery.password,
+            checksum=delivery.checksum,
+            stamp=stamp,
         )
     return DiskFile(image)
 
 
-def _convert(host: Host, disk: DiskFile, image: Path, delivery: Delivery) -> None:
+def _convert(
+    host: Host, disk: DiskFile, image: Path, delivery: Delivery, stamp: Stamp | None
+) -> None:
     """Make the container, unless it was made when the disk was finished."""
     if disk.converted:
         log.info("it was made when the disk was written")
@@ -76,4 +83,5 @@ def _convert(host: Host, disk: DiskFile, image: Path, delivery: Delivery) -> Non
         compress=delivery.compress_qcow2,
         fixed=delivery.fixed_vhd,
         checksum=delivery.checksum and not delivery.compression,
+        stamp=stamp,
     )

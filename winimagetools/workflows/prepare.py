@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from winimagetools.image.boot_manager import look_at_boot_manager
 from winimagetools.image.decide import choose_drivers, decide
 from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Request, Workflow
+from winimagetools.image.stamping import read_epoch
 from winimagetools.model import MIB, WimImage
 from winimagetools.plan import BuildPlan, ImageInfo, Sources, SourceTree
 from winimagetools.settings.findings import Findings
@@ -39,6 +41,7 @@ class Prepared:
         found: what speaks against it so far.
         sources: opened once, for the whole build.
         watch: notices inputs that change while they are used; the medium watches itself.
+        epoch: the time the image is to be from; None for that of its medium.
     """
 
     host: Host
@@ -46,6 +49,7 @@ class Prepared:
     found: Findings
     sources: Sources
     watch: Watch
+    epoch: int | None = None
 
     def asking(self, checksum: bool | None) -> Prepared:
         """The same with the decision about the SHA-256; None for the usual."""
@@ -90,7 +94,7 @@ def prepare(
     watch = opened.enter_context(Watch(()))
     if not found.problems:
         _watch_inputs(watch, request, found)
-    return Prepared(host, request, found, sources, watch)
+    return Prepared(host, request, found, sources, watch, read_epoch(os.environ, found))
 
 
 def _watch_inputs(watch: Watch, request: Request, found: Findings) -> None:
@@ -144,6 +148,7 @@ def look_at_medium(
         prepared.host,
         edition=edition,
         pkeyconfig=_pkeyconfig(medium, edition, request),
+        epoch=prepared.epoch,
     )
     read = partial(medium.read_file, edition)
     return medium, edition, look_at_boot_manager(request, found, plan, read, prepared.host.vm)

@@ -136,7 +136,7 @@ def test_every_file_system(
         "here": "was made in place: what is empty was cut out",
         "xfs": "was made in place: what is empty was cut out",
         "btrfs": "was made in place: it shares the data of the raw disk",
-        "tmpfs": "is written by qemu-img: the file system of",
+        "tmpfs": "is copied: the file system of",
     }[kind]
     assert ("all of the disk stays" if fixed else expected) in caplog.text
     assert used < 40 * MIB

@@ -159,8 +159,9 @@ def test_a_medium_that_is_replaced_during_the_build(
 
 
 LIES = {
+    "mmd": ("UEFI", "#!/bin/sh\nexit 0\n", "mcopy"),
     "mcopy": ("UEFI", "#!/bin/sh\nexit 0\n", "is missing."),
-    "mformat": ("UEFI", "#!/bin/sh\nexit 0\n", "mcopy"),
+    "mformat": ("UEFI", "#!/bin/sh\nexit 0\n", "mmd"),
     "grub-mkimage": ("BIOS", "#!/bin/sh\nexit 0\n", "has only 0 bytes"),
     "sfdisk": ("BIOS", "#!/bin/sh\nexit 0\n", "partition table"),
     "mkntfs": ("UEFI", "#!/bin/sh\nexit 0\n", "NTFS"),

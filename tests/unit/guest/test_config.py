@@ -71,7 +71,7 @@ def test_guest_file_has_every_option_that_is_no_secret() -> None:
     assert names == {option.name for option in OPTIONS} - {"administrator_password", "zip_password"}
     for option in OPTIONS:
         if option.name in names:
-            value = str(getattr(config, option.name))
+            value = str(getattr(config, option.name)).rpartition("\\")[2]
             assert document.get(option.section, option.name) == value
 
 
@@ -108,9 +108,15 @@ def test_guest_file_has_no_secrets() -> None:
 
 @pytest.mark.parametrize("path", [r"C:\secret\share\VMware-tools.exe", "/srv/x/VMware-tools.exe"])
 def test_guest_file_has_no_paths_of_the_host(path: str) -> None:
-    """Of the VMware tools the guest learns the file name."""
-    document = guest(WindowsImageConfig(vmware_tools_path=path))
+    """Of each path the guest learns the last part, of lists too: the same image anywhere."""
+    document = guest(
+        WindowsImageConfig(
+            vmware_tools_path=path, image_path=path, extra_packages=f"{path}, D:\\b\\two.msu"
+        )
+    )
     assert document.get("DEFAULT", "vmware_tools_path") == "VMware-tools.exe"
+    assert document.get("DEFAULT", "image_path") == "VMware-tools.exe"
+    assert document.get("updates", "extra_packages") is None
 
 
 @pytest.mark.parametrize(

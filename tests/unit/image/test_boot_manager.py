@@ -37,6 +37,7 @@ from winimagetools.model import (
 from winimagetools.plan import BuildPlan, Delivery, ImageInfo, VmRequest
 from winimagetools.settings.findings import Findings
 from winimagetools.settings.options import WindowsImageConfig
+from winimagetools.stamp import Stamp
 
 SERVER_2022 = WindowsVersion(10, 0, 20348, 587)
 WINDOWS_11_25H2 = WindowsVersion(10, 0, 26200, 1)
@@ -198,5 +199,6 @@ def plan_with(machine: VmRequest | None, *, ex: bool = False) -> BuildPlan:
         shrink=False,
         optimize=False,
         delivery=request().delivery,
+        stamp=Stamp(0, b""),
         boot_ex=ex,
     )

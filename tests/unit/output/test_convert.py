@@ -18,7 +18,7 @@ RAW, OUT = Path("work/disk.raw"), Path("work/image")
     [
         (DiskFormat.RAW, False, ["-O", "raw"]),
         (DiskFormat.QCOW2, False, ["-W", "-m", "16", "-O", "qcow2"]),
-        (DiskFormat.QCOW2, True, ["-c", "-W", "-m", "16", "-O", "qcow2"]),
+        (DiskFormat.QCOW2, True, ["-c", "-m", "16", "-O", "qcow2"]),
         (DiskFormat.VHD, False, ["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
         (DiskFormat.VHDX, True, ["-O", "vhdx", "-o", "subformat=dynamic,block_size=1M"]),
         (DiskFormat.VMDK, True, ["-O", "vmdk"]),
@@ -27,7 +27,7 @@ RAW, OUT = Path("work/disk.raw"), Path("work/image")
 def test_the_command_line_of_each_container(
     disk_format: DiskFormat, compress: bool, expected: list[str]
 ) -> None:
-    """Exact size for VHD; compression only for QCOW2, with the switches of the PowerShell tools."""
+    """Exact size for VHD; compression only for QCOW2, in order: else its places are chance."""
     arguments = convert_arguments(RAW, OUT, disk_format, compress)
     assert arguments == ["convert", "-p", "-f", "raw", *expected, RAW, OUT]
 

@@ -22,9 +22,13 @@ from winimagetools.output.become import become, make_in_place
 from winimagetools.output.image_files import ImageFiles
 from winimagetools.output.raw_disk import RawDisk
 from winimagetools.plan import Delivery
+from winimagetools.stamp import Stamp
 
 FORMATS = (DiskFormat.QCOW2, DiskFormat.VHDX, DiskFormat.VMDK, DiskFormat.VHD)
 SIZE = 40 * MIB + 1536
+
+
+STAMP = Stamp(1_700_000_000, b"seed")
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def _content(path: Path, layout: Layout) -> bytes:
 
 
 def _plan(path: Path, disk_format: DiskFormat) -> Layout:
-    return in_place.plan(RawDisk.of(path), disk_format, "disk.x")
+    return in_place.plan(RawDisk.of(path), disk_format, "disk.x", STAMP)
 
 
 def _way(name: str, folder: Path) -> in_place.Way:
@@ -168,22 +172,26 @@ def test_what_cannot_be_made_in_place(
     assert list(raw.parent.iterdir()) == [made]
 
 
+@pytest.mark.parametrize("disk_format", [item for item in FORMATS if item is not DiskFormat.VHD])
 def test_where_the_file_system_cannot_do_it(
-    raw: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    raw: Path,
+    disk_format: DiskFormat,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """qemu-img makes it, nothing is tried on the image itself, and no probe is left."""
+    """The data is copied to the same bytes, and no probe is left."""
 
     def refuse(*_: object) -> None:
         raise RangesUnsupportedError
 
     for name in ("collapse", "clone"):
         monkeypatch.setattr(ranges, name, refuse)
-    calls, made = _qemu_img(monkeypatch), raw.with_name("disk.x")
+    made, expected = raw.with_name("disk.x"), _content(raw, _plan(raw, disk_format))
     monkeypatch.setattr("winimagetools.log.LOGGER.propagate", True)
     caplog.set_level("INFO")
-    become(raw, made, DiskFormat.VHDX, checksum=True)
-    assert calls == [("disk.raw", "disk.x", DiskFormat.VHDX, False, False)]
-    assert f"the file system of {raw.parent} moves and shares no ranges" in caplog.text
+    assert become(raw, made, disk_format, checksum=True, stamp=STAMP) == ""
+    assert (made.read_bytes() == expected) is True
+    assert f"the file system of {raw.parent} moves no ranges of files" in caplog.text
     assert list(raw.parent.iterdir()) == [made]
 
 

@@ -62,6 +62,15 @@ def _footer(size: int, identifier: uuid.UUID, made: int) -> bytes:
     return (fields + struct.pack(">I", checksum) + identifier.bytes).ljust(SECTOR, b"\0")
 
 
+def restamped(footer: bytes, identifier: uuid.UUID, made: int) -> bytes:
+    """A footer with another identifier and time; see :func:`fixed_vhd_layout`."""
+    when = struct.pack(">I", max(made - _EPOCH, 0))
+    fields = footer[:24] + when + footer[28:64]
+    rest = identifier.bytes + footer[84:]
+    checksum = ~sum(fields + rest) & 0xFFFFFFFF
+    return fields + struct.pack(">I", checksum) + rest
+
+
 def geometry(sectors: int) -> tuple[int, int, int]:
     """Cylinders, heads and sectors of a track: the calculation of the specification's appendix."""
     sectors = min(sectors, 65535 * 16 * 255)

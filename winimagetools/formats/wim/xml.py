@@ -119,6 +119,7 @@ def _windows_image(
             for language in windows.findall("LANGUAGES/LANGUAGE")
             if language.text and language.text.strip()
         ),
+        modified=_time(element, "LASTMODIFICATIONTIME"),
     )
 
 
@@ -129,6 +130,11 @@ def _version(windows: Element) -> WindowsVersion | None:
         return None
     build = _number(_text(windows, "VERSION/BUILD"), 0)
     return WindowsVersion(major, minor, build, _number(_text(windows, "VERSION/SPBUILD"), 0))
+
+
+def _time(element: Element, name: str) -> int:
+    high, low = (_number(_text(element, f"{name}/{part}PART"), 0) for part in ("HIGH", "LOW"))
+    return high << 32 | low
 
 
 def _text(element: Element, path: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.errors import BuildError
+from winimagetools.files.times import set_times
 from winimagetools.files.upcase import fold
 from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor
 from winimagetools.host.linux.disk import LinuxDisk
@@ -53,7 +54,7 @@ def extract_volume(disk: LinuxDisk, volume: Path) -> None:
         with Wim(disk.source.path) as wim:
             originals = {path: wim.iterate(index, f"/{path}")[0] for path in changes.replaced}
             bare = _without_descriptor(wim, index, changes)
-            adds = [(disk.tree.local, "/")] if any(disk.tree.local.iterdir()) else []
+            adds = _additions(disk, changes)
             if adds or changes.removed:
                 wim.update(index, adds, [f"/{path}" for path in changes.removed])
             with log.Progress("Applying the image") as progress:
@@ -63,6 +64,23 @@ def extract_volume(disk: LinuxDisk, volume: Path) -> None:
             for path, is_dir in bare:
                 ntfs.set_security(path, inherit(path, is_dir=is_dir))
             _secure(ntfs, inherit, disk.tree, changes, originals)
+
+
+def _additions(disk: LinuxDisk, changes: Changes) -> list[tuple[Path, str]]:
+    """What is put into the image and where: all folders at once, then file by file in order.
+
+    Of files with the same content libwim takes the one it met first, and the order in which
+    a folder of this host lists its files is a matter of its file system.
+    """
+    local, folders = disk.tree.local, disk.work / "folders"
+    files = sorted((*changes.added, *changes.replaced))
+    for path in (*changes.folders, *(file.rpartition("/")[0] for file in files)):
+        (folders / path).mkdir(parents=True, exist_ok=True)
+    for folder in (local, folders):
+        set_times(folder, disk.stamp.time)
+    if not folders.exists():
+        return []
+    return [(folders, "/"), *((local / path, f"/{path}") for path in files)]
 
 
 def _without_descriptor(wim: Wim, index: int, changes: Changes) -> list[tuple[str, bool]]:

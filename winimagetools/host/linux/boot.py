@@ -17,7 +17,6 @@ from winimagetools.contract import Disk
 from winimagetools.errors import BuildError, MediaError
 from winimagetools.facts.releases import menu_name
 from winimagetools.formats.bcd.store import bcd_store
-from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.linux.bcd import use_locate_devices, write_bcd
 from winimagetools.host.linux.boot_files import (
     FALLBACK_LOCALE,
@@ -61,10 +60,10 @@ class LinuxBoot:
             source = Path(folder, "source")
             _fetch(disk.tree, source_folders(disk.layout, ex=ex), source)
             if disk.layout is DiskLayout.UEFI:
-                _fill(source, disk.esp, disk.plan, image, ex=ex)
+                _fill(source, disk.esp, disk, image, ex=ex)
                 return
             system = Path(folder, "system")
-            _fill(source, system, disk.plan, image, ex=False)
+            _fill(source, system, disk, image, ex=False)
             disk.tree.copy_in(system, "")
 
     def boot_manager(self, disk: Disk) -> bytes:
@@ -103,9 +102,9 @@ def _fetch(tree: StagedTree, folders: Sequence[str], destination: Path) -> None:
             tree.copy_out(f"{_SOURCE}/{name}", destination / name)
 
 
-def _fill(source: Path, system: Path, plan: PartitionPlan, image: WimImage, *, ex: bool) -> None:
+def _fill(source: Path, system: Path, disk: LinuxDisk, image: WimImage, *, ex: bool) -> None:
     """Lay out the content of the system partition in the folder ``system``."""
-    locale = image.default_language or FALLBACK_LOCALE
+    plan, locale = disk.plan, image.default_language or FALLBACK_LOCALE
     files = plan_boot_files(plan.layout, image.architecture, _files(source), locale, ex=ex)
     for name, target in files:
         path = system / target
@@ -117,6 +116,8 @@ def _fill(source: Path, system: Path, plan: PartitionPlan, image: WimImage, *, e
         is_server=image.is_server,
         version=image.version,
         locale=locale,
+        loader=disk.stamp.uuid("boot loader"),
+        resume=disk.stamp.uuid("resume loader"),
     )
     write_bcd(system / boot_folder(plan.layout) / "BCD", store)
 

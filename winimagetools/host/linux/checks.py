@@ -28,7 +28,7 @@ def wanted(requirements: Requirements) -> Iterator[Look]:
     yield from (libwim.load, ntfs.find_library, hivex.find_library)
     yield from (volume.MKNTFS.find, volume.NTFSINFO.find, SFDISK.find)
     if requirements.layout is DiskLayout.UEFI:
-        yield from (esp.MFORMAT.find, esp.MCOPY.find)
+        yield from (esp.MFORMAT.find, esp.MMD.find, esp.MCOPY.find)
     else:
         yield from (grub.check_installed,)
     if requirements.formats:

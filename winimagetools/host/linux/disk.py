@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import DiskLayout
+from winimagetools.stamp import Stamp
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class LinuxDisk:
         tree: the Windows volume as it will be: an overlay above the WIM.
         esp: folder whose content goes to the EFI system partition (UEFI only).
         source: the image to extract; None until ``apply_image``.
+        stamp: ids and times of what is made.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class LinuxDisk:
     tree: StagedTree
     esp: Path
     source: WimSource | None = None
+    stamp: Stamp = field(default_factory=Stamp.fresh)
 
     @property
     def layout(self) -> DiskLayout:

@@ -24,7 +24,7 @@ from winimagetools.formats.partition_table import (
     table_differences,
 )
 from winimagetools.found import DiskFacts
-from winimagetools.host.linux import grub, volume
+from winimagetools.host.linux import grub, libntfs, volume
 from winimagetools.host.linux.apply import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.esp import write_esp
@@ -36,12 +36,14 @@ from winimagetools.host.linux.finished import (
     refuse_unusable,
     shrink_image,
 )
+from winimagetools.host.linux.frozen_clock import frozen_clock
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import DiskFormat, DiskLayout
-from winimagetools.output.become import make_in_place, obstacle, wrap_at_once
+from winimagetools.output.become import make_copy, make_in_place, obstacle, wrap_at_once
 from winimagetools.output.raw_disk import RawDisk, copy_disk
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.run import Tool, run
+from winimagetools.stamp import Stamp
 
 SFDISK = Tool("sfdisk", "fdisk", "write the partition table")
 Extract = Callable[[LinuxDisk, Path], None]
@@ -59,7 +61,9 @@ class LinuxDisks:
         self._extract = extract
 
     @contextmanager
-    def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[LinuxDisk]:
+    def create(
+        self, path: Path, size: int, layout: DiskLayout, stamp: Stamp | None = None
+    ) -> Iterator[LinuxDisk]:
         """Stage a disk; :meth:`finish` makes the file.
 
         Raises:
@@ -67,12 +71,14 @@ class LinuxDisks:
         """
         if path.exists():
             raise RequestError(f"{path} exists already.", "Move it away or delete it.")
-        plan, path = plan_partitions(size, layout), path.absolute()
+        stamp = stamp or Stamp.fresh()
+        plan = plan_partitions(size, layout, random_bytes=stamp.source("partitions"))
+        path = path.absolute()
         work = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             esp = work / "esp"
             esp.mkdir()
-            yield LinuxDisk(path, plan, work, StagedTree(work / "overlay"), esp)
+            yield LinuxDisk(path, plan, work, StagedTree(work / "overlay"), esp, stamp=stamp)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -96,12 +102,14 @@ class LinuxDisks:
         filling, around = disk.work / "windows.ntfs", disk.work / "around.raw"
         with room_for(disk.path):
             volume.format_volume(filling, windows.start, windows.size)
-            self._extract(disk, filling)
+            with frozen_clock(libntfs.load()):
+                self._extract(disk, filling)
+            volume.settle(filling, disk.stamp)
             with log.step("Joining volume and disk"):
                 volume.check_clean(filling)
                 _write_around(around, disk)
                 parts = RawDisk(disk.plan.size, filling, windows.start, windows.size, around)
-                return _join(parts, disk.path, delivery)
+                return _join(parts, disk.path, delivery, disk.stamp)
 
     def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
         return open_existing(path, read_only=read_only)
@@ -147,16 +155,16 @@ def _write_around(path: Path, disk: LinuxDisk) -> None:
     path.touch(exist_ok=False)
     write_table(path, disk.plan)
     if disk.layout is DiskLayout.UEFI:
-        write_esp(path, disk.plan.partitions[0], disk.esp)
+        write_esp(path, disk.plan.partitions[0], disk.esp, disk.stamp)
     else:
         grub.write_boot_code(path, disk.plan.windows.start, grub.make_core(disk.work))
     check_table(path, disk.plan)
 
 
-def _join(parts: RawDisk, raw: Path, delivery: Delivery | None) -> DiskFile:
+def _join(parts: RawDisk, raw: Path, delivery: Delivery | None, stamp: Stamp) -> DiskFile:
     """Make one file of a disk: the archive or container that is wanted, else a raw image."""
     if delivery is not None and delivery.compression:
-        archive = wrap_at_once(parts, raw.parent, delivery)
+        archive = wrap_at_once(parts, raw.parent, delivery, stamp)
         if archive is not None:
             return archive
     path, disk_format, checksum = raw, DiskFormat.RAW, False
@@ -166,10 +174,12 @@ def _join(parts: RawDisk, raw: Path, delivery: Delivery | None) -> DiskFile:
         disk_format = delivery.disk_format
         path = raw.with_name(delivery.disk_name(disk_format))
         checksum = delivery.checksum and not delivery.compression
-    found = make_in_place(parts, path, disk_format, checksum=checksum)
-    if found is None:
+    found = make_in_place(parts, path, disk_format, checksum=checksum, stamp=stamp)
+    if found is None and path == raw:
         copy_disk(parts, raw)
         return DiskFile(raw)
+    if found is None:
+        found = make_copy(parts, path, disk_format, stamp)
     return DiskFile(path, found, converted=path != raw)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from winimagetools.errors import BuildError, MediaError
+from winimagetools.files.times import set_times
 from winimagetools.formats.fat32 import Fat32
 from winimagetools.formats.partition_table import SECTOR, Partition
 from winimagetools.run import Tool, run
+from winimagetools.stamp import Stamp
 
 MFORMAT = Tool("mformat", "mtools", "format the EFI system partition")
+MMD = Tool("mmd", "mtools", "make the folders of the EFI system partition")
 MCOPY = Tool("mcopy", "mtools", "put the boot files on the EFI system partition")
 LABEL = "SYSTEM"
 _SETTINGS = {
@@ -18,6 +22,7 @@ _SETTINGS = {
     "HOME": os.devnull,
     "MTOOLS_SKIP_CHECK": "1",
     "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
 }
 """Keep ~/.mtoolsrc of the user out of it, and let names be more than ASCII."""
 _RESERVED_SECTORS = 32
@@ -26,7 +31,7 @@ _DIRECTORY_ENTRY = 32
 _NAME_PER_ENTRY = 13
 
 
-def mformat_arguments(disk: Path, partition: Partition) -> list[str]:
+def mformat_arguments(disk: Path, partition: Partition, serial: int) -> list[str]:
     """Arguments of ``mformat``, run in the folder of the disk.
 
     FAT32 with the size, place and geometry of the partition.
@@ -34,29 +39,50 @@ def mformat_arguments(disk: Path, partition: Partition) -> list[str]:
     Args:
         disk: the raw disk.
         partition: the EFI system partition.
+        serial: number of the volume.
     """
     geometry = ["-T", str(partition.size // SECTOR), "-h", "255", "-s", "63"]
-    place = ["-H", str(partition.start // SECTOR), "-c", "1", "-v", LABEL, "::"]
+    place = [
+        "-H",
+        str(partition.start // SECTOR),
+        "-c",
+        "1",
+        "-v",
+        LABEL,
+        "-N",
+        f"{serial:08x}",
+        "::",
+    ]
     return ["-i", _image(disk, partition), "-F", *geometry, *place]
 
 
-def mcopy_arguments(disk: Path, partition: Partition, items: list[Path]) -> list[str]:
-    """Arguments of ``mcopy``, run in the folder of the disk, that fill the root.
+def mmd_arguments(disk: Path, partition: Partition, folders: Sequence[str]) -> list[str]:
+    """Arguments of ``mmd``, run in the folder of the disk, that make folders, parents first."""
+    return ["-i", _image(disk, partition), *(f"::/{name}" for name in folders)]
 
-    ``-s`` takes folders whole, ``-m`` keeps times, ``-Q`` stops at the first error, ``-o``
-    never asks. The batch mode ``-b`` fails on a partition of this size (mtools 4.0.32).
+
+def mcopy_arguments(
+    disk: Path, partition: Partition, files: Sequence[Path], folder: str
+) -> list[str]:
+    """Arguments of ``mcopy``, run in the folder of the disk, that fill a folder.
+
+    ``-m`` keeps times, ``-Q`` stops at the first error, ``-o`` never asks. The batch mode ``-b``
+    fails on a partition of this size (mtools 4.0.32). Folders are not copied whole (``-s``): what
+    is in them would come in the order in which this machine lists it.
     """
-    names = [str(item.absolute()) for item in items]
-    return ["-i", _image(disk, partition), "-s", "-m", "-Q", "-o", *names, "::/"]
+    names = [str(file.absolute()) for file in files]
+    return ["-i", _image(disk, partition), "-m", "-Q", "-o", *names, f"::/{folder}"]
 
 
-def write_esp(disk: Path, partition: Partition, content: Path) -> None:
+def write_esp(disk: Path, partition: Partition, content: Path, stamp: Stamp) -> None:
     """Format the EFI system partition, fill it, and read it back.
 
     Args:
         disk: the raw disk.
         partition: the EFI system partition.
-        content: folder whose content goes to the root of the partition.
+        content: folder whose content goes to the root of the partition; its files and folders
+            get the time of ``stamp``.
+        stamp: number and times of the volume.
 
     Raises:
         BuildError: the content does not fit, or is not there afterwards.
@@ -68,10 +94,20 @@ def write_esp(disk: Path, partition: Partition, content: Path) -> None:
             f"{disk.name} has room for {there * SECTOR}.",
             "Look for large files below Windows/Boot/EFI of the image.",
         )
-    run(MFORMAT, mformat_arguments(disk, partition), env=_SETTINGS, cwd=disk.parent)
-    items = sorted(content.iterdir())
-    if items:
-        run(MCOPY, mcopy_arguments(disk, partition, items), env=_SETTINGS, cwd=disk.parent)
+    settings = {**_SETTINGS, "SOURCE_DATE_EPOCH": str(stamp.time)}
+    serial = int.from_bytes(stamp.source("EFI system partition")(4), "little")
+    arguments = mformat_arguments(disk, partition, serial)
+    run(MFORMAT, arguments, env=settings, cwd=disk.parent)
+    set_times(content, stamp.time)
+    below = sorted(path for path in content.rglob("*") if path.is_dir())
+    folders = [path.relative_to(content).as_posix() for path in below]
+    if folders:
+        run(MMD, mmd_arguments(disk, partition, folders), env=settings, cwd=disk.parent)
+    for folder in ("", *folders):
+        files = sorted(path for path in (content / folder).iterdir() if path.is_file())
+        if files:
+            arguments = mcopy_arguments(disk, partition, files, folder)
+            run(MCOPY, arguments, env=settings, cwd=disk.parent)
     check_esp(disk, partition, content)
 
 

@@ -5,12 +5,15 @@ NTFS tools and libwim work on a file that holds nothing but the volume.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from winimagetools.errors import BuildError
+from winimagetools.formats.ntfs_times import settle_volume
 from winimagetools.formats.partition_table import SECTOR
 from winimagetools.run import Tool, run
+from winimagetools.stamp import Stamp
 
 MKNTFS = Tool("mkntfs", "ntfs-3g", "format the Windows volume")
 NTFSINFO = Tool("ntfsinfo", "ntfs-3g", "check the Windows volume")
@@ -24,14 +27,15 @@ def mkntfs_arguments(volume: Path, start: int) -> list[str | Path]:
 
     The boot sector says where on the disk the volume begins and what geometry the disk has;
     a BIOS boot sector does not start Windows without that, and mkntfs cannot find it out for
-    a file (mkntfs(8), ``-p``, ``-H``, ``-S``).
+    a file (mkntfs(8), ``-p``, ``-H``, ``-S``). It takes no time from the clock (``-T``);
+    :func:`settle` gives the volume its time and number.
 
     Args:
         volume: file of the size of the partition.
         start: where the partition will begin on the disk, in bytes.
     """
     geometry: list[str | Path] = ["-p", str(start // SECTOR), "-H", "255", "-S", "63"]
-    return ["-F", "-f", "-s", str(SECTOR), *geometry, "-c", "4096", "-L", LABEL, volume]
+    return ["-F", "-f", "-T", "-s", str(SECTOR), *geometry, "-c", "4096", "-L", LABEL, volume]
 
 
 def format_volume(volume: Path, start: int, size: int) -> None:
@@ -58,4 +62,25 @@ def check_clean(volume: Path) -> None:
         raise BuildError(
             f"The Windows volume {volume.name} was not left clean.",
             "Run the build again; if that happens twice, the image or the disk is damaged.",
+        )
+
+
+def settle(path: Path, stamp: Stamp, offset: int = 0) -> None:
+    """Make a finished volume independent of when it was written.
+
+    Args:
+        path: the file it is in; it is not mounted.
+        stamp: its number, and the time nothing in it is later than.
+        offset: where in the file it begins.
+
+    Raises:
+        BuildError: there is no NTFS volume.
+    """
+    with path.open("r+b", buffering=0) as file:
+        handle = file.fileno()
+        settle_volume(
+            lambda at, length: os.pread(handle, length, offset + at),
+            lambda at, data: os.pwrite(handle, data, offset + at),
+            stamp.filetime,
+            stamp.source("Windows volume")(8),
         )

@@ -34,6 +34,7 @@ from winimagetools.plan import (
     DiskFile,
 )
 from winimagetools.retry import execute_retry
+from winimagetools.stamp import Stamp
 
 INCREASE = 100 * MIB
 INCREMENTAL_TRIES = 10
@@ -121,7 +122,9 @@ class WindowsDisks:
         self._load = load
 
     @contextmanager
-    def create(self, path: Path, size: int, layout: DiskLayout) -> Iterator[Disk]:
+    def create(
+        self, path: Path, size: int, layout: DiskLayout, stamp: Stamp | None = None
+    ) -> Iterator[Disk]:
         """Make, partition, format and attach a disk. Port of ``Create-ImageVirtualDisk``.
 
         It is detached on leaving, which the PowerShell tools do in another function.

@@ -13,24 +13,33 @@ from winimagetools.formats.partition_table import Partition
 from winimagetools.host.linux import esp
 from winimagetools.model import MIB
 from winimagetools.run import Tool
+from winimagetools.stamp import Stamp
 
 ESP = Partition("EFI", MIB, 200 * MIB, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 
 
 def test_the_command_line_of_mformat() -> None:
     """FAT32 in its place inside the disk, with one sector per cluster."""
-    assert esp.mformat_arguments(Path("/build/disk.raw"), ESP) == [
+    assert esp.mformat_arguments(Path("/build/disk.raw"), ESP, 0xAB12) == [
         *("-i", "disk.raw@@1048576", "-F", "-T", "409600", "-h", "255", "-s", "63"),
-        *("-H", "2048", "-c", "1", "-v", "SYSTEM", "::"),
+        *("-H", "2048", "-c", "1", "-v", "SYSTEM", "-N", "0000ab12", "::"),
     ]
 
 
 def test_the_command_line_of_mcopy() -> None:
-    """One process for all files."""
-    items = [Path("/build/esp/EFI"), Path("/build/esp/other")]
-    assert esp.mcopy_arguments(Path("/build/disk.raw"), ESP, items) == [
-        *("-i", "disk.raw@@1048576", "-s", "-m", "-Q", "-o"),
-        *(*(str(item.absolute()) for item in items), "::/"),
+    """One process for all files of a folder, in the order that is asked for."""
+    items = [Path("/build/esp/EFI/one"), Path("/build/esp/EFI/another")]
+    assert esp.mcopy_arguments(Path("/build/disk.raw"), ESP, items, "EFI") == [
+        *("-i", "disk.raw@@1048576", "-m", "-Q", "-o"),
+        *(*(str(item.absolute()) for item in items), "::/EFI"),
+    ]
+    assert esp.mcopy_arguments(Path("/build/disk.raw"), ESP, items, "")[-1] == "::/"
+
+
+def test_the_command_line_of_mmd() -> None:
+    """One process for all folders."""
+    assert esp.mmd_arguments(Path("/build/disk.raw"), ESP, ["EFI", "EFI/Boot"]) == [
+        *("-i", "disk.raw@@1048576", "::/EFI", "::/EFI/Boot"),
     ]
 
 
@@ -47,10 +56,11 @@ def test_boot_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         file.truncate(199 * MIB)
     assert esp.needed_sectors(content) == 199 * 2048 + 2
     with pytest.raises(BuildError, match=r"disk\.raw has room for 206422016"):
-        esp.write_esp(tmp_path / "disk.raw", ESP, content)
+        esp.write_esp(tmp_path / "disk.raw", ESP, content, STAMP)
     assert not (tmp_path / "disk.raw").exists()
 
 
+STAMP = Stamp(1_600_000_000, b"seed")
 SMALL = Partition("EFI", 2048 * 512, 1024 * 512, "c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 FILES: Mapping[str, bytes | None] = {
     "EFI": None,
@@ -126,4 +136,4 @@ def test_programs_that_do_nothing_are_noticed(
     monkeypatch.setattr(esp, "run", work)
     monkeypatch.setattr(esp, "needed_sectors", lambda _: 0)
     with pytest.raises(BuildError, match="was not written as it should be"):
-        esp.write_esp(disk, SMALL, content)
+        esp.write_esp(disk, SMALL, content, STAMP)

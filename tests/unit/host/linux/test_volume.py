@@ -14,7 +14,7 @@ from winimagetools.model import MIB
 def test_the_command_line_of_mkntfs() -> None:
     """Hidden sectors, heads and sectors per track are what a BIOS boot sector needs."""
     assert volume.mkntfs_arguments(Path("work/windows.ntfs"), 329 * MIB) == [
-        *("-F", "-f", "-s", "512", "-p", "673792", "-H", "255", "-S", "63"),
+        *("-F", "-f", "-T", "-s", "512", "-p", "673792", "-H", "255", "-S", "63"),
         *("-c", "4096", "-L", "OS", Path("work/windows.ntfs")),
     ]
 
