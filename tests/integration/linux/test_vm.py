@@ -156,6 +156,15 @@ def test_a_guest_that_never_ends(
     assert left(bios.logs) == EVIDENCE
 
 
+def test_a_guest_that_restarts_for_ever_with_uefi(uefi: VmRequest) -> None:
+    """Counted by its restarts, however long the firmware takes."""
+    guest.play(uefi.disk, guest.BEGUN, "reset 255")
+    with pytest.raises(BuildError, match="restarts again and again") as raised:
+        LinuxVm().run_sysprep(uefi)
+    assert "in the stage StatusInitial" in raised.value.message
+    assert left(uefi.logs) == EVIDENCE
+
+
 def test_a_disk_that_does_not_start(bios: VmRequest, uefi: VmRequest, tmp_path: Path) -> None:
     """An empty disk is a failure that says so, long before the limit, with either firmware."""
     empty = tmp_path / "empty.raw"
