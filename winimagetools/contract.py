@@ -303,6 +303,17 @@ class Vm(Protocol):
             HostError: this machine cannot do that.
         """
 
+    def prove_start(self, request: VmRequest) -> str:
+        """Start a machine on a disk that forgets, until that has shown that it starts.
+
+        Returns:
+            What was seen, a sentence.
+
+        Raises:
+            BuildError: it does not start; the message says how far it came.
+            HostError: this machine cannot do that.
+        """
+
     def run_sysprep(self, request: VmRequest) -> Mapping[str, str]:
         """Run the machine until it powers off.
 

@@ -219,6 +219,10 @@ class _Vm(_Part):
     def start(self, request: VmRequest) -> None:
         self.say(f"start {request.disk.name} and show its screen")
 
+    def prove_start(self, request: VmRequest) -> str:
+        self.say(f"start {request.disk.name} until its boot manager goes on")
+        return "The boot manager started."
+
     def run_sysprep(self, request: VmRequest) -> Mapping[str, str]:
         secure = ", Secure Boot off" if request.disable_secure_boot else ""
         self.say(

@@ -114,6 +114,8 @@ def check_image(arguments: argparse.Namespace) -> int:
         overrides=arguments.overrides,
         strict=arguments.strict,
         thorough=arguments.strict_ntfs,
+        boot=arguments.boot,
+        accel=arguments.accel,
     )
     _write(look.report_json(report) if arguments.json else look.report_text(report))
     return 1 if report.failed else 0

@@ -182,6 +182,17 @@ def check_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compare everything in the NTFS volume, which takes 2 seconds for 60,000 files",
     )
+    parser.add_argument(
+        "--boot",
+        action="store_true",
+        help="start it in a machine that forgets what is written, until its boot manager goes on",
+    )
+    parser.add_argument(
+        "--accel",
+        choices=("auto", "kvm", "tcg"),
+        default="auto",
+        help="with --boot: KVM, or tcg for software",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON for a program")
 
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools import log
 from winimagetools.checks.finished import check_image
 from winimagetools.checks.result import Result, State, failures
-from winimagetools.checks.subject import Subject
 from winimagetools.config import read_config
 from winimagetools.contract import Host
-from winimagetools.errors import BuildError, MediaError, raise_problems
+from winimagetools.errors import BuildError
 from winimagetools.formats.images.probe import container_of
 from winimagetools.host import select_host
 from winimagetools.image import preflight
-from winimagetools.image.delivery import COMPRESSIONS
 from winimagetools.image.request import Request, Workflow
-from winimagetools.model import DiskFormat, DiskLayout
-from winimagetools.plan import Requirements
+from winimagetools.model import DiskFormat
+from winimagetools.workflows.opened import WRAPPED, opened_image
+from winimagetools.workflows.start import prove_start
 
 _DISKS = (*(each.extension for each in DiskFormat), "img", "dd")
-_WRAPPED = {"tgz": ("tar", "gz"), **{layer: (layer,) for layer in COMPRESSIONS}}
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,8 @@ def check_offline_image(
     overrides: Sequence[str] = (),
     strict: bool = False,
     thorough: bool = False,
+    boot: bool = False,
+    accel: str = "auto",
     host: Host | None = None,
 ) -> CheckReport:
     """Make every check of a finished image that can be made without starting it.
@@ -96,17 +95,22 @@ def check_offline_image(
         overrides: ``section.key=value`` texts that win over the configuration.
         strict: a warning about the configuration refuses it, and one about the image is a fault.
         thorough: compare everything in the NTFS volume, which takes seconds more.
+        boot: start it in a machine that forgets what is written, until its boot manager goes on.
+        accel: ``auto``, ``kvm`` or ``tcg``, for that machine.
         host: the machine to work on; this one by default.
 
     Raises:
         ConfigurationError: there is no image, or the configuration is wrong.
         MediaError: the image holds no Windows that can be looked at.
+        HostError: this machine lacks something, or cannot start another one.
     """
     host, path = host or select_host(), Path(path)
     request = None if is_image(path) else _read(host, path, overrides, strict)
     image = path if request is None else request.delivery.path
     with opened_image(host, image, request, thorough=thorough) as subject:
         results = check_image(subject)
+        if boot:
+            results = (*results, prove_start(host, subject, accel))
     return CheckReport(image, _judged(results) if strict else results)
 
 
@@ -130,98 +134,9 @@ def _read(host: Host, path: Path, overrides: Sequence[str], strict: bool) -> Req
 def is_image(path: Path) -> bool:
     """Whether a file is a disk image, by its name or its content, and no configuration."""
     suffix = path.suffix.casefold()[1:]
-    if suffix in _DISKS or suffix in _WRAPPED:
+    if suffix in _DISKS or suffix in WRAPPED:
         return True
     return path.is_file() and path.stat().st_size > 0 and container_of(path) is not DiskFormat.RAW
-
-
-@contextmanager
-def opened_image(
-    host: Host, image: Path, request: Request | None = None, *, thorough: bool = False
-) -> Iterator[Subject]:
-    """Open a finished image for looking at it; not one byte of it changes.
-
-    Args:
-        host: the machine to work on.
-        image: of any container; wrapped ones are unwrapped into a private folder first.
-        request: what the configuration asks for; None without one.
-        thorough: compare everything in the NTFS volume.
-
-    Raises:
-        MediaError: it holds no Windows that can be looked at.
-        HostError: this machine lacks something.
-    """
-    if not image.is_file():
-        raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")
-    raise_problems(host.checks.check(Requirements(DiskLayout.UEFI, existing_disk=True)))
-    layers = layers_of(image) if request is None else request.delivery.compression
-    password = "" if request is None else request.delivery.password
-    with _private_folder(host, image, bool(layers)) as folder:
-        disk = image
-        for layer in reversed(layers):
-            with log.step(f"Unwrap {layer}"):
-                inner = host.files.decompress(disk, folder, layer, password)
-            if disk != image:
-                host.files.remove(disk)
-            disk = inner
-        container = _container(host, disk)
-        with (
-            _attachable(host, disk, container, folder) as attached,
-            host.disks.open(attached, read_only=True) as opened,
-            Subject(
-                image,
-                disk,
-                container,
-                opened.tree,
-                tuple(host.servicing.list_drivers(opened)),
-                host.disks.facts(opened),
-                request,
-                host.disks.windows_volume(opened),
-                thorough,
-            ) as subject,
-        ):
-            yield subject
-
-
-@contextmanager
-def _private_folder(host: Host, image: Path, needed: bool) -> Iterator[Path]:
-    """A folder beside the image where something has to be written; a look needs none."""
-    if not needed and all(host.disks.opens(each) for each in DiskFormat):
-        yield image.parent
-        return
-    with host.files.build_folder(image) as folder:
-        yield folder
-
-
-def layers_of(image: Path) -> tuple[str, ...]:
-    """How an image is wrapped, by its name, innermost first."""
-    layers: tuple[str, ...] = ()
-    for suffix in reversed(image.suffixes):
-        found = _WRAPPED.get(suffix.casefold()[1:])
-        if found is None:
-            break
-        layers = (*found, *layers)
-    return layers
-
-
-def _container(host: Host, disk: Path) -> DiskFormat:
-    found = host.files.image_format(disk)
-    for each in DiskFormat:
-        if found == each.qemu_name:
-            return each
-    raise MediaError(f"{disk.name} is {found} inside, which holds no Windows.")
-
-
-@contextmanager
-def _attachable(host: Host, disk: Path, container: DiskFormat, folder: Path) -> Iterator[Path]:
-    """The disk in a container this host opens."""
-    if host.disks.opens(container):
-        yield disk
-        return
-    converted = folder / f"{disk.stem}.{host.work_format.extension}"
-    with log.step(f"Convert to {host.work_format}"):
-        host.files.convert(disk, converted, host.work_format, False)
-    yield converted
 
 
 # A function of the PowerShell tools, not a test to collect.

@@ -14,7 +14,7 @@ from winimagetools.errors import BuildError, RequestError
 from winimagetools.files.access import private_opener
 from winimagetools.files.space import room_for
 from winimagetools.host import select_host
-from winimagetools.workflows.check import opened_image
+from winimagetools.workflows.opened import opened_image
 
 _CHUNK = 1 << 20
 

@@ -6,21 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from winimagetools import log
 from winimagetools.checks.drivers import storage_drivers
+from winimagetools.checks.result import Result, bad, good
 from winimagetools.checks.subject import Subject
 from winimagetools.contract import Host
-from winimagetools.errors import MediaError, RequestError, raise_problems
+from winimagetools.errors import BuildError, MediaError, RequestError, raise_problems
 from winimagetools.facts.releases import wants_tpm
 from winimagetools.host import select_host
 from winimagetools.image.boot_manager import read_boot_manager
 from winimagetools.model import GIB, Architecture, DiskLayout
 from winimagetools.output.report.folder import read_record
 from winimagetools.plan import DiskBus, VmRequest
-from winimagetools.workflows.check import layers_of, opened_image
+from winimagetools.workflows.opened import layers_of, opened_image
 
 MEMORY = 4 * GIB
 PROCESSORS = 2
 _NETWORK_DRIVER = r"Windows\System32\drivers\netkvm.sys"
+_WATCH = "See what it shows with winimagetools boot {}."
 _BUSES = {"viostor": DiskBus.VIRTIO_BLOCK, "vioscsi": DiskBus.VIRTIO_SCSI}
 
 
@@ -62,12 +65,48 @@ def start_image(request: VmRequest, host: Host | None = None) -> None:
         BuildError: QEMU refused it.
     """
     host = host or select_host()
+    _check_machine(host, request)
+    host.vm.start(request)
+
+
+def prove_start(host: Host, subject: Subject, accel: str) -> Result:
+    """Whether an open image starts: its boot manager is started and goes on to read Windows.
+
+    The machine has no TPM and no network, which no boot manager asks for.
+
+    Args:
+        host: the machine to work on.
+        subject: the image; not one byte of it changes.
+        accel: ``auto``, ``kvm`` or ``tcg``.
+
+    Raises:
+        HostError: this machine cannot start another one.
+        RequestError: the image is for another processor.
+    """
+    path = subject.disk.absolute()
+    asked = VmRequest(path.name, path, GIB, 1, "none", 2, accel=accel, throw_away=True)
+    request = replace(_machine_of(asked, subject), tpm=False)
+    _check_machine(host, request)
+    with log.step("Start the image"):
+        try:
+            return good("boot", host.vm.prove_start(request))
+        except BuildError as error:
+            return bad("boot", error.message, error.hint or _WATCH.format(subject.path))
+
+
+def _machine_of(asked: VmRequest, subject: Subject) -> VmRequest:
+    record = read_record(subject.path)
+    if record is not None and _is_of(record, subject.path):
+        return _of_report(asked, record)
+    return _of_disk(asked, subject)
+
+
+def _check_machine(host: Host, request: VmRequest) -> None:
     problems = list(host.vm.check(request, False))
     problems += host.vm.check_tpm() if request.tpm else []
     if request.certificate and not request.disable_secure_boot:
         problems += host.vm.check_trust(request.certificate)
     raise_problems(problems)
-    host.vm.start(request)
 
 
 def _refuse(path: Path) -> None:

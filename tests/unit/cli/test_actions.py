@@ -166,6 +166,10 @@ def test_shrink_refuses_what_is_no_size(capsys: pytest.CaptureFixture[str]) -> N
     assert "error: 'much' is not a size." in capsys.readouterr().err
 
 
+USUAL = {"thorough": False, "boot": False, "accel": "auto"}
+"""What test-image does when nothing is said."""
+
+
 @pytest.mark.parametrize(("state", "code"), [(State.WARNING, 0), (State.FAILED, 1)])
 def test_test_image(
     state: State, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -181,7 +185,7 @@ def test_test_image(
     monkeypatch.setattr(actions, "check_offline_image", check)
     words = ["test-image", "c.ini", "--strict", "--set", "force=True"]
     assert main.main(words) == code
-    assert asked == [(("c.ini",), {"overrides": ["force=True"], "strict": True, "thorough": False})]
+    assert asked == [(("c.ini",), {"overrides": ["force=True"], "strict": True, **USUAL})]
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["ok       one    Good.", f"{state:<8} three  So. Do."]
     assert lines[2].startswith("win.raw: ")

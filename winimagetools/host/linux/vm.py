@@ -20,6 +20,7 @@ from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, re
 from winimagetools.host.linux.qemu.follow import Follower
 from winimagetools.host.linux.qemu.machine import Machine
 from winimagetools.host.linux.qemu.monitor import Monitor, open_monitor
+from winimagetools.host.linux.qemu.proof import PATIENCE, StartProof
 from winimagetools.host.linux.qemu.screen import screen_for
 from winimagetools.model import MIB, DiskFormat
 from winimagetools.plan import VmRequest
@@ -82,6 +83,16 @@ class LinuxVm:
         with _prepared(request) as planned:
             _show(planned)
 
+    def prove_start(self, request: VmRequest) -> str:
+        """Start a machine until its disk has shown that it starts; what was seen, a sentence.
+
+        Raises:
+            BuildError: it does not start, or its boot manager does not go on.
+            HostError: this machine cannot run it.
+        """
+        with _prepared(request) as planned:
+            return _prove(planned)
+
     def run_sysprep(self, request: VmRequest) -> dict[str, str]:
         """Run the machine until it powers off; what its guest reported.
 
@@ -122,6 +133,22 @@ def _machine(request: VmRequest, accel: str, firmware: Firmware | None, runtime:
         bridge_of(request),
         screen_for(request.screen),
     )
+
+
+def _prove(planned: Machine) -> str:
+    """Watch QEMU until its disk has started, and end it."""
+    logs = planned.request.logs
+    with spawn(machine.QEMU, machine.arguments(planned), tied="KILL") as program:
+        said, _ = Tail(program.error), Tail(program.output)
+        with open_monitor(logs / "qmp.log") as monitor:
+            try:
+                _connect(monitor, planned.runtime / machine.QMP_SOCKET, program)
+                patience = PATIENCE[planned.accel]
+                return StartProof(logs, program, monitor, patience).watch()
+            except BuildError as error:
+                if program.running() or program.wait() == 0:
+                    raise
+                raise HostError(f"QEMU cannot start it: {said.text().strip()}") from error
 
 
 def _show(planned: Machine) -> None:

@@ -184,10 +184,15 @@ class HyperV:
         Raises:
             HostError: always.
         """
-        raise HostError(
-            "Starting an image on a disk that forgets what is written needs a Linux host.",
-            "winimagetools publish IMAGE hyperv prints the commands for a machine of Hyper-V.",
-        )
+        raise _no_such_disk()
+
+    def prove_start(self, request: VmRequest) -> str:
+        """Not here either, for the same reason.
+
+        Raises:
+            HostError: always.
+        """
+        raise _no_such_disk()
 
     def run_sysprep(self, request: VmRequest) -> dict[str, str]:
         """Run the machine until it powers off, and take it away. Port of ``Run-Sysprep``.
@@ -250,3 +255,10 @@ class HyperV:
             sleep=self._sleep,
         )
         return status["state"], convert_kvp_data(as_list(status["items"]))
+
+
+def _no_such_disk() -> HostError:
+    return HostError(
+        "Starting an image on a disk that forgets what is written needs a Linux host.",
+        "winimagetools publish IMAGE hyperv prints the commands for a machine of Hyper-V.",
+    )

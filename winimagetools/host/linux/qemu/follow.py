@@ -57,6 +57,12 @@ class Connection(Protocol):
     def picture(self, path: Path) -> Path | None: ...
 
 
+def why_not_started(said: bytes) -> str:
+    """Why firmware did not start a disk, of what it says; empty when it does not say so."""
+    text = _TERMINAL_CODES.sub(b"", said).decode(errors="replace")
+    return next((sentence for sign, sentence in _NOT_STARTED.items() if sign in text), "")
+
+
 class Growing:
     """The new lines of a file that another program writes.
 
@@ -189,10 +195,9 @@ class Follower:
         """Nobody has to wait for a guest whose firmware gave up."""
         for growing in self._firmware:
             self._firmware_said = (self._firmware_said + growing.news())[-16384:]
-        said = _TERMINAL_CODES.sub(b"", self._firmware_said).decode(errors="replace")
-        for sign, sentence in _NOT_STARTED.items():
-            if sign in said:
-                raise BuildError(sentence)
+        refusal = why_not_started(self._firmware_said)
+        if refusal:
+            raise BuildError(refusal)
 
     def _ask(self) -> None:
         """See whether QEMU still answers, and say now and then what the guest does."""

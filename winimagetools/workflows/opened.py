@@ -1,0 +1,108 @@
+"""Opening a finished image for looking at it, whatever it is wrapped in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from winimagetools import log
+from winimagetools.checks.subject import Subject
+from winimagetools.contract import Host
+from winimagetools.errors import MediaError, raise_problems
+from winimagetools.image.delivery import COMPRESSIONS
+from winimagetools.image.request import Request
+from winimagetools.model import DiskFormat, DiskLayout
+from winimagetools.plan import Requirements
+
+WRAPPED = {"tgz": ("tar", "gz"), **{layer: (layer,) for layer in COMPRESSIONS}}
+"""What an extension says of a wrapping, innermost first."""
+
+
+@contextmanager
+def opened_image(
+    host: Host, image: Path, request: Request | None = None, *, thorough: bool = False
+) -> Iterator[Subject]:
+    """Open a finished image for looking at it; not one byte of it changes.
+
+    Args:
+        host: the machine to work on.
+        image: of any container; wrapped ones are unwrapped into a private folder first.
+        request: what the configuration asks for; None without one.
+        thorough: compare everything in the NTFS volume.
+
+    Raises:
+        MediaError: it holds no Windows that can be looked at.
+        HostError: this machine lacks something.
+    """
+    if not image.is_file():
+        raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")
+    raise_problems(host.checks.check(Requirements(DiskLayout.UEFI, existing_disk=True)))
+    layers = layers_of(image) if request is None else request.delivery.compression
+    password = "" if request is None else request.delivery.password
+    with _private_folder(host, image, bool(layers)) as folder:
+        disk = image
+        for layer in reversed(layers):
+            with log.step(f"Unwrap {layer}"):
+                inner = host.files.decompress(disk, folder, layer, password)
+            if disk != image:
+                host.files.remove(disk)
+            disk = inner
+        container = _container(host, disk)
+        with (
+            _attachable(host, disk, container, folder) as attached,
+            host.disks.open(attached, read_only=True) as opened,
+            Subject(
+                image,
+                disk,
+                container,
+                opened.tree,
+                tuple(host.servicing.list_drivers(opened)),
+                host.disks.facts(opened),
+                request,
+                host.disks.windows_volume(opened),
+                thorough,
+            ) as subject,
+        ):
+            yield subject
+
+
+@contextmanager
+def _private_folder(host: Host, image: Path, needed: bool) -> Iterator[Path]:
+    """A folder beside the image where something has to be written; a look needs none."""
+    if not needed and all(host.disks.opens(each) for each in DiskFormat):
+        yield image.parent
+        return
+    with host.files.build_folder(image) as folder:
+        yield folder
+
+
+def layers_of(image: Path) -> tuple[str, ...]:
+    """How an image is wrapped, by its name, innermost first."""
+    layers: tuple[str, ...] = ()
+    for suffix in reversed(image.suffixes):
+        found = WRAPPED.get(suffix.casefold()[1:])
+        if found is None:
+            break
+        layers = (*found, *layers)
+    return layers
+
+
+def _container(host: Host, disk: Path) -> DiskFormat:
+    found = host.files.image_format(disk)
+    for each in DiskFormat:
+        if found == each.qemu_name:
+            return each
+    raise MediaError(f"{disk.name} is {found} inside, which holds no Windows.")
+
+
+@contextmanager
+def _attachable(host: Host, disk: Path, container: DiskFormat, folder: Path) -> Iterator[Path]:
+    """The disk in a container this host opens."""
+    if host.disks.opens(container):
+        yield disk
+        return
+    converted = folder / f"{disk.stem}.{host.work_format.extension}"
+    with log.step(f"Convert to {host.work_format}"):
+        host.files.convert(disk, converted, host.work_format, False)
+    yield converted
