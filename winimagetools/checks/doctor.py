@@ -19,6 +19,8 @@ from winimagetools.model import GIB, DiskFormat, DiskLayout
 from winimagetools.plan import Delivery, Requirements, VmRequest
 
 _USUAL_MEMORY = 2 * GIB
+_COPY = "by a copy"
+"""How a container is made that does not take the disk as it is."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,9 @@ def _workflows(host: Host) -> Iterator[Ability]:
 
 def _containers(host: Host, folder: Path) -> Iterator[Ability]:
     for disk_format in DiskFormat:
-        formats = (disk_format,) if disk_format is not host.work_format else ()
-        lacking = _lacking(host, Requirements(DiskLayout.UEFI, formats=formats))
         how = _way(host, folder, disk_format)
+        formats = (disk_format,) if how == _COPY else ()
+        lacking = _lacking(host, Requirements(DiskLayout.UEFI, formats=formats))
         yield Ability(f"{disk_format} images", how, lacking, needed=True)
 
 
@@ -87,7 +89,7 @@ def _way(host: Host, folder: Path, disk_format: DiskFormat) -> str:
     if disk_format is host.work_format:
         return "as they are built"
     delivery = Delivery(folder / "image", disk_format, (), "image")
-    return "in place" if host.files.stays_in_place(host.work_format, delivery) else "by a copy"
+    return "in place" if host.files.stays_in_place(host.work_format, delivery) else _COPY
 
 
 def _machine(layout: DiskLayout, secure: bool) -> VmRequest:

@@ -305,10 +305,11 @@ def _unattend(found: Findings) -> Path | None:
 
 def requirements(request: Request, host: Host) -> Requirements:
     """What ``host`` must have for ``request``."""
-    wanted = request.delivery.disk_format
+    made_as, delivery = host.work_format, request.delivery
+    stays = delivery.disk_format is made_as or host.files.stays_in_place(made_as, delivery)
     return Requirements(
         layout=request.layout,
-        formats=(wanted,) if wanted is not host.work_format else (),
+        formats=() if stays else (delivery.disk_format,),
         existing_disk=request.workflow in (Workflow.GOLDEN, Workflow.TEST),
         vm=request.workflow in (Workflow.ONLINE, Workflow.GOLDEN),
     )

@@ -18,7 +18,7 @@ from fixtures.media import MediaFormat, MediaSpec
 from tests import needs
 from tests.integration.linux.build import Job
 from winimagetools.errors import HostError
-from winimagetools.host.linux.slices import FuseSlices, Slice
+from winimagetools.host.linux.slices import STORAGE_DAEMON, FuseSlices, Slice
 
 MakeMedia = Callable[[MediaSpec], Path]
 DATA = os.urandom(300_000)
@@ -80,6 +80,26 @@ def test_a_range_that_does_not_exist(source: Path, tmp_path: Path) -> None:
         pass
     assert list(tmp_path.iterdir()) == [source]
     assert gone(tmp_path)
+
+
+def test_a_daemon_without_io_uring(
+    source: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a kernel, or in a container, that forbids it: it reads in the old way."""
+    folder, tried = tmp_path_factory.mktemp("bin"), tmp_path_factory.mktemp("tried") / "tried"
+    fake = folder / "qemu-storage-daemon"
+    fake.write_text(
+        f'#!/bin/sh\ncase "$*" in *\\"io_uring\\"*) : >{tried}; exit 1;; esac\n'
+        f'exec {STORAGE_DAEMON.find()} "$@"\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    shown = tried.with_name("x")
+    with FuseSlices().show(source, [Slice(2048, 5120, shown)]):
+        assert tried.exists()
+        assert shown.read_bytes() == DATA[2048 : 2048 + 5120]
+    assert not shown.exists()
+    assert gone(shown.parent)
 
 
 def test_nothing_is_left_after_an_error(source: Path, tmp_path: Path) -> None:

@@ -137,7 +137,8 @@ def test_something_is_missing() -> None:
     assert "  no   offline images, BIOS (missing: 1)" in lines
     assert "  yes  offline images, UEFI" in lines
     assert "  no   online images, BIOS (missing: 1, 2)" in lines
-    assert "  no   QCOW2 images (missing: 3)" in lines
+    assert "  yes  QCOW2 images, in place" in lines
+    assert "  no   VHD images (missing: 3)" in lines
     assert lines[-3:] == [
         "missing 1: GRUB is missing. Install it: apt install grub-pc-bin",
         "missing 2: KVM does not run here. Use another machine.",

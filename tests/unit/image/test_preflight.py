@@ -25,7 +25,7 @@ from winimagetools.model import (
     DiskLayout,
     ImageType,
 )
-from winimagetools.plan import Requirements, VmRequest
+from winimagetools.plan import Delivery, Requirements, VmRequest
 from winimagetools.run import Tool
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -318,6 +318,20 @@ def test_requirements_name_what_is_converted(host: Host) -> None:
     )
     plain = read(host, Workflow.CLOUD)
     assert preflight.requirements(plain, host).formats == ()
+
+
+def test_what_stays_in_place_is_not_converted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nobody has to install qemu-img for it."""
+    request = read(host, Workflow.CLOUD, image_type="KVM")
+    asked = []
+
+    def stays(made_as: DiskFormat, delivery: Delivery) -> bool:
+        asked.append((made_as, delivery.disk_format))
+        return True
+
+    monkeypatch.setattr(host.files, "stays_in_place", stays)
+    assert preflight.requirements(request, host).formats == ()
+    assert asked == [(host.work_format, DiskFormat.QCOW2)]
 
 
 @pytest.mark.parametrize(
