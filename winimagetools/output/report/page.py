@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -11,6 +12,7 @@ from winimagetools import log
 from winimagetools.data import data_path
 
 _COLOURS = 4
+_HEADS = {"sha256": "SHA-256", "boot_critical": "At boot", "inf": "INF"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -83,6 +85,7 @@ def _footer(record: dict[str, Any]) -> str:
 
 
 def _sections(record: dict[str, Any], pictures: Mapping[str, bytes]) -> Iterator[str]:
+    yield _figures(record)
     yield section("Summary", pairs(_summary(record)))
     if record["warnings"]:
         yield section("Warnings", _list(record["warnings"]), "warn")
@@ -100,14 +103,14 @@ def _sections(record: dict[str, Any], pictures: Mapping[str, bytes]) -> Iterator
 
 def _contents(record: dict[str, Any]) -> Iterator[str]:
     tables = (
-        ("Drivers", record["drivers"], ("name", "version", "source", "inf")),
+        ("Drivers", record["drivers"], ("name", "version", "boot_critical", "source", "inf")),
         ("Agents", record["agents"], ("name", "origins", "sha256")),
         ("Inputs", record["inputs"], ("role", "name", "size", "sha256")),
     )
     for title, rows, columns in tables:
         if rows:
             cells = [[_cell(column, row[column]) for column in columns] for row in rows]
-            heads = ["SHA-256" if column == "sha256" else column.capitalize() for column in columns]
+            heads = [_HEADS.get(column, column.capitalize()) for column in columns]
             yield section(title, _table(heads, cells))
     lists = (
         ("Updates", record["updates"]),
@@ -115,7 +118,37 @@ def _contents(record: dict[str, Any]) -> Iterator[str]:
         ("Capabilities", record["capabilities"]),
         ("Left to the first start", record["left_to_guest"]),
     )
-    yield from (section(title, _list(items)) for title, items in lists if items)
+    small = "\n".join(section(title, _list(items)) for title, items in lists if items)
+    if small:
+        yield f'<div class="columns">\n{small}\n</div>'
+
+
+def _figures(record: dict[str, Any]) -> str:
+    """What is asked first, in large letters."""
+    image, warnings = record["image"], len(record["warnings"])
+    figures = (
+        (log.size(image["disk_size"]), f"disk, {image['layout']}"),
+        (log.size(image["size"]), image["format"]),
+        (log.duration(_seconds(record["steps"])), "to make it"),
+        (str(len(record["checks"])), "checks passed"),
+        (str(warnings), "warning" if warnings == 1 else "warnings"),
+    )
+    tiles = "".join(
+        f"<li><b>{escape(number)}</b> <span>{escape(what)}</span></li>" for number, what in figures
+    )
+    return f'<ul class="figures" aria-label="In short">{tiles}</ul>'
+
+
+def _seconds(steps: Sequence[dict[str, Any]]) -> float:
+    return float(sum(step["seconds"] for step in steps if step["depth"] == 0))
+
+
+def _when(started: str, finished: str) -> str:
+    """A time and what followed it, for people; both are UTC."""
+    begin, end = (datetime.datetime.fromisoformat(text) for text in (started, finished))
+    day = f"{begin.day} {begin:%B %Y}"
+    later = "" if end.date() == begin.date() else f"{end.day} {end:%B %Y}, "
+    return f"{day}, {begin:%H:%M:%S} to {later}{end:%H:%M:%S} UTC"
 
 
 def _summary(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -128,16 +161,14 @@ def _summary(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Language", escape(windows["language"])
     if windows["boot_authority"]:
         yield "Secure Boot", escape(windows["boot_authority"])
-    yield "Made", escape(f"{record['started']} to {record['finished']}")
-    total = sum(step["seconds"] for step in record["steps"] if step["depth"] == 0)
-    yield "Time", escape(log.duration(total))
+    yield "Made", escape(_when(record["started"], record["finished"]))
     digest = image["sha256"]
     yield "SHA-256", f'<span class="hash">{escape(digest)}</span>' if digest else "not computed"
 
 
 def _timeline(steps: Sequence[dict[str, Any]]) -> str:
     """A bar for each outermost step, where it lies in the whole build."""
-    total = sum(step["seconds"] for step in steps if step["depth"] == 0) or 1.0
+    total = _seconds(steps) or 1.0
     lines, began = [], 0.0
     for step in steps:
         time = escape(log.duration(step["seconds"]))
@@ -171,7 +202,7 @@ def _disk(image: dict[str, Any]) -> str:
     """The partitions as wide as they are large, and a line for each."""
     parts = image["partitions"]
     bars = "".join(
-        f'<i class="p{number % _COLOURS}" style="flex:{part["size"]}"></i>'
+        f'<i class="p{number % _COLOURS}" style="flex:{part["size"]}">{_label(part, image)}</i>'
         for number, part in enumerate(parts)
     )
     rows = [
@@ -184,6 +215,12 @@ def _disk(image: dict[str, Any]) -> str:
     ]
     table = _table(["Partition", "Size", "Starts at byte"], rows)
     return f'<div class="disk" aria-hidden="true">{bars}</div>{table}'
+
+
+def _label(part: dict[str, Any], image: dict[str, Any]) -> str:
+    """The name of a partition that has room for it."""
+    wide = part["size"] > image["disk_size"] / 4
+    return f"<span>{escape(part['name'])}</span>" if wide else ""
 
 
 def _options(options: Sequence[dict[str, Any]]) -> str:
@@ -203,6 +240,8 @@ def _options(options: Sequence[dict[str, Any]]) -> str:
 def _cell(column: str, value: object) -> str:
     if column == "size":
         return escape(log.size(float(str(value))))
+    if column == "boot_critical":
+        return "yes" if value else "no"
     text = ", ".join(value) if isinstance(value, list) else str(value)
     return f'<span class="hash">{escape(text)}</span>' if column == "sha256" else escape(text)
 
