@@ -18,6 +18,14 @@ class DiskLayout(StrEnum):
     UEFI = "UEFI"
 
 
+class ApplyEngine(StrEnum):
+    """What writes the files of an image on Linux: ``apply_engine`` of the configuration."""
+
+    AUTO = "auto"
+    PARALLEL = "parallel"
+    LIBWIM = "libwim"
+
+
 class ImageType(StrEnum):
     """The platform an image is for: ``image_type`` of the configuration."""
 

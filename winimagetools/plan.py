@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from winimagetools.model import (
+    ApplyEngine,
     Architecture,
     DiskFormat,
     DiskLayout,
@@ -406,6 +407,7 @@ class Delivery:
         password: password of a zip layer, empty for none.
         fixed_vhd: a VHD has all of its disk in it and does not grow.
         checksum: the SHA-256 of the result is computed.
+        apply_engine: what writes the files of the image on Linux.
     """
 
     path: Path
@@ -416,6 +418,7 @@ class Delivery:
     password: str = field(default="", repr=False)
     fixed_vhd: bool = False
     checksum: bool = True
+    apply_engine: ApplyEngine = ApplyEngine.AUTO
 
     def disk_name(self, disk_format: DiskFormat) -> str:
         """File name of the disk while it is in a container, before it is wrapped."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from winimagetools.errors import Problem, RequestError
-from winimagetools.model import DiskFormat, ImageType
+from winimagetools.model import ApplyEngine, DiskFormat, ImageType
 from winimagetools.paths import without_extension
 from winimagetools.plan import Delivery
 
@@ -142,6 +142,21 @@ def parse_vhd_subformat(text: str) -> bool:
     return wanted == "fixed"
 
 
+def parse_apply_engine(text: str) -> ApplyEngine:
+    """``apply_engine`` in any letter case.
+
+    Raises:
+        RequestError: there is no such engine.
+    """
+    try:
+        return ApplyEngine(text.strip().casefold())
+    except ValueError:
+        raise RequestError(
+            f"{text!r} is no engine that applies images.",
+            f"Choose one of {', '.join(ApplyEngine)}.",
+        ) from None
+
+
 def choose_disk_format(
     image_type: ImageType, wanted: DiskFormat, explicit: bool, *, by_type: bool
 ) -> DiskFormat:
@@ -171,6 +186,7 @@ def plan_delivery(
     compress_qcow2: bool = False,
     password: str = "",
     fixed_vhd: bool = False,
+    apply_engine: ApplyEngine = ApplyEngine.AUTO,
 ) -> Delivery:
     """Put together how an image is delivered; options that do not apply are dropped."""
     return Delivery(
@@ -181,6 +197,7 @@ def plan_delivery(
         compress_qcow2=compress_qcow2 and disk_format is DiskFormat.QCOW2,
         password=password if "zip" in compression else "",
         fixed_vhd=fixed_vhd and disk_format is DiskFormat.VHD,
+        apply_engine=apply_engine,
     )
 
 

@@ -30,7 +30,7 @@ from winimagetools.image.request import (
     Workflow,
     split_list,
 )
-from winimagetools.model import DiskFormat, DiskLayout, ImageType
+from winimagetools.model import ApplyEngine, DiskFormat, DiskLayout, ImageType
 from winimagetools.paths import is_iso
 from winimagetools.plan import AddPackage, Delivery, Requirements, VmRequest
 from winimagetools.settings.findings import Findings
@@ -204,6 +204,11 @@ def _delivery(found: Findings, workflow: Workflow, image_type: ImageType) -> Del
         password=config.zip_password,
         fixed_vhd=found.attempt(
             "vhd_subformat", lambda: delivery.parse_vhd_subformat(config.vhd_subformat), False
+        ),
+        apply_engine=found.attempt(
+            "apply_engine",
+            lambda: delivery.parse_apply_engine(config.apply_engine),
+            ApplyEngine.AUTO,
         ),
     )
 

@@ -58,6 +58,12 @@ class WindowsImageConfig:
         "KubeVirt and Proxmox run KVM in most cases. KVM images need the virtio drivers, MAAS "
         "images the curtin hooks, VMware images the VMware tools.",
     )
+    apply_engine: str = option(
+        "auto",
+        help="What writes the files of the media on Linux: libwim, which does everything, or "
+        "parallel, which is faster on several processors. auto is parallel, and libwim for what "
+        "it does not do. The PowerShell tools have no such option.",
+    )
     disk_layout: str = option(
         "BIOS", help="The firmware that will start the disk: BIOS (MBR) or UEFI (GPT)."
     )

@@ -23,7 +23,7 @@ from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.errors import BuildError, DiskFullError, Interrupted, MediaError
 from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor
-from winimagetools.host.linux.apply import extract_volume
+from winimagetools.host.linux.apply.with_libwim import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.ntfs import NtfsVolume
 from winimagetools.host.linux.wimlib import Wim, WimItem, WimLayer

@@ -7,7 +7,7 @@ import pytest
 
 from winimagetools.errors import RequestError
 from winimagetools.image import delivery
-from winimagetools.model import DiskFormat, ImageType
+from winimagetools.model import ApplyEngine, DiskFormat, ImageType
 from winimagetools.plan import Delivery
 
 
@@ -212,3 +212,23 @@ def test_the_usual_checksum_of_a_fixed_vhd() -> None:
     fixed = delivery.plan_delivery(Path("win"), DiskFormat.VHD, fixed_vhd=True)
     assert delivery.with_checksum(dynamic, None).checksum is True
     assert delivery.with_checksum(fixed, None).checksum is False
+
+
+@pytest.mark.parametrize(
+    ("text", "engine"),
+    [
+        ("auto", ApplyEngine.AUTO),
+        (" Parallel ", ApplyEngine.PARALLEL),
+        ("LIBWIM", ApplyEngine.LIBWIM),
+    ],
+)
+def test_the_engine_that_applies(text: str, engine: ApplyEngine) -> None:
+    """Named in any letter case."""
+    assert delivery.parse_apply_engine(text) is engine
+
+
+def test_an_engine_there_is_not() -> None:
+    """It is refused with what there is."""
+    with pytest.raises(RequestError, match="'dism' is no engine") as caught:
+        delivery.parse_apply_engine("dism")
+    assert caught.value.hint == "Choose one of auto, parallel, libwim."

@@ -21,6 +21,7 @@ from winimagetools.image import preflight
 from winimagetools.image.request import DriverPaths, Workflow
 from winimagetools.model import (
     GIB,
+    ApplyEngine,
     DiskFormat,
     DiskLayout,
     ImageType,
@@ -295,6 +296,15 @@ def test_machine_options(host: Host) -> None:
     assert (machine.accel, machine.silence, machine.time_limit) == ("tcg", 420, 5400)
     assert machine.vnc == "/run/vnc"
     assert keys(host, Workflow.ONLINE, accel="xen") == ["accel"]
+
+
+def test_the_engine_of_the_apply(host: Host) -> None:
+    """It is part of what is delivered; a word that names none is a problem."""
+    assert (
+        read(host, Workflow.CLOUD, apply_engine="LibWim").delivery.apply_engine
+        is ApplyEngine.LIBWIM
+    )
+    assert keys(host, Workflow.CLOUD, apply_engine="dism") == ["apply_engine"]
 
 
 def test_a_golden_image_on_linux_needs_its_tools(

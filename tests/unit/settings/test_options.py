@@ -56,6 +56,7 @@ OTHERS = {
 
 OURS = {
     ("DEFAULT", "vhd_subformat"): "dynamic",
+    ("DEFAULT", "apply_engine"): "auto",
     ("vm", "accel"): "auto",
     ("vm", "silent_minutes"): 60,
     ("vm", "vm_minutes"): 1440,

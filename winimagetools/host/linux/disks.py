@@ -1,7 +1,7 @@
 """Disks on Linux: staged while they are built, written in one pass when they are finished.
 
-No root, no loop device, no mount: the Windows volume is made as a plain file, table, EFI system
-partition and boot code as another one, and both are joined.
+No root, no loop device, no mount: partition table, EFI system partition and boot code are
+written into the disk file, and the Windows volume into its place in there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from winimagetools.formats.partition_table import (
 )
 from winimagetools.found import DiskFacts
 from winimagetools.host.linux import grub, libntfs, volume
-from winimagetools.host.linux.apply import extract_volume
+from winimagetools.host.linux.apply.engine import write_inside
+from winimagetools.host.linux.apply.with_libwim import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.linux.esp import write_esp
 from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing, part_of
@@ -38,7 +39,7 @@ from winimagetools.host.linux.finished import (
 )
 from winimagetools.host.linux.frozen_clock import frozen_clock
 from winimagetools.host.staged_tree import StagedTree
-from winimagetools.model import DiskFormat, DiskLayout
+from winimagetools.model import ApplyEngine, DiskFormat, DiskLayout
 from winimagetools.output.become import make_copy, make_in_place, obstacle, wrap_at_once
 from winimagetools.output.raw_disk import RawDisk, copy_disk
 from winimagetools.plan import Delivery, DiskFile
@@ -88,9 +89,9 @@ class LinuxDisks:
     def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
         """Write the disk: volume, table, boot files, and the container around them.
 
-        What is around the volume is written into a file of its own and checked there; then both
-        are joined without moving the data of the volume, and become the container that is
-        wanted in the same go, where the file system can do that.
+        The volume is written into the disk, or else, by libwim, into a file of its own that is
+        joined with what is around it without moving its data. Then the disk becomes the
+        container that is wanted in the same go, where the file system can do that.
 
         Raises:
             DiskFullError: no room for it.
@@ -98,18 +99,27 @@ class LinuxDisks:
         """
         if not isinstance(disk, LinuxDisk):
             raise BuildError(f"{disk.path} was not made here, so it cannot be finished.")
+        engine = delivery.apply_engine if delivery is not None else ApplyEngine.AUTO
+        with room_for(disk.path):
+            parts = None
+            if disk.source is not None and engine is not ApplyEngine.LIBWIM:
+                parts = _write_whole(disk)
+            if parts is None:
+                parts = self._write_parts(disk)
+            return _join(parts, disk.path, delivery, disk.stamp)
+
+    def _write_parts(self, disk: LinuxDisk) -> RawDisk:
+        """Write the volume into a file of its own, and what is around it into another one."""
         windows = disk.plan.windows
         filling, around = disk.work / "windows.ntfs", disk.work / "around.raw"
-        with room_for(disk.path):
-            volume.format_volume(filling, windows.start, windows.size)
-            with frozen_clock(libntfs.load()):
-                self._extract(disk, filling)
-            volume.settle(filling, disk.stamp)
-            with log.step("Joining volume and disk"):
-                volume.check_clean(filling)
-                _write_around(around, disk)
-                parts = RawDisk(disk.plan.size, filling, windows.start, windows.size, around)
-                return _join(parts, disk.path, delivery, disk.stamp)
+        volume.format_volume(filling, windows.start, windows.size)
+        with frozen_clock(libntfs.load()):
+            self._extract(disk, filling)
+        volume.settle(filling, disk.stamp)
+        with log.step("Writing partition table and boot files"):
+            volume.check_clean(filling)
+            _write_around(around, disk)
+        return RawDisk(disk.plan.size, filling, windows.start, windows.size, around)
 
     def open(self, path: Path, *, read_only: bool = False) -> AbstractContextManager[Disk]:
         return open_existing(path, read_only=read_only)
@@ -148,6 +158,17 @@ class LinuxDisks:
 
     def optimize(self, path: Path) -> None:
         optimize_image(path)
+
+
+def _write_whole(disk: LinuxDisk) -> RawDisk | None:
+    """Write the disk into one file; None where libwim has to fill the volume."""
+    windows, raw = disk.plan.windows, disk.work / "whole.raw"
+    with log.step("Writing partition table and boot files"):
+        _write_around(raw, disk)
+    if write_inside(disk, raw, windows.start, windows.size):
+        return RawDisk.of(raw)
+    raw.unlink()
+    return None
 
 
 def _write_around(path: Path, disk: LinuxDisk) -> None:

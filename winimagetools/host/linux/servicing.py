@@ -1,8 +1,8 @@
 r"""The installed image on a disk that is built on Linux: apply, registry, drivers in it.
 
-Applying only opens an image below the staged tree; ``apply.extract_volume`` writes it in one
-pass when the disk is finished. Registry edits are made in the staged hives. What DISM does on
-Windows is left to the guest: the plan says what, and puts it into the image.
+Applying only opens an image below the staged tree; :mod:`winimagetools.host.linux.apply` writes
+it in one pass when the disk is finished. Registry edits are made in the staged hives. What DISM
+does on Windows is left to the guest: the plan says what, and puts it into the image.
 """
 
 from __future__ import annotations

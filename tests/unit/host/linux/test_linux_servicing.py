@@ -5,7 +5,7 @@ import pytest
 
 from winimagetools.errors import BuildError
 from winimagetools.formats.partition_table import PartitionPlan
-from winimagetools.host.linux.apply import extract_volume
+from winimagetools.host.linux.apply.with_libwim import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.servicing import LinuxServicing
 from winimagetools.host.staged_tree import StagedTree

@@ -21,9 +21,9 @@ from winimagetools.host.linux.wimlib import Wim, WimItem
 from winimagetools.host.staged_tree import Changes, StagedTree
 
 _READ_ONLY, _HIDDEN, _SYSTEM = 0x01, 0x02, 0x04
-_KEPT_ATTRIBUTES = 0x2027
+KEPT_ATTRIBUTES = 0x2027
 """Read-only, hidden, system, archive and not-indexed: what a replaced file takes over."""
-_BOOT_ATTRIBUTES = {
+BOOT_ATTRIBUTES = {
     "BOOTMGR": _READ_ONLY | _HIDDEN | _SYSTEM,
     "BOOTNXT": _HIDDEN | _SYSTEM,
     "BOOT": _HIDDEN | _SYSTEM,
@@ -150,10 +150,10 @@ class _Inheritance:
 
 
 def _set_attributes(ntfs: NtfsVolume, changes: Changes, originals: Mapping[str, WimItem]) -> None:
-    wanted = {path: entry.attributes & _KEPT_ATTRIBUTES for path, entry in originals.items()}
+    wanted = {path: entry.attributes & KEPT_ATTRIBUTES for path, entry in originals.items()}
     for path in (*changes.folders, *changes.added, *changes.replaced):
-        if fold(path) in _BOOT_ATTRIBUTES:
-            wanted[path] = wanted.get(path, 0) | _BOOT_ATTRIBUTES[fold(path)]
+        if fold(path) in BOOT_ATTRIBUTES:
+            wanted[path] = wanted.get(path, 0) | BOOT_ATTRIBUTES[fold(path)]
     for path, bits in wanted.items():
         if bits:
             ntfs.set_attributes(path, ntfs.attributes(path) | bits)
