@@ -97,6 +97,14 @@ class Fat32:
         """All files and folders, each folder before what is in it. Raises MediaError."""
         yield from self._below("", self.boot.root, {self.boot.root})
 
+    def clusters(self, entry: FatEntry) -> set[int]:
+        """The numbers of the clusters of a file or folder."""
+        numbers, cluster = set[int](), entry.cluster
+        while 2 <= cluster < len(self._table) and cluster not in numbers:
+            numbers.add(cluster)
+            cluster = self._table[cluster] & _MASK
+        return numbers
+
     def content(self, entry: FatEntry) -> bytes:
         """The bytes of a file.
 

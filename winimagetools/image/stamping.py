@@ -22,7 +22,8 @@ _WITHOUT_TIME = 946_684_800
 """2000-01-01, for a medium that does not say how old it is."""
 _LATEST = (1 << 32) - 1
 """A gzip header has no room for later ones."""
-_PLACES = ("_path", "_socket", "url")
+PLACES = ("_path", "_socket", "url")
+"""How options end that say where something is."""
 _DELIVERY = frozenset(
     ("virtual_disk_format", "vhd_subformat", "compress_qcow2", "compression_format")
 )
@@ -66,6 +67,6 @@ def _inputs(edition: WimImage, config: WindowsImageConfig) -> Iterator[str]:
     yield __version__
     yield repr(edition)
     for option in OPTIONS:
-        place = option.name.endswith(_PLACES) or option.name in _DELIVERY
+        place = option.name.endswith(PLACES) or option.name in _DELIVERY
         if not option.secret and not place:
             yield f"{option.section}.{option.name}={getattr(config, option.name)!r}"

@@ -105,7 +105,7 @@ class Recorder:
             yield
             return
         check_place(prepared.request.delivery.path)
-        self._sources = list(_sources(prepared))
+        self._sources = list(fingerprinted(prepared))
         with Fingerprints([source.path for source in self._sources]) as self._fingerprints:
             yield
 
@@ -146,6 +146,8 @@ class Recorder:
             capabilities=_named(plan, AddCapabilities),
             left_to_guest=tuple(describe_guest(plan)),
             options=tuple(_options(prepared.found.config)),
+            untold=tuple(_untold(prepared.found.config)),
+            source_date_epoch=plan.stamp.time,
             steps=log.steps_so_far(),
             checks=tuple(_checks(sha256)),
             warnings=log.take_warnings(),
@@ -164,7 +166,7 @@ def _tools(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     return (*own, *host.checks.versions(preflight.requirements(prepared.request, host)))
 
 
-def _sources(prepared: Prepared) -> Iterator[Input]:
+def fingerprinted(prepared: Prepared) -> Iterator[Input]:
     """Everything a build reads whose hash may be told."""
     for item in inputs(prepared.found.config.origin.path, prepared.request):
         if item.option not in _MAY_HOLD_SECRETS and item.path.exists():
@@ -265,6 +267,14 @@ def _options(config: WindowsImageConfig) -> Iterator[SetOption]:
             value = getattr(config, option.name)
             explicit = config.origin.is_explicit(option.name)
             yield SetOption(option.section, option.name, value, explicit)
+
+
+def _untold(config: WindowsImageConfig) -> Iterator[str]:
+    """What the image depends on and no report tells: secrets, and keys that are no options."""
+    for option in OPTIONS:
+        if option.secret and config.origin.is_explicit(option.name):
+            yield f"{option.section}.{option.name}"
+    yield from (f"{section}.{key}" for section, key, _ in config.origin.own)
 
 
 def _checks(sha256: str) -> Iterator[str]:

@@ -156,6 +156,8 @@ class Report:
         started, finished: UTC, as in RFC 3339.
         left_to_guest: what the guest does at its first start, a line each.
         machine: what it starts in.
+        untold: options and keys that were set and whose values no report tells.
+        source_date_epoch: the time everything in the image is from, in seconds since 1970.
     """
 
     workflow: str
@@ -177,6 +179,8 @@ class Report:
     warnings: tuple[str, ...] = ()
     machine: MachineFacts | None = None
     pictures: tuple[PictureFacts, ...] = ()
+    untold: tuple[str, ...] = ()
+    source_date_epoch: int = 0
 
 
 def as_record(report: Report) -> dict[str, Any]:

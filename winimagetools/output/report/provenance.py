@@ -37,6 +37,7 @@ def statement(record: dict[str, Any]) -> dict[str, Any]:
                     f"{option['section']}.{option['key']}": option["value"]
                     for option in record["options"]
                 },
+                "internalParameters": {"SOURCE_DATE_EPOCH": record["source_date_epoch"]},
                 "resolvedDependencies": [
                     {"name": item["name"], "digest": {"sha256": item["sha256"]}}
                     for item in record["inputs"]
