@@ -13,6 +13,7 @@ from tests.hive_reader import read_regipy
 from tests.integration.linux.plans import BIOS, UEFI
 from winimagetools.errors import BuildError
 from winimagetools.formats.partition_table import PartitionPlan
+from winimagetools.host.linux.bcd import write_bcd
 from winimagetools.host.linux.boot import LinuxBoot
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.host.staged_tree import StagedTree
@@ -138,10 +139,18 @@ def test_a_bios_disk_without_usable_store_is_a_warning(
     LinuxBoot().reset_search_order(disk)
     assert r"\Boot\BCD of" in caplog.text
     assert "There is no file" in caplog.text
-    disk.tree.write_bytes("Boot/BCD", b"no store")
-    LinuxBoot().reset_search_order(disk)
-    assert "is not a registry hive" in caplog.text
-    assert disk.tree.read_bytes("Boot/BCD") == b"no store"
+    empty = tmp_path / "empty"
+    write_bcd(empty, [])
+    for content, reason in (
+        (b"no store", "is not a registry hive"),
+        (empty.read_bytes(), r"The boot configuration \Boot\BCD in the image has no default entry"),
+    ):
+        caplog.clear()
+        disk.tree.write_bytes("Boot/BCD", content)
+        LinuxBoot().reset_search_order(disk)
+        assert reason in caplog.text
+        assert str(tmp_path) not in caplog.text
+        assert disk.tree.read_bytes("Boot/BCD") == content
 
 
 def test_uefi_disks_keep_their_search_order(tmp_path: Path) -> None:

@@ -186,12 +186,22 @@ def test_how_much_is_read() -> None:
         stream.read(1)
 
 
-def test_sectors_of_files() -> None:
-    """40,000 UDF files are within the limit."""
+@pytest.mark.parametrize(("tag", "lengths"), [(b"\x05\x01", 168), (b"\x0a\x01", 208)])
+def test_sectors_of_files(tag: bytes, lengths: int) -> None:
+    """200,000 UDF files are within the limit, but not with as many ranges as each can have."""
     content = bytearray(100 * SECTOR)
-    content[50 * SECTOR : 50 * SECTOR + 2] = b"\x0a\x01"
+    content[50 * SECTOR : 50 * SECTOR + 2] = tag
+    struct.pack_into("<I", content, 50 * SECTOR + lengths + 4, 16)
+    _read_files(content, 200_000)
+    struct.pack_into("<I", content, 50 * SECTOR + lengths + 4, 1800)
+    _read_files(content, 10_000)
+    with pytest.raises(TooMuch):
+        _read_files(content, 20_000)
+
+
+def _read_files(content: bytes | bytearray, count: int) -> None:
     stream = Structures(io.BytesIO(content))
-    for _ in range(40_000):
+    for _ in range(count):
         stream.seek(50 * SECTOR)
         assert len(stream.read(SECTOR)) == SECTOR
 

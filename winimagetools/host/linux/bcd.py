@@ -36,8 +36,12 @@ def write_bcd(path: Path, objects: Sequence[BcdObject]) -> None:
     apply_edits(path, store_edits(objects))
 
 
-def use_locate_devices(path: Path) -> bool:
+def use_locate_devices(path: Path, name: str = "") -> bool:
     """Change an existing store so that it survives another disk signature.
+
+    Args:
+        path: the store.
+        name: what to call it in messages; its path when empty.
 
     Returns:
         Whether anything had to be changed.
@@ -46,16 +50,17 @@ def use_locate_devices(path: Path) -> bool:
         MediaError: the store is dirty, damaged, or has no default entry.
         BuildError, ToolMissingError: see ``apply_edits``.
     """
-    return apply_edits(path, locate_edits(_default_entry(path)))
+    name = name or str(path)
+    return apply_edits(path, locate_edits(_default_entry(path, name)), name)
 
 
-def _default_entry(path: Path) -> UUID:
-    with Hive(path) as store:
+def _default_entry(path: Path, name: str) -> UUID:
+    with Hive(path, name=name) as store:
         value = store.get(element_key(el.BOOTMGR, el.DEFAULT_OBJECT), "Element")
     try:
         return UUID(str(value and value.data))
     except ValueError:
         raise MediaError(
-            f"The boot configuration {path} has no default entry.",
+            f"The boot configuration {name} has no default entry.",
             "Repair it in that Windows with bcdboot.",
         ) from None

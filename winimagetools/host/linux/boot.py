@@ -87,10 +87,10 @@ class LinuxBoot:
             return
         try:
             with disk.tree.edit(_BIOS_STORE) as store:
-                use_locate_devices(store)
+                use_locate_devices(store, r"\Boot\BCD in the image")
         except (FileNotFoundError, MediaError) as error:
             log.warning(
-                rf"\Boot\BCD of {disk.path} stays as it is: {error} "
+                rf"\Boot\BCD of {disk.path.name} stays as it is: {error} "
                 "Should the disk get another signature, Windows may not start."
             )
 
