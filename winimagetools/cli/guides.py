@@ -1,20 +1,25 @@
-"""The guides: one Markdown file each in ``data/guides``, and the table of known causes."""
+"""The guides: one Markdown file each in ``data/guides``, and those made of tables here."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 
 from winimagetools.checks.causes import troubleshooting
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
+from winimagetools.settings.guide import options_guide
 
 _FOLDER = data_path("guides")
-_TROUBLESHOOTING = "troubleshooting"
+_MADE: dict[str, Callable[[], str]] = {
+    "options": options_guide,
+    "troubleshooting": troubleshooting,
+}
 
 
 def names() -> list[str]:
     """The guides, sorted."""
-    return sorted([_TROUBLESHOOTING, *(path.stem for path in _FOLDER.glob("*.md"))])
+    return sorted([*_MADE, *(path.stem for path in _FOLDER.glob("*.md"))])
 
 
 def list_guides() -> str:
@@ -39,6 +44,6 @@ def read_guide(name: str) -> str:
 
 
 def _read(name: str) -> str:
-    if name == _TROUBLESHOOTING:
-        return troubleshooting()
+    if name in _MADE:
+        return _MADE[name]()
     return (_FOLDER / f"{name}.md").read_text(encoding="utf-8").rstrip()
