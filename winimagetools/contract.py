@@ -228,6 +228,18 @@ class Disks(Protocol):
     def shrink(self, path: Path, free_space: int) -> None:
         """Shrink the Windows partition and the disk, leaving ``free_space`` bytes spare."""
 
+    def extend(self, path: Path, size: int) -> None:
+        """Let the Windows partition of a disk image reach the end of the disk.
+
+        Args:
+            path: the image.
+            size: bytes the disk is to have; 0 for those it has.
+
+        Raises:
+            MediaError: there is no Windows that can be changed.
+            RequestError: the disk is larger already.
+        """
+
     def optimize(self, path: Path) -> None:
         """Give back unused blocks of the container (``Optimize-VHD -Mode Full``)."""
 

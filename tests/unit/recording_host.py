@@ -133,6 +133,9 @@ class _Disks(_Part):
     def shrink(self, path: Path, free_space: int) -> None:
         self.say(f"shrink {path.name}, leaving {log.size(free_space)} spare")
 
+    def extend(self, path: Path, size: int) -> None:
+        self.say(f"extend Windows in {path.name} to {size or 'what there is'}")
+
     def optimize(self, path: Path) -> None:
         self.say(f"optimize {path.name}")
 

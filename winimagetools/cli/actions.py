@@ -151,6 +151,12 @@ def shrink(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def extend(arguments: argparse.Namespace) -> int:
+    """``extend``."""
+    build.extend_image(arguments.image, parse_size(arguments.size) if arguments.size else 0)
+    return 0
+
+
 def add_virtio_drivers(arguments: argparse.Namespace) -> int:
     """``add-virtio-drivers``."""
     info = image_info(

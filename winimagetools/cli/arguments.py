@@ -222,6 +222,14 @@ def shrink_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def extend_arguments(parser: argparse.ArgumentParser) -> None:
+    """An image, and how large its disk is to be."""
+    _file(parser, "image", "IMAGE", "an image of any container")
+    parser.add_argument(
+        "--size", default="", metavar="SIZE", help="enlarge the disk to this first, such as 60GB"
+    )
+
+
 def virtio_arguments(parser: argparse.ArgumentParser) -> None:
     """An attached volume and what Windows is on it, which cannot be asked there."""
     parser.add_argument("drive", metavar="DRIVE", help="drive letter of the Windows volume")

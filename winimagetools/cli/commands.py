@@ -195,6 +195,14 @@ COMMANDS: tuple[Command, ...] = (
         actions.shrink,
     ),
     Command(
+        ("extend",),
+        "",
+        (),
+        "let Windows fill the disk of an image that was enlarged",
+        arguments.extend_arguments,
+        actions.extend,
+    ),
+    Command(
         ("add-virtio-drivers",),
         "Add-VirtIODriversFromISO",
         (Parameter("VhdDriveLetter", "drive"), Parameter("IsoPath", "iso")),

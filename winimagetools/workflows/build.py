@@ -220,6 +220,24 @@ def resize_vhd_image(
         host.disks.shrink(Path(virtual_disk_path), free_space)
 
 
+def extend_image(image: Path | str, size: int = 0, *, host: Host | None = None) -> None:
+    """Let Windows fill the disk of an image that was enlarged.
+
+    Args:
+        image: of any container.
+        size: bytes the disk is to have; 0 for those it has.
+        host: the machine to work on; this one by default.
+
+    Raises:
+        MediaError: there is no Windows that can be changed.
+        RequestError: the disk is larger already.
+        BuildError: it failed; the image is as it was.
+    """
+    host = host or select_host()
+    with log.step(f"Extend {image}"):
+        host.disks.extend(Path(image), size)
+
+
 def describe_build(
     workflow: Workflow,
     config_file_path: Path | str,

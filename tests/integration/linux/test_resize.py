@@ -17,6 +17,7 @@ from winimagetools.checks.result import State
 from winimagetools.cli.main import main
 from winimagetools.errors import BuildError, MediaError, RequestError
 from winimagetools.files.copy import copy_file
+from winimagetools.formats.partitions import table_writes
 from winimagetools.host.linux import clusters, finished, resize
 from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing, part_of
@@ -210,6 +211,83 @@ def test_extend(
         assert 2 * GIB - last <= 2 * MIB
     firmware: Firmware = "uefi" if made.plan.layout is DiskLayout.UEFI else "bios"
     assert boot(path, "raw", firmware).proved
+
+
+@pytest.mark.parametrize("container", list(DiskFormat))
+@pytest.mark.parametrize("layout", ["uefi", "recovery-behind"])
+def test_extend_an_image(
+    layout: str, container: DiskFormat, original: MakeDisk, tmp_path: Path
+) -> None:
+    """Windows fills a disk that was enlarged; files, container and identifiers are kept."""
+    path = tmp_path / f"disk.{container.extension}"
+    convert(original(layout).path, path, container, False)
+    before, argv = contents(path), ["extend", str(path)]
+    if container in (DiskFormat.RAW, DiskFormat.QCOW2):
+        run(QEMU_IMG, ["resize", "-f", container.qemu_name, path, str(GIB)])
+    else:
+        argv += ["--size", "1GB"]
+    assert main(argv) == 0
+    assert [item.name for item in tmp_path.iterdir()] == [path.name]
+    sound(path)
+    assert contents(path) == before
+    information = json.loads(run(QEMU_IMG, ["info", "--output=json", path]))
+    assert information["format"] == container.qemu_name
+    assert 0 <= information["virtual-size"] - GIB < 8 * MIB
+    with open_existing(path, read_only=True) as disk:
+        parts = disk.facts().partitions
+        assert GIB - MIB - (parts[-1].start + parts[-1].size) <= MIB
+        others = sum(part.size for part in parts if part.role != "Windows")
+        assert disk.facts().volume.size > GIB - others - 6 * MIB
+        last = original(layout).plan.partitions[-1]
+        if last.name == "recovery":
+            assert disk.image.read(parts[-1].start, last.size) == was_in(
+                original(layout), last.start, last.size
+            )
+    modified = path.stat().st_mtime_ns
+    assert main(["extend", str(path)]) == 0
+    assert path.stat().st_mtime_ns == modified  # there is nothing left to do
+
+
+@pytest.mark.parametrize(
+    ("layout", "size", "says"),
+    [
+        ("uefi", "300MB", "already"),
+        ("bios", "3000GB", "smaller than 2 TiB"),
+        ("bios-recovery", "2GB", "Behind the Windows partition"),
+    ],
+)
+def test_an_image_that_cannot_be_extended(
+    layout: str,
+    size: str,
+    says: str,
+    original: MakeDisk,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One error; nothing is changed or left."""
+    path = copied(original(layout), tmp_path)
+    before = path.stat().st_mtime_ns
+    assert main(["extend", str(path), "--size", size]) in (1, 2)
+    assert says in capsys.readouterr().err
+    assert path.stat().st_mtime_ns == before
+    assert [item.name for item in tmp_path.iterdir()] == ["disk.raw"]
+
+
+def test_a_volume_smaller_than_its_partition(original: MakeDisk, tmp_path: Path) -> None:
+    """As growpart leaves it: the volume follows."""
+    path = copied(original("uefi"), tmp_path)
+    LinuxDisks().resize(path, GIB)
+    with open_existing(path, read_only=True) as disk:
+        places = resize.places_in(disk.table, disk.windows, (), GIB)
+        writes = table_writes(disk.table, places, GIB, disk.image.read)
+    with path.open("r+b") as file:
+        for at, data in writes:
+            file.seek(at)
+            file.write(data)
+    assert main(["extend", str(path)]) == 0
+    sound(path)
+    with open_existing(path, read_only=True) as disk:
+        assert disk.facts().volume.size == places[0][2] - 512
 
 
 def test_a_golden_image_that_is_larger_than_disk_size(original: MakeDisk, tmp_path: Path) -> None:

@@ -160,6 +160,15 @@ def test_shrink(monkeypatch: pytest.MonkeyPatch, words: list[str], free: int) ->
     assert asked == [("my disk.vhdx", free)]
 
 
+@pytest.mark.parametrize(("words", "size"), [([], 0), (["--size", "60GB"], 60 << 30)])
+def test_extend(monkeypatch: pytest.MonkeyPatch, words: list[str], size: int) -> None:
+    """The size in bytes, 0 for the one the disk has."""
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(build, "extend_image", lambda *words: asked.append(words))
+    assert main.main(["extend", "my disk.qcow2", *words]) == 0
+    assert asked == [("my disk.qcow2", size)]
+
+
 def test_shrink_refuses_what_is_no_size(capsys: pytest.CaptureFixture[str]) -> None:
     """A size that cannot be read ends with exit code 2 and a sentence."""
     assert main.main(["shrink", "disk.vhdx", "--free-space", "much"]) == 2

@@ -32,6 +32,7 @@ from winimagetools.host.linux.esp import write_esp
 from winimagetools.host.linux.existing_disk import ExistingDisk, open_existing, part_of
 from winimagetools.host.linux.finished import (
     enlarge_disk,
+    extend_image,
     extend_windows,
     optimize_image,
     refuse_unusable,
@@ -155,6 +156,9 @@ class LinuxDisks:
 
     def shrink(self, path: Path, free_space: int) -> None:
         shrink_image(path, free_space)
+
+    def extend(self, path: Path, size: int) -> None:
+        extend_image(path, size)
 
     def optimize(self, path: Path) -> None:
         optimize_image(path)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from winimagetools import log
@@ -17,6 +19,7 @@ from winimagetools.files.build_folder import BuildFolder
 from winimagetools.files.space import room_for
 from winimagetools.formats.images.image import Image
 from winimagetools.formats.images.probe import open_image
+from winimagetools.formats.partition_table import size_problem
 from winimagetools.formats.partitions import table_writes
 from winimagetools.host.linux.clusters import clear_unused, used_ranges
 from winimagetools.host.linux.existing_disk import (
@@ -138,7 +141,53 @@ def shrink_image(path: Path, free_space: int) -> None:
             cannot be moved.
         BuildError: the volume cannot be made smaller; the image is as it was.
     """
-    _remade(path, free_space)
+    _remade(path, partial(_make_smaller, free_space=free_space))
+
+
+def extend_image(path: Path, size: int) -> None:
+    """Let the Windows partition of a disk image, and its volume, reach the end of the disk.
+
+    Partitions behind it move to the end by the rule of :mod:`winimagetools.host.linux.resize`.
+
+    Args:
+        path: an image of any container; it is replaced when the larger one is complete.
+        size: bytes the disk is to have; 0 for those it has.
+
+    Raises:
+        MediaError: there is no Windows that can be changed, or partitions behind it that
+            cannot be moved.
+        RequestError: the disk is larger already, or would be too large for its table.
+        BuildError: the volume cannot be made larger; the image is as it was.
+    """
+    with open_existing(path, read_only=True) as disk:
+        total = size - size % MIB if size else disk.image.size
+        _check_growth(disk, total)
+        if _is_filled(disk, total):
+            log.info("The Windows volume fills its disk already.")
+            return
+    _remade(path, partial(_make_larger, total=total))
+
+
+def _check_growth(disk: ExistingDisk, total: int) -> None:
+    check_changeable(disk.image, disk.windows)
+    partitions_behind(disk.path, disk.table, disk.windows)
+    if total < disk.image.size:
+        raise RequestError(
+            f"The disk of {disk.path} has {log.size(disk.image.size)} already.",
+            f"Give a size of more than {disk.image.size} bytes, or none.",
+        )
+    problem = size_problem(total, disk.layout)
+    if problem is not None:
+        raise RequestError(problem.message, problem.hint)
+
+
+def _is_filled(disk: ExistingDisk, total: int) -> bool:
+    """Whether nothing would change, the backup of the GPT included."""
+    facts = disk.facts()
+    spare = facts.volume.partition_size - facts.volume.size
+    behind = partitions_behind(disk.path, disk.table, disk.windows)
+    larger = places_in(disk.table, disk.windows, behind, total)[0][2]
+    return larger <= disk.windows.size and spare <= facts.sector and not facts.table_problems
 
 
 def optimize_image(path: Path) -> None:
@@ -155,7 +204,7 @@ def optimize_image(path: Path) -> None:
     with open_existing(path, read_only=True) as disk:
         raw = disk.image.format is DiskFormat.RAW
     if not raw:
-        _remade(path, None)
+        _remade(path, _keep_size)
         return
     with open_existing(path, read_only=False) as disk:
         disk.volume.wipe_unused_records()
@@ -165,8 +214,13 @@ def optimize_image(path: Path) -> None:
     clear_unused(path, start, ranges)
 
 
-def _remade(path: Path, free_space: int | None) -> None:
-    """Make the image anew in a private folder and put it in its place."""
+def _remade(path: Path, change: Callable[[Apart, int, Path], RawDisk]) -> None:
+    """Make the image anew in a private folder and put it in its place.
+
+    Args:
+        path: the image.
+        change: gets the pieces, the bytes the disk had, and the file for what is around Windows.
+    """
     with BuildFolder(path) as work:
         with open_existing(path, read_only=True) as disk:
             check_changeable(disk.image, disk.windows)
@@ -175,16 +229,27 @@ def _remade(path: Path, free_space: int | None) -> None:
             apart = take_apart(disk.image, disk.table, disk.windows, work)
         with NtfsVolume(apart.volume) as volume:
             volume.wipe_unused_records()
-        if free_space is None:
-            parts = put_together(apart, [], old_size, work / "around.raw")
-        else:
-            parts = _make_smaller(apart, free_space, old_size, work / "around.raw")
+        parts = change(apart, old_size, work / "around.raw")
         finished = _joined(parts, container, fixed=fixed)
         _check(finished)
         ImageFiles().publish(finished, path)
 
 
-def _make_smaller(apart: Apart, free_space: int, old_size: int, around: Path) -> RawDisk:
+def _keep_size(apart: Apart, old_size: int, around: Path) -> RawDisk:
+    return put_together(apart, [], old_size, around)
+
+
+def _make_larger(apart: Apart, _old_size: int, around: Path, total: int) -> RawDisk:
+    behind = [entry for entry, _ in apart.behind]
+    places = places_in(apart.table, apart.windows, behind, total)
+    size = max(places[0][2], apart.windows.size)
+    resize_volume(apart.volume, size)
+    return put_together(
+        apart, [(apart.windows, apart.windows.start, size), *places[1:]], total, around
+    )
+
+
+def _make_smaller(apart: Apart, old_size: int, around: Path, free_space: int) -> RawDisk:
     least = minimum_size(apart.volume) + free_space
     size = -(-least // MIB) * MIB
     if size >= apart.windows.size:

@@ -16,7 +16,7 @@ from typing import Any
 
 from winimagetools import log
 from winimagetools.contract import Disk, RawVolume
-from winimagetools.errors import BuildError, RequestError
+from winimagetools.errors import BuildError, HostError, RequestError
 from winimagetools.formats.partition_table import (
     EFI_SIZE,
     MSR_SIZE,
@@ -239,6 +239,15 @@ class WindowsDisks:
             )
         final = int(self._shell.invoke(scripts.RESIZE_DISK_TO_MINIMUM, path=path))
         log.info(f"The disk has {log.size(final)} now.")
+
+    def extend(self, path: Path, size: int) -> None:
+        if size:
+            raise HostError(
+                "A Windows host extends a disk only within the size it has.",
+                "Enlarge it with Resize-VHD first, and leave --size out.",
+            )
+        with self.open(path) as disk:
+            self.extend_windows(disk)
 
     def optimize(self, path: Path) -> None:
         self._shell.invoke(scripts.OPTIMIZE_DISK, path=path)
