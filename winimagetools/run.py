@@ -76,13 +76,13 @@ _UNLESS_ORPHANED = ("/bin/sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 """Runs a program if this process, whose number comes first, has not died in the meantime."""
 
 
-def tied(words: Sequence[str]) -> list[str]:
-    """A command that is asked to end when whoever starts it dies; as it is where that cannot be.
+def tied(words: Sequence[str], name: str = "TERM") -> list[str]:
+    """A command that gets a signal when whoever starts it dies; as it is where that cannot be.
 
     The kernel does it for a child of the process that dies, and for no grandchild.
     """
     try:
-        return [TIE.find(), "--pdeathsig", "TERM", "--", *words]
+        return [TIE.find(), "--pdeathsig", name, "--", *words]
     except ToolMissingError:
         return list(words)
 
@@ -132,6 +132,10 @@ class Program:
     def terminate(self) -> None:
         """Ask it to end itself in an orderly way; nothing happens when it has ended."""
         self._process.terminate()
+
+    def interrupt(self) -> None:
+        """Do to it what Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
 
     def terminate_group(self) -> None:
         """Ask it and every process of its group to end in an orderly way."""

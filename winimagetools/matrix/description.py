@@ -19,7 +19,7 @@ from winimagetools.settings.options import SECTION_OF
 
 AXES = ("medium", "edition", "firmware", "target", "container")
 """What a cell is one of each of, in the order of its name."""
-WORKFLOWS = ("cloud", "online")
+WORKFLOWS = ("cloud", "online", "golden")
 """The workflows a matrix can be of."""
 _TOP = ("base", "workflow", "images", "cache", "sign_key", "axes", "options", "exclude", "when")
 _TABLES = ("target", "limits")
@@ -30,9 +30,12 @@ _AXIS_KEYS = {
     "targets": "target",
     "containers": "container",
 }
-_TARGET_KEYS = ("container", "publish", "with", "options")
+_TARGET_KEYS = ("container", "publish", "with", "run", "options")
 _LIMITS = ("machines", "memory", "disk", "jobs")
-_TAKEN = ("image_path", "wim_file_path", "image_name", "disk_layout", "virtual_disk_format")
+_TAKEN = (
+    *("image_path", "wim_file_path", "image_name", "disk_layout", "virtual_disk_format"),
+    *("gold_image", "gold_image_path"),
+)
 """Options that the matrix sets itself."""
 
 
@@ -58,6 +61,7 @@ class TargetPlan:
         container: the container it takes; empty for each of the axis.
         publish: a target of ``publish``; empty for none.
         parameters: ``NAME=VALUE`` texts for it.
+        run: publish; otherwise the commands are written down that do.
         options: ``section.key=value`` texts.
     """
 
@@ -65,6 +69,7 @@ class TargetPlan:
     container: str = ""
     publish: str = ""
     parameters: tuple[str, ...] = ()
+    run: bool = False
     options: tuple[str, ...] = ()
 
 
@@ -279,6 +284,7 @@ class _Reader:
                 container,
                 self._text(table, section, "publish"),
                 tuple(f"{k}={v}" for k, v in self._table(table, section, "with").items()),
+                self._flag(table, section, "run"),
                 self._options(section, self._table(table, section, "options")),
             )
         return targets
@@ -302,8 +308,7 @@ class _Reader:
         for name, value in _flat(table):
             key = name.rpartition(".")[2].casefold()
             if key in _TAKEN:
-                hint = "Give it as an axis, or in the base configuration."
-                hint = "The images get their names from their cells." if key == _TAKEN[0] else hint
+                hint = "Axes and workflow say it, or the base configuration."
                 self.add(section, name, "The matrix sets it for each cell.", hint)
             elif key not in SECTION_OF:
                 hint = "winimagetools show-config lists all options."
@@ -361,6 +366,13 @@ class _Reader:
             return value
         self.add(section, key, "It is no text.", "Write it in quotes.")
         return ""
+
+    def _flag(self, table: Mapping[str, Any], section: str, key: str) -> bool:
+        value = table.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.add(section, key, "It is neither true nor false.", f"Write {key} = true.")
+        return False
 
     def _known(self, table: Mapping[str, Any], names: tuple[str, ...], section: str) -> None:
         for key in table:

@@ -142,7 +142,7 @@ def _with_files(outcome: CellOutcome, plan: CellPlan, store: StageStore) -> Cell
             outcome,
             image=record.file,
             size=record.size,
-            sha256=record.text,
+            sha256=record.sha256,
             finished=record.finished,
         )
     if published is not None and PUBLISHED in done:

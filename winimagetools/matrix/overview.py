@@ -105,7 +105,7 @@ def _times(cell: CellOutcome) -> str:
 
 def _links(description: Description, cell: CellOutcome) -> str:
     image = Path(cell.image)
-    links = [(image.name, image)]
+    links = [("image", image)]
     page = image.with_name(f"{image.name}.report") / "report.html"
     links += [("report", page)] if page.is_file() else []
     links += [("publish", Path(cell.published))] if cell.published else []

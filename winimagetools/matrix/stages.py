@@ -12,10 +12,17 @@ from typing import Any
 from winimagetools.matrix.cells import Cell
 from winimagetools.matrix.store import StageName, State
 
-OFFLINE, FINISHED, IMAGE, PUBLISHED = "offline", "finished", "image", "published"
+OFFLINE, FINISHED, GOLDEN, IMAGE, PUBLISHED = (
+    "offline",
+    "finished",
+    "golden",
+    "image",
+    "published",
+)
 TITLES = {
     OFFLINE: "offline disk",
     FINISHED: "first start",
+    GOLDEN: "golden copy",
     IMAGE: "image",
     PUBLISHED: "publication",
 }
@@ -52,6 +59,7 @@ class StagePlan:
         workflow: of the matrix.
         target: where its file is delivered; empty when it stays in the cache.
         publish: a target of ``publish``, with its parameters.
+        run: publish; otherwise write the commands down that do.
         sign_key: signs the provenance in the report.
     """
 
@@ -65,6 +73,7 @@ class StagePlan:
     target: str = ""
     publish: str = ""
     parameters: tuple[str, ...] = ()
+    run: bool = False
     sign_key: str = ""
 
 
@@ -154,7 +163,7 @@ def _why(stage: StagePlan, found: State, before: Mapping[str, str] | None) -> st
         return "is gone"
     shown = changed[:_SHOWN_CHANGES]
     more = len(changed) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "") + " changed"
+    return f"has other inputs: {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
 def to_make(decisions: Mapping[str, Sequence[Decision]]) -> list[StagePlan]:

@@ -28,6 +28,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from winimagetools.errors import BuildError, HostError
+from winimagetools.files.hash import sha256_of
 from winimagetools.matrix.digests import FileDigests, content_digest
 
 RECORD = "record.json"
@@ -72,11 +73,12 @@ class Record:
         size: bytes.
         modified: time of the last write, in nanoseconds.
         inode: number of the file.
-        content: see :func:`winimagetools.matrix.digests.content_digest`.
+        content: see :func:`winimagetools.matrix.digests.content_digest`; empty where ``sha256``
+            says as much.
+        sha256: of the whole file; empty where it was not computed.
         seconds: it took so long.
         finished: seconds since 1970.
         parts: what went into it, by name; secrets are sealed.
-        text: what it says, for a stage that is no file.
     """
 
     file: str = ""
@@ -84,14 +86,14 @@ class Record:
     modified: int = 0
     inode: int = 0
     content: str = ""
+    sha256: str = ""
     seconds: float = 0.0
     finished: float = 0.0
     parts: dict[str, str] = field(default_factory=dict)
-    text: str = ""
 
 
 def record_of(
-    file: Path, shown: str, *, seconds: float, parts: dict[str, str], text: str = ""
+    file: Path, shown: str, *, seconds: float, parts: dict[str, str], sha256: str = ""
 ) -> Record:
     """The record of a stage whose file is complete.
 
@@ -100,7 +102,7 @@ def record_of(
         shown: its name in the record.
         seconds: it took so long.
         parts: what went into it.
-        text: what it says besides.
+        sha256: of the whole file, when it is known; otherwise the file is read.
     """
     status = file.stat()
     return Record(
@@ -108,11 +110,11 @@ def record_of(
         size=status.st_size,
         modified=status.st_mtime_ns,
         inode=status.st_ino,
-        content=content_digest(file),
+        content="" if sha256 else content_digest(file),
+        sha256=sha256,
         seconds=seconds,
         finished=time.time(),
         parts=parts,
-        text=text,
     )
 
 
@@ -184,8 +186,7 @@ class StageStore:
             return State.INTACT
         if record.size != status.st_size:
             return State.DAMAGED
-        right = content_digest(self.file(name, record)) == record.content
-        return State.INTACT if right else State.DAMAGED
+        return State.INTACT if _has_content(self.file(name, record), record) else State.DAMAGED
 
     def _is_broken(self, name: StageName) -> bool:
         folder = self.folder(name)
@@ -276,6 +277,13 @@ class StageStore:
                     status = Path(root, file).lstat()
                     total += getattr(status, "st_blocks", status.st_size // 512) * 512
         return total
+
+
+def _has_content(file: Path, record: Record) -> bool:
+    """Whether a file holds what it held; False for a record that does not know."""
+    if record.sha256:
+        return sha256_of(file) == record.sha256
+    return bool(record.content) and content_digest(file) == record.content
 
 
 def _key(path: Path) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from winimagetools.output.report.pictures import read_pictures
 from winimagetools.output.report.provenance import load_key
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
+from winimagetools.stamp import Stamp
+from winimagetools.version import __version__
 from winimagetools.workflows.build import BuildReport
 from winimagetools.workflows.finish import copy_disk, package
 from winimagetools.workflows.report import now
@@ -30,6 +33,10 @@ _OF_DELIVERY = (
     "compression_format",
 )
 """What a configuration says about the form of an image."""
+
+
+_WITHOUT_TIME = 946_684_800
+"""2000-01-01, where the report of a disk does not say from when it is."""
 
 
 def convert_image(
@@ -66,7 +73,8 @@ def convert_image(
         check_place(delivery.path)
     log.expect_steps(_count_steps(host, delivery))
     with host.files.build_folder(delivery.path) as folder:
-        image = package(host, DiskFile(copy_disk(host, disk, folder, delivery)), delivery)
+        copy = DiskFile(copy_disk(host, disk, folder, delivery))
+        image = package(host, copy, delivery, _stamp(record))
         with log.step("Deliver the image"):
             size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
             sha256 = image.sha256 or sha256
@@ -85,6 +93,23 @@ def convert_image(
         steps=tuple(log.take_steps()),
         report=folder_of(delivery.path) if record is not None else None,
     )
+
+
+def _stamp(record: dict[str, Any] | None) -> Stamp | None:
+    """Ids and time of the container: the same ones for disks made of the same things.
+
+    None for a disk without a report, of which nobody knows what it was made of.
+    """
+    if record is None:
+        return None
+    made_of = {key: record[key] for key in ("windows", "inputs", "drivers")}
+    options = {
+        f"{item['section']}.{item['key']}": item["value"]
+        for item in record["options"]
+        if item["key"] not in _OF_DELIVERY and not item["key"].endswith("_path")
+    }
+    text = json.dumps({**made_of, **options, "version": __version__}, sort_keys=True)
+    return Stamp.of(int(record.get("source_date_epoch") or _WITHOUT_TIME), text)
 
 
 def _check_disk(disk: Path, delivery: Delivery) -> None:

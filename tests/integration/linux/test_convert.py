@@ -56,6 +56,19 @@ def test_every_container(tmp_path: Path, disk: Path, container: str) -> None:
     assert {"Take Windows from the medium", f"Copy {disk.name}"} <= set(names)
 
 
+@pytest.mark.parametrize("container", ["VHDX", "VHD", "VMDK"])
+def test_the_same_bytes_again(tmp_path: Path, disk: Path, container: str) -> None:
+    """Ids and times of the container come from what the disk was made of, not from the clock."""
+    made = []
+    for folder in ("first", "second"):
+        image = tmp_path / folder / f"out.{container.lower()}"
+        image.parent.mkdir()
+        more = ["--set", f"image_path={image}", "--set", f"virtual_disk_format={container}"]
+        assert main(["convert", str(disk), str(tmp_path / "config.ini"), *more]) == 0
+        made.append(image.read_bytes())
+    assert made[0] == made[1]
+
+
 def test_wrapped_and_without_a_report(tmp_path: Path, disk: Path) -> None:
     """An archive, of a disk nothing is known of."""
     image = tmp_path / "out.tar.gz"

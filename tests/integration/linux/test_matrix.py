@@ -21,6 +21,7 @@ from tests.needs import program
 from winimagetools.cli.main import main
 from winimagetools.matrix.outcome import CellOutcome
 from winimagetools.matrix.stages import IMAGE, OFFLINE
+from winimagetools.matrix.store import record_of
 from winimagetools.workflows.matrix.run import Engine, MatrixReport, decide_matrix, make_matrix
 
 COMMAND = (sys.executable, "-m", "tests.integration.linux.matrix_stage")
@@ -112,7 +113,10 @@ def test_a_matrix(folder: Path) -> None:
     driver.write_bytes(driver.read_bytes() + b"\0")
     decided = decide_matrix(path)
     why = {item.why for cell in decided.decisions.values() for item in cell if item.why}
-    assert why == {"content of drivers_path changed", "its offline disk changed"}
+    assert why == {
+        "has other inputs: content of drivers_path",
+        "has other inputs: its offline disk",
+    }
     third = make(path)
     assert count(third, "made") == {OFFLINE: 2, IMAGE: 6}
     assert all("-uefi-" in name for name in named(third, "made"))
@@ -186,6 +190,46 @@ def _processes(folder: Path) -> list[str]:
     return found
 
 
+def test_two_builders_at_once(folder: Path) -> None:
+    """Each stage is made by one of them, and both have all images."""
+    path = write(folder, '[axes]\neditions = ["*STANDARD"]\ncontainers = ["QCOW2", "VHDX"]')
+    words = [sys.executable, "-m", "winimagetools", "matrix", str(path), "--json"]
+    builders = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [builder.communicate(timeout=120) for builder in builders]
+    assert [builder.returncode for builder in builders] == [0, 0], told
+    records = [json.loads(output) for output, _ in told]
+    assert sum(record["stages"]["made"] for record in records) == 3
+    assert records[0]["cells"][0]["sha256"] == records[1]["cells"][0]["sha256"]
+    assert all(cell["status"] in ("made", "reused") for r in records for cell in r["cells"])
+    assert list((folder / "cache" / "claims").iterdir()) == []
+
+
+def test_a_hundred_cells_with_nothing_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stage is looked into that has not changed, and Snakemake is not started."""
+    targets = "".join(f"[target.t{number:02}]\n" for number in range(25))
+    path = write(folder, f'[axes]\neditions = ["*"]\nfirmware = ["BIOS", "UEFI"]\n{targets}')
+    decided = decide_matrix(path)
+    stages = {stage.name: stage for plan in decided.matrix.cells for stage in plan.stages}
+    assert len(stages) == 104
+    for name, stage in stages.items():
+        with decided.store.private(name) as private:
+            file = Path(stage.target) if stage.target else private / "disk.raw"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(b"x")
+            shown = stage.target or file.name
+            record = record_of(file, shown, seconds=1, parts=dict(stage.parts))
+            decided.store.commit(name, private, record)
+    monkeypatch.setitem(sys.modules, "snakemake", None)
+    began = time.monotonic()
+    report = make_matrix(path)
+    assert [cell.status for cell in report.cells] == ["reused"] * 100
+    # On a quiet machine it takes one second; this is for one that has other things to do.
+    assert time.monotonic() - began < 15
+
+
 def test_interrupted(folder: Path) -> None:
     """Ctrl-C lets the stages take away what they began."""
     path = write(folder)
@@ -227,6 +271,29 @@ def test_online(folder: Path) -> None:
     second = make(path)
     assert count(second, "made") == {"finished": 1, IMAGE: 2}
     assert boot(Path(cell(second, name).image), "qcow2", "bios").started
+
+
+def test_golden(folder: Path) -> None:
+    """One golden image is installed for all targets, and a copy of it finished for each."""
+    program("qemu-system-x86_64", "qemu-system-x86")
+    path = write(
+        folder,
+        """
+        [axes]
+        editions = ["*STANDARD"]
+        firmware = ["BIOS"]
+        [target.kubevirt]
+        container = "QCOW2"
+        [target.hyper-v]
+        container = "VHDX"
+        options = { image_type = "HYPER-V" }
+        """,
+        'workflow = "golden"',
+    )
+    report = make(path)
+    assert [cell.message for cell in report.cells] == ["", ""]
+    assert count(report, "made") == {OFFLINE: 1, "finished": 1, "golden": 2, IMAGE: 2}
+    assert boot(Path(report.cells[0].image), "qcow2", "bios").started
 
 
 def test_publication(folder: Path) -> None:
@@ -272,6 +339,11 @@ def test_everything_is_refused_before_anything_is_made(
         [[when]]
         container = "VHDX"
         options = { compression_format = "rar" }
+        [target.cloud]
+        publish = "nowhere"
+        [target.office]
+        publish = "hyperv"
+        run = true
         """,
     )
     assert main(["matrix", str(path)]) == 2
@@ -279,6 +351,8 @@ def test_everything_is_refused_before_anything_is_made(
     assert said.count("Mars/Olympus") == 1
     assert said.count("The folder nowhere does not exist.") == 1
     assert "'rar' is not a compression format. (in " in said
+    assert said.count("There is no target 'nowhere'. (in ") == 1
+    assert said.count("Nothing brings images to Hyper-V here. (in ") == 1
     assert not (folder / "cache" / "runs").exists()
     assert list((folder / "cache" / "stages").iterdir()) == []
 

@@ -72,6 +72,7 @@ def test_everything(folder: Path) -> None:
         [target.kubevirt]
         container = "qcow2"
         publish = "containerdisk"
+        run = true
         with = { image = "registry.example/windows:2022" }
         options = { install_maas_hooks = false }
         [limits]
@@ -103,6 +104,7 @@ def test_everything(folder: Path) -> None:
     assert (target.container, target.publish) == ("QCOW2", "containerdisk")
     assert target.parameters == ("image=registry.example/windows:2022",)
     assert target.options == ("install_maas_hooks=False",)
+    assert target.run
     assert found.limits == Limits(3, 16 * GIB, 0, 4)
 
 
@@ -177,6 +179,10 @@ def test_all_problems_at_once(folder: Path) -> None:
         ('base = "config.ini"\nexclude = 3', ["exclude: It is no list of tables."]),
         ('base = "config.ini"\naxes = 3', ["axes: It is no table."] * 2),
         ('base = "config.ini"\ntarget.a = 3', ["[target] a: It is no table."]),
+        (
+            'base = "config.ini"\ntarget.a.run = "yes"',
+            ["[target.a] run: It is neither true nor false."],
+        ),
         ('base = "config.ini"\naxes.media = [3]', ["[axes] media: A medium is no path."]),
     ],
 )

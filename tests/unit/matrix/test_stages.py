@@ -88,12 +88,12 @@ def test_why() -> None:
     """New, gone, damaged, or what is different from the last run."""
     memory = {"one": {"offline": {"disk": "1"}, "image": {"form": "0", "size": "3"}}}
     found = decided({"a", "1", "2"}, memory)
-    assert [item.why for item in found["one"]] == ["is gone", "disk, form, size changed"]
+    assert [item.why for item in found["one"]] == ["is gone", "has other inputs: disk, form, size"]
     assert [item.why for item in found["two"]] == ["is new", "is new"]
     damaged = decide(PLANS[:1], lambda _: State.DAMAGED, memory)
     assert [item.why for item in damaged["one"]] == ["is damaged", "is damaged"]
     many = {"one": {"image": dict.fromkeys("uvwxyz", "")}}
-    assert decided({"1"}, many)["one"][1].why == "disk, form, u and 5 more changed"
+    assert decided({"1"}, many)["one"][1].why == "has other inputs: disk, form, u and 5 more"
     assert decision_table(found) == (
         "Cell  Offline disk  Image  Why\n"
         "one   make          make   offline disk is gone\n"
@@ -106,7 +106,7 @@ def test_why() -> None:
         "sha256": "1" * 64,
         "decision": "make",
         "state": "missing",
-        "why": "disk, form, size changed",
+        "why": "has other inputs: disk, form, size",
     }
 
 
@@ -168,7 +168,7 @@ def store(tmp_path: Path) -> StageStore:
     """With the image of the first cell."""
     store = StageStore(tmp_path)
     name = PLANS[0].stages[1].name
-    record = Record("/images/one.raw", 5 * MIB, seconds=3.0, finished=7.0, text="ab" * 32)
+    record = Record("/images/one.raw", 5 * MIB, seconds=3.0, finished=7.0, sha256="ab" * 32)
     with store.private(name) as folder:
         store.commit(name, folder, record)
     return store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -82,6 +83,20 @@ def test_bytes_that_rot(store: StageStore) -> None:
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert store.state(NAME) is State.INTACT
     assert [state for _, state in verify(store)] == [State.DAMAGED]
+
+
+def test_a_sha256_that_is_known(store: StageStore) -> None:
+    """The file is not read again to be recorded, and is compared with it afterwards."""
+    with store.private(NAME) as folder:
+        file = folder / "disk.raw"
+        file.write_bytes(b"disk")
+        known = hashlib.sha256(b"disk").hexdigest()
+        record = record_of(file, "disk.raw", seconds=0, parts={}, sha256=known)
+        assert (record.sha256, record.content) == (known, "")
+        store.commit(NAME, folder, record)
+    assert store.state(NAME, thorough=True) is State.INTACT
+    (store.folder(NAME) / "disk.raw").write_bytes(b"DISK")
+    assert store.state(NAME) is State.DAMAGED
 
 
 def test_the_first_of_two_wins(store: StageStore) -> None:

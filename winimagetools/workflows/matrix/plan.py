@@ -18,6 +18,7 @@ from winimagetools.matrix.description import Description
 from winimagetools.matrix.digests import digest_of, sealed
 from winimagetools.matrix.stages import (
     FINISHED,
+    GOLDEN,
     IMAGE,
     OFFLINE,
     PUBLISHED,
@@ -30,7 +31,11 @@ from winimagetools.settings.findings import Findings
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
 from winimagetools.version import __version__
 
-WORKFLOWS = {"cloud": Workflow.CLOUD, "online": Workflow.ONLINE}
+WORKFLOWS = {
+    "cloud": Workflow.CLOUD,
+    "online": Workflow.ONLINE,
+    "golden": Workflow.GOLDEN,
+}
 RAW = (
     "virtual_disk_format=RAW",
     "vhd_subformat=dynamic",
@@ -41,6 +46,10 @@ RAW = (
 """The form of the disks that cells share, whatever becomes of them."""
 FORM = frozenset({"image_path", *(text.partition("=")[0] for text in RAW)})
 """The options about the form of an image."""
+GOLD = ("gold_image=True", "image_type=HYPER-V", "virtual_disk_format=VHDX")
+"""What makes a golden image of a configuration, wherever its copies will run."""
+_PUBLICATIONS = {True: ".published.txt", False: ".publish.sh"}
+"""How the file ends that tells what an image is called where it went, or how it gets there."""
 _MAY_HOLD_SECRETS = ("unattend_xml_path",)
 
 
@@ -67,6 +76,11 @@ def read_cells(description: Description, host: Host) -> list[Cell]:
         RequestError: a medium cannot be read, or the axes fit nothing.
     """
     base = read_config(description.base)
+    if base.config.gold_image and description.workflow != "golden":
+        raise RequestError(
+            f"{description.base} asks for a golden image, of which there is one for many images.",
+            f'Set gold_image = False there, or workflow = "golden" in {description.path}.',
+        )
 
     def editions_of(path: Path) -> list[str]:
         with host.media.open_install(path) as medium:
@@ -95,7 +109,7 @@ def plan_matrix(
     for cell in cells:
         findings, request = understand(description, cell, host)
         found[cell.name], requests[cell.name] = findings, request
-        plans.append(_plan_cell(description, cell, findings, request, store))
+        plans.append(_plan_cell(description, cell, findings, request, store, host))
     return MatrixPlan(description, tuple(plans), found, requests)
 
 
@@ -112,22 +126,37 @@ def understand(description: Description, cell: Cell, host: Host) -> tuple[Findin
 
 
 def _plan_cell(
-    description: Description, cell: Cell, found: Findings, request: Request, store: StageStore
+    description: Description,
+    cell: Cell,
+    found: Findings,
+    request: Request,
+    store: StageStore,
+    host: Host,
 ) -> CellPlan:
-    def stage(kind: str, parts: dict[str, str], parent: StageName | None = None) -> StagePlan:
+    def stage(kind: str, parts: dict[str, str], *more: str, workflow: str = "cloud") -> StagePlan:
         return StagePlan(
             name=StageName(kind, digest_of(parts)),
             cell=cell.name,
             parts=parts,
-            parent=parent,
+            parent=stages[-1].name if stages else None,
             config=str(description.base),
-            overrides=(*cell.overrides, *RAW),
-            workflow=description.workflow,
+            overrides=(*cell.overrides, *RAW, *more),
+            workflow=workflow,
         )
 
-    stages = [stage(OFFLINE, offline_parts(found, request, store))]
+    stages: list[StagePlan] = []
+    if description.workflow == "golden":
+        gold = read_config(description.base, overrides=(*cell.overrides, *RAW, *GOLD[:2]))
+        asked = preflight.understand(gold, Workflow.CLOUD, host)
+        stages.append(stage(OFFLINE, offline_parts(gold, asked, store), *GOLD[:2]))
+        parts = _of_parent(stages[-1].name)
+        stages.append(stage(FINISHED, parts, *GOLD, workflow="online"))
+        parts = {**offline_parts(found, request, store), **_of_parent(stages[-1].name)}
+        stages.append(stage(GOLDEN, parts, workflow="golden"))
+    else:
+        stages.append(stage(OFFLINE, offline_parts(found, request, store)))
     if description.workflow == "online":
-        stages.append(stage(FINISHED, _of_parent(stages[-1].name), stages[-1].name))
+        stages.append(stage(FINISHED, _of_parent(stages[-1].name), workflow="online"))
     stages.append(_image(description, cell, found, request, store, stages[-1]))
     if cell.target is not None and cell.target.publish:
         stages.append(_publication(description, cell, stages[-1]))
@@ -211,15 +240,16 @@ def check_inputs(stage: StagePlan, store: StageStore, host: Host) -> None:
         RequestError: it changed, so the stage would have the wrong name.
     """
     kind = stage.name.kind
-    if kind not in (OFFLINE, IMAGE):
+    if kind not in (OFFLINE, GOLDEN, IMAGE):
         return  # made of another stage alone
     found = read_config(stage.config, overrides=stage.overrides)
     request = preflight.understand(found, WORKFLOWS[stage.workflow], host)
-    if kind == OFFLINE:
-        now = offline_parts(found, request, store)
-    elif stage.parent is not None:
+    if kind == IMAGE and stage.parent is not None:
         key = Path(stage.sign_key) if stage.sign_key else None
         now = image_parts(found, request, stage.parent, key, store)
+    else:
+        parent = _of_parent(stage.parent) if stage.parent is not None else {}
+        now = {**offline_parts(found, request, store), **parent}
     changed = [
         name for name in sorted({*now, *stage.parts}) if now.get(name) != stage.parts.get(name)
     ]
@@ -235,7 +265,12 @@ def _publication(description: Description, cell: Cell, parent: StagePlan) -> Sta
     if target is None:
         raise ValueError("a cell without a target is not published")
     texts = tuple(_filled_in(text, cell, description) for text in target.parameters)
-    parts = {**_of_parent(parent.name), "publish": target.publish, "with": "\n".join(texts)}
+    parts = {
+        **_of_parent(parent.name),
+        "publish": target.publish,
+        "with": "\n".join(texts),
+        "run": str(target.run),
+    }
     return StagePlan(
         name=StageName(PUBLISHED, digest_of(parts)),
         cell=cell.name,
@@ -244,7 +279,8 @@ def _publication(description: Description, cell: Cell, parent: StagePlan) -> Sta
         config=str(description.base),
         overrides=parent.overrides,
         workflow=description.workflow,
-        target=str(description.images / f"{cell.name}.publish.sh"),
+        target=str(description.images / f"{cell.name}{_PUBLICATIONS[target.run]}"),
+        run=target.run,
         publish=target.publish,
         parameters=texts,
     )

@@ -17,6 +17,7 @@ from winimagetools.image.request import Workflow
 from winimagetools.matrix.description import Description
 from winimagetools.matrix.stages import (
     FINISHED,
+    GOLDEN,
     IMAGE,
     OFFLINE,
     PUBLISHED,
@@ -30,10 +31,16 @@ from winimagetools.output.publish.choose import TARGETS, commands
 from winimagetools.output.publish.target import PublishedImage
 from winimagetools.plan import BuildPlan, Delivery
 from winimagetools.settings.findings import Findings
-from winimagetools.workflows.matrix.plan import FORM, WORKFLOWS, MatrixPlan
+from winimagetools.workflows.matrix.plan import FORM, GOLD, RAW, WORKFLOWS, MatrixPlan
 from winimagetools.workflows.prepare import look_at_medium, prepare
 
-_MEMORY = {OFFLINE: 1024 * MIB, FINISHED: 512 * MIB, IMAGE: 256 * MIB, PUBLISHED: 128 * MIB}
+_MEMORY = {
+    OFFLINE: 1024 * MIB,
+    FINISHED: 512 * MIB,
+    GOLDEN: 512 * MIB,
+    IMAGE: 256 * MIB,
+    PUBLISHED: 128 * MIB,
+}
 """What this program takes beside a virtual machine, rounded up from what was measured."""
 _GROWTH = 12 * GIB
 """How much Windows adds to its disk at its first start, updates and page file included."""
@@ -116,12 +123,17 @@ def _look(
     """Look at one cell; at its disk only when no other cell with the same one came before."""
     offline, overrides = plan.stages[0].name, _overrides(plan)
     found = read_config(matrix.description.base, overrides=overrides)
-    if {name.kind for name in made} & {OFFLINE, FINISHED}:
-        if offline not in looked:
+    if {name.kind for name in made} & {OFFLINE, FINISHED, GOLDEN}:
+        known = offline in looked
+        if not known:
             looked[offline] = _look_at_disk(matrix.description, overrides, host)
-            found = looked[offline].found
-        else:
+        if known or matrix.description.workflow == "golden":
             _look_at_form(found, looked[offline].found, host)
+        else:
+            disk = looked[offline].found
+            found = Findings(disk.config, False, [*disk.problems], [*disk.warnings])
+        if matrix.description.workflow == "golden":
+            _look_at_copy(found, host)
     else:
         preflight.read_request(found, Workflow.CONVERT, host)
     build = looked[offline].build if offline in looked else None
@@ -130,8 +142,13 @@ def _look(
 
 
 def _look_at_disk(description: Description, overrides: Sequence[str], host: Host) -> _Look:
+    workflow = WORKFLOWS[description.workflow]
+    if workflow is Workflow.GOLDEN:
+        # Copies of a golden image have the same disk before them, whatever they become.
+        workflow = Workflow.ONLINE
+        path = description.images / "golden.vhdx"
+        overrides = (*overrides, *RAW, *GOLD, f"image_path={path}")
     with ExitStack() as opened:
-        workflow = WORKFLOWS[description.workflow]
         prepared = prepare(workflow, host, description.base, overrides, False, opened)
         decided = look_at_medium(prepared, opened)
         return _Look(prepared.found, decided[2] if decided is not None else None)
@@ -149,6 +166,14 @@ def _overrides(plan: CellPlan) -> tuple[str, ...]:
     return image.overrides if image is not None else ()
 
 
+def _look_at_copy(found: Findings, host: Host) -> None:
+    """What speaks against finishing a copy of a golden image, which is not there yet."""
+    copy = Findings(found.config)
+    preflight.read_request(copy, Workflow.GOLDEN, host)
+    for own, others in ((found.problems, copy.problems), (found.warnings, copy.warnings)):
+        own += [item for item in others if item.key != "gold_image_path" and item not in own]
+
+
 def _look_at_publication(
     plan: CellPlan, found: Findings, build: BuildPlan | None, delivery: Delivery
 ) -> None:
@@ -162,6 +187,12 @@ def _look_at_publication(
         hint = f"Choose one of {', '.join(TARGETS)}."
         found.problems.append(
             Problem(f"There is no target {stage.publish!r}.", hint, section, "publish")
+        )
+    elif stage.run and target.run is None:
+        able = " and ".join(name for name, place in TARGETS.items() if place.run is not None)
+        hint = f"Leave run out, and run the commands that are written; {able} can be run."
+        found.problems.append(
+            Problem(f"Nothing brings images to {target.title} here.", hint, section, "run")
         )
     elif build is not None:
         try:
@@ -203,9 +234,10 @@ def _add_needs(
     machine = request.machine
     for name in made:
         memory, machines = _MEMORY[name.kind], 0
-        if name.kind == FINISHED and machine is not None:
+        starts = name.kind in (FINISHED, GOLDEN)
+        if starts and machine is not None:
             memory, machines = memory + machine.memory, 1
-        growth = _GROWTH if name.kind == FINISHED else 0
+        growth = _GROWTH if starts else 0
         used = 0 if name.kind == PUBLISHED else disk + growth
         needs.setdefault(name, Needs(memory, used, machines))
 

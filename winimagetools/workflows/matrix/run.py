@@ -269,10 +269,10 @@ def _run(
         executor=engine.executor,
         more=engine.options,
     )
-    first, *more = tied([sys.executable, "-m", _ENGINE])
+    first, *more = tied([sys.executable, "-m", _ENGINE], "KILL")
     with spawn(Tool(first, "python3", "run Snakemake"), [*more, *arguments]) as program:
         output, error = Tail(program.output), Tail(program.error)
-        with _ended_in_order(program):
+        with _ended_in_order(program, here=not engine.executor):
             while program.running():
                 _take_results(folder, stages, results)
                 time.sleep(_PAUSE)
@@ -288,12 +288,19 @@ def _run(
 
 
 @contextmanager
-def _ended_in_order(program: Program) -> Iterator[None]:
-    """On an interruption let the stages take away what they began, before all is ended."""
+def _ended_in_order(program: Program, *, here: bool) -> Iterator[None]:
+    """On an interruption let the stages take away what they began, before all is ended.
+
+    Stages of this machine are asked to end themselves; those of a cluster are cancelled by
+    Snakemake, which does that when it is interrupted.
+    """
     try:
         yield
     except BaseException:
-        program.terminate_group()
+        if here:
+            program.terminate_group()
+        else:
+            program.interrupt()
         deadline = time.monotonic() + _ENDING
         while program.running() and time.monotonic() < deadline:
             time.sleep(_PAUSE)

@@ -7,8 +7,8 @@ as it is, one that somebody else makes is waited for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import chdir
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from winimagetools.ini import write_atomically
 from winimagetools.matrix.claims import claimed
 from winimagetools.matrix.stages import (
     FINISHED,
+    GOLDEN,
     IMAGE,
     OFFLINE,
     PUBLISHED,
@@ -31,13 +32,17 @@ from winimagetools.matrix.stages import (
     result_text,
 )
 from winimagetools.matrix.store import StageName, StageStore, State, record_of
-from winimagetools.output.publish.choose import TARGETS, commands
-from winimagetools.workflows.build import new_windows_cloud_image, new_windows_online_image
+from winimagetools.output.publish.choose import TARGETS, commands, run
+from winimagetools.workflows.build import (
+    new_windows_cloud_image,
+    new_windows_from_golden_image,
+    new_windows_online_image,
+)
 from winimagetools.workflows.convert import convert_image
-from winimagetools.workflows.matrix.plan import check_inputs
+from winimagetools.workflows.matrix.plan import GOLD, check_inputs
 from winimagetools.workflows.publish import look_at_image
 
-_DISK = "disk.raw"
+_DISK, _GOLD = "disk.raw", "disk.vhdx"
 _SCRIPT_MODE = 0o600
 
 
@@ -118,23 +123,38 @@ def _make_offline(job: Job, store: StageStore, host: Host) -> None:
     with store.private(stage.name) as folder:
         disk = folder / _DISK
         new_windows_cloud_image(stage.config, overrides=_at(stage, disk), host=host, checksum=False)
-        _commit(store, stage, folder, began)
+        _commit(store, stage, disk, began)
 
 
 def _make_finished(job: Job, store: StageStore, host: Host) -> None:
     stage, began = job.stage, time.monotonic()
+    gold = GOLD[-1] in stage.overrides
     with store.private(stage.name) as folder:
-        try:
+        disk = folder / (_GOLD if gold else _DISK)
+        with _keeping_evidence(job, disk):
             new_windows_online_image(
                 stage.config,
-                overrides=_at(stage, folder / _DISK),
+                overrides=_at(stage, disk),
                 host=host,
                 checksum=False,
                 offline_disk=store.use(_parent(stage)),
             )
-        except BuildError as error:
-            raise _with_evidence(job, folder, error) from error
-        _commit(store, stage, folder, began)
+        _commit(store, stage, disk, began)
+
+
+def _make_golden(job: Job, store: StageStore, host: Host) -> None:
+    stage, began = job.stage, time.monotonic()
+    with store.private(stage.name) as folder:
+        disk = folder / _DISK
+        source = f"gold_image_path={store.use(_parent(stage))}"
+        with _keeping_evidence(job, disk):
+            new_windows_from_golden_image(
+                stage.config,
+                overrides=(*_at(stage, disk), source),
+                host=host,
+                checksum=False,
+            )
+        _commit(store, stage, disk, began)
 
 
 def _make_image(job: Job, store: StageStore, host: Host) -> None:
@@ -154,9 +174,12 @@ def _make_image(job: Job, store: StageStore, host: Host) -> None:
 def _make_publication(job: Job, store: StageStore, _host: Host) -> None:
     stage, began = job.stage, time.monotonic()
     image = look_at_image(store.use(_parent(stage)))
-    lines = commands(TARGETS[stage.publish], image, stage.parameters)
-    target = Path(stage.target)
-    text = "\n".join(("#!/bin/sh", "set -e", *lines, ""))
+    target, place = Path(stage.target), TARGETS[stage.publish]
+    if stage.run:
+        lines = run(place, image, stage.parameters)
+    else:
+        lines = ["#!/bin/sh", "set -e", *commands(place, image, stage.parameters)]
+    text = "\n".join((*lines, ""))
     write_atomically(target, text.encode())
     target.chmod(_SCRIPT_MODE)
     _commit_delivered(store, stage, target, sha256_of(target), began)
@@ -165,6 +188,7 @@ def _make_publication(job: Job, store: StageStore, _host: Host) -> None:
 _MAKERS: dict[str, Callable[[Job, StageStore, Host], None]] = {
     OFFLINE: _make_offline,
     FINISHED: _make_finished,
+    GOLDEN: _make_golden,
     IMAGE: _make_image,
     PUBLISHED: _make_publication,
 }
@@ -180,11 +204,10 @@ def _parent(stage: StagePlan) -> StageName:
     return stage.parent
 
 
-def _commit(store: StageStore, stage: StagePlan, folder: Path, began: float) -> None:
-    record = record_of(
-        folder / _DISK, _DISK, seconds=time.monotonic() - began, parts=dict(stage.parts)
-    )
-    store.commit(stage.name, folder, record)
+def _commit(store: StageStore, stage: StagePlan, disk: Path, began: float) -> None:
+    seconds = time.monotonic() - began
+    record = record_of(disk, disk.name, seconds=seconds, parts=dict(stage.parts))
+    store.commit(stage.name, disk.parent, record)
 
 
 def _commit_delivered(
@@ -193,14 +216,22 @@ def _commit_delivered(
     """Write down what was delivered; the file itself is in the user's folder."""
     with store.private(stage.name) as folder:
         seconds = time.monotonic() - began
-        record = record_of(file, str(file), seconds=seconds, parts=dict(stage.parts), text=sha256)
+        record = record_of(file, str(file), seconds=seconds, parts=dict(stage.parts), sha256=sha256)
         store.commit(stage.name, folder, record)
 
 
-def _with_evidence(job: Job, folder: Path, error: BuildError) -> BuildError:
-    """Take what was kept of a machine that failed out of the private folder."""
-    for kept in sorted(folder.glob(f"{_DISK}.failed-*")):
-        place = job.failed / f"{job.stage.cell}{kept.name.removeprefix(_DISK)}"
+@contextmanager
+def _keeping_evidence(job: Job, disk: Path) -> Iterator[None]:
+    """Take what is kept of a machine that fails out of the private folder."""
+    try:
+        yield
+    except BuildError as error:
+        raise _with_evidence(job, disk, error) from error
+
+
+def _with_evidence(job: Job, disk: Path, error: BuildError) -> BuildError:
+    for kept in sorted(disk.parent.glob(f"{disk.name}.failed-*")):
+        place = job.failed / f"{job.stage.cell}{kept.name.removeprefix(disk.name)}"
         job.failed.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept.rename(place)  # both are in the cache
         texts = (text.replace(str(kept), str(place)) for text in (error.message, error.hint))
