@@ -14,14 +14,17 @@ import pytest
 from dissect.ntfs import NTFS
 from dissect.util.stream import RangeStream
 
-from fixtures import virtio
+from fixtures import odd_tree, virtio
 from fixtures.media import MediaSpec
 from tests.integration.linux.build import Job, as_ordinary_user, command
 from winimagetools.checks.difference import find_difference
+from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.cli.main import main
-from winimagetools.host.linux import libntfs
+from winimagetools.host.linux import libntfs, volume
 from winimagetools.host.linux.frozen_clock import frozen_clock
+from winimagetools.host.linux.wimlib import Wim
 from winimagetools.model import MIB
+from winimagetools.stamp import Stamp
 
 MakeMedia = Callable[[MediaSpec], Path]
 MEMORY = Path("/dev/shm")
@@ -291,6 +294,20 @@ def test_source_date_epoch(
     listed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     assert "2017-07-14" in listed
     assert latest_time(job.image, WINDOWS) == 1_500_000_000 * 10**9
+
+
+def test_odd_trees(tmp_path: Path, in_memory: Path) -> None:
+    """Names of one folder, links and streams that do not fit into a record, large folders."""
+    wim = odd_tree.write(tmp_path / "odd.wim", odd_tree.build(600, 150, 20))
+    made = []
+    for folder in (tmp_path, in_memory):
+        made.append(folder / "volume")
+        volume.format_volume(made[-1], MIB, 48 * MIB)
+        with frozen_clock(libntfs.load()), Wim(wim) as opened:
+            opened.extract_to_ntfs(1, made[-1])
+        volume.settle(made[-1], Stamp(1_700_000_000, b"seed"))
+    assert_same(*made)
+    assert check_file(made[0], fresh=True) == ()
 
 
 def test_the_clock_of_the_library_goes_on_afterwards() -> None:
