@@ -111,7 +111,7 @@ def check_size(size: int, wanted: Wanted) -> None:
 
 
 def redirect_target(answer: Answer, url: str, wanted: Wanted) -> str:
-    """Where a redirect leads.
+    """Where a redirect leads; a token in that address is a secret from now on.
 
     Args:
         answer: the redirect.
@@ -129,6 +129,7 @@ def redirect_target(answer: Answer, url: str, wanted: Wanted) -> str:
         found = urljoin(url, location)
     except ValueError:
         found = ""
+    log.add_url(found)
     if not is_http(found):
         what = "to something that is not http" if found else "to an address that is none"
         raise DownloadError(

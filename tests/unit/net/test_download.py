@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.compound import compound_file
+from winimagetools import log
 from winimagetools.errors import DownloadError, RequestError
 from winimagetools.files.hash import sha256_of
 from winimagetools.net.answer import LARGEST, Answer, accept, body_length, redirect_target
@@ -349,6 +351,16 @@ PINNED = check_request(URL, SHA, ())
 def test_redirects(start: str, location: str, end: str) -> None:
     """Where a redirect leads, be it written in full or not."""
     assert redirect_target(Answer(302, "", {"Location": location}), start, WANTED) == end
+
+
+@pytest.mark.parametrize("scheme", ["https", "ftp"])
+def test_what_a_redirect_tells_is_a_secret(scheme: str) -> None:
+    """Storage signs where it leads to; what others say of it must not show that either."""
+    location = f"{scheme}://user:pass-of-{scheme}@store.invalid/a?X-Amz-Signature=5ig-of-{scheme}"
+    with suppress(DownloadError):
+        redirect_target(Answer(302, "", {"Location": location}), URL, WANTED)
+    said = log.mask(f"refused: pass-of-{scheme}, 5ig-of-{scheme}")
+    assert said == "refused: ***, ***"
 
 
 @pytest.mark.parametrize(
