@@ -23,7 +23,7 @@ $parameters = @{
     'Select-Object -SkipLast' = '5.0'; 'Get-Content -AsByteStream' = '6.0'; 'ConvertFrom-Json -AsHashtable' = '6.0'
 }
 # Cmdlets of Windows' own modules, which come with Windows and not with PowerShell.
-$windowsModules = 'Format-Volume', 'Get-Disk', 'Get-DiskImage', 'Get-Partition', 'Get-PartitionSupportedSize', 'Get-VHD', 'Get-VM',
+$windowsModules = 'Get-AppxPackage', 'Get-AppxProvisionedPackage', 'Remove-AppxPackage', 'Format-Volume', 'Get-Disk', 'Get-DiskImage', 'Get-Partition', 'Get-PartitionSupportedSize', 'Get-VHD', 'Get-VM',
 'Get-VMIntegrationService', 'Get-VMSwitch', 'Get-Volume', 'Get-WindowsOptionalFeature', 'Initialize-Disk', 'Mount-VHD', 'Dismount-VHD',
 'New-Partition', 'New-VM', 'Optimize-VHD', 'Optimize-Volume', 'Remove-VM', 'Resize-Partition', 'Resize-VHD', 'Set-Disk', 'Set-VHD', 'Set-VM',
 'Set-VMFirmware', 'Set-VMMemory', 'Set-VMProcessor', 'Start-VM', 'Stop-VM'

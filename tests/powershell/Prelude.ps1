@@ -9,7 +9,7 @@ $world = Get-StandInWorld
 $head = '$ErrorActionPreference = "Stop"', '$resourcesDir = "$ENV:SystemDrive\UnattendResources"',
 '$configIniPath = "$resourcesDir\config.ini"', '$customScriptsDir = "$resourcesDir\CustomScripts"'
 $parts = 'Report', 'Programs', 'Options', 'FirstLogon', 'Hooks', 'Licensing', 'Servicing', 'Updates', 'Agents', 'Accounts',
-'Settings', 'Sysprep', 'HookNames' | ForEach-Object { '. "$resourcesDir\lib\' + $_ + '.ps1"' }
+'Settings', 'Obstacles', 'Sysprep', 'HookNames' | ForEach-Object { '. "$resourcesDir\lib\' + $_ + '.ps1"' }
 [IO.File]::WriteAllLines("$root/head.ps1", [string[]]($head + $parts))
 . "$root/head.ps1"
 

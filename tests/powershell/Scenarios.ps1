@@ -24,6 +24,13 @@ $prepareAll = {
     [void](New-Item -Force "$root/UnattendResources/Servicing/Servicing.cmd")
     [void](New-Item -Force "$root/Windows/Drivers/winimagetools/a/a.inf")
     Set-StandInProgram '*Servicing.cmd*' -Codes 3010, 0
+    Set-Content "$root/UnattendResources/boot-code.txt" 'GRUB'
+    [void](New-Item -Force "$root/Windows/System32/bootsect.exe")
+    Set-Content "$root/Windows/Panther/winimagetools-drivers.log" 'log'
+    Set-Content "$root/Windows/Panther/unattend.xml" '<unattend/>'
+    Set-Content "$root/Windows/Panther/unattend-original.xml" '<unattend/>'
+    Add-StandInPackage 'PerUser'
+    Add-StandInEncryption 30
 }
 
 function Get-Once {

@@ -29,7 +29,7 @@ $environment = 'SystemDrive', 'SystemRoot', 'ProgramFiles', 'ProgramFiles(x86)'
 $W = @{ Root = '' }
 
 # Programs a script may start; any other one is an error of the script.
-$known = 'bcdedit', 'cmd', 'defrag', 'dism', 'ipconfig', 'msiexec', 'net', 'netsh', 'pnputil', 'powercfg',
+$known = 'bcdedit', 'bootsect', 'cmd', 'defrag', 'dism', 'ipconfig', 'msiexec', 'net', 'netsh', 'pnputil', 'powercfg',
     'reg', 'sc', 'shutdown', 'sysprep', 'tzutil', 'w32tm', 'zapfree', 'setup64', 'VMware-tools'
 
 function Add-Call {
@@ -60,7 +60,7 @@ function New-StandInWindows {
     $script:W = @{
         Root = $root; Release = $releases[$Release]; Programs = @(); Power = ''; Starts = 0; Reports = @()
         Console = @(); Services = @{}; Wmi = @{}; Updates = @(); SearchFailures = 0; SearchFails = 0; EndlessUpdates = $false
-        RebootRequired = $false; StaysPending = $false; NoSerialPort = $false; Sleeps = 0
+        Packages = @(); Provisioned = @(); RebootRequired = $false; StaysPending = $false; NoSerialPort = $false; Sleeps = 0
         Before = @{}; Location = (Get-Location -PSProvider FileSystem).ProviderPath; Certificates = @(); Catalogs = @{}
     }
     foreach ($name in $environment) { $W.Before[$name] = [Environment]::GetEnvironmentVariable($name) }
@@ -75,6 +75,7 @@ function New-StandInWindows {
     Initialize-Registry
     Initialize-Objects -VMware:$VMware
     if ($HyperV) { [void][StandIn.World]::Machine.Find('SOFTWARE\Microsoft\Virtual Machine\Auto', $true) }
+    if ([version]$W.Release.Version -ge [version]'6.2' -and $W.Release.Kind -ne 'Server Core') { Add-StandInApplications }
     $ExecutionContext.SessionState.InvokeCommand.PreCommandLookupAction = $lookup
     return $root
 }
@@ -102,6 +103,7 @@ function Remove-StandInWindows {
     Set-Location -LiteralPath $W.Location
     foreach ($name in $environment) { [Environment]::SetEnvironmentVariable($name, $W.Before[$name]) }
     Get-Module ini | Remove-Module
+    foreach ($name in 'Get-AppxPackage', 'Get-AppxProvisionedPackage', 'Remove-AppxPackage') { Remove-Item "function:$name" -ErrorAction SilentlyContinue }
     if (Test-Path -LiteralPath $W.Root) { [IO.Directory]::Delete($W.Root, $true) }
 }
 

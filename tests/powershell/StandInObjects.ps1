@@ -143,6 +143,67 @@ function Add-StandInUpdate {
     }
 }
 
+function Add-StandInApplications {
+    # The cmdlets for applications of the Store; before 1709 one is only removed for its own user.
+    $all = ''
+    if ([version]$W.Release.Version -ge [version]'10.0.16299') { $all = ', [switch]$AllUsers' }
+    Set-Item function:global:Get-AppxProvisionedPackage {
+        param([switch]$Online)
+        if (-not $Online) { throw 'Neither Online nor Path.' }
+        $world = Get-StandInWorld
+        if ($world.ApplicationsFail) { throw 'Class not registered' }
+        $world.Provisioned | ForEach-Object { New-StandInObject @{ DisplayName = $_ } }
+    }
+    Set-Item function:global:Get-AppxPackage { param([switch]$AllUsers) if ($AllUsers) { (Get-StandInWorld).Packages } }
+    Set-Item function:global:Remove-AppxPackage ([scriptblock]::Create("param([string]`$Package$all) Remove-StandInPackage @PSBoundParameters"))
+}
+
+function Add-StandInPackage {
+    <#
+    .SYNOPSIS
+     An application that a user has.
+    .PARAMETER More
+     Properties that make it something else.
+    #>
+    param([string]$Name, [switch]$Provisioned, [hashtable]$More = @{}, [string]$State = 'Installed')
+    $properties = @{
+        Name = $Name; PackageFullName = "${Name}_1.0_x64__x"; IsFramework = $false; NonRemovable = $false; SignatureKind = 'Store'
+        PackageUserInformation = @(New-StandInObject @{ UserSecurityId = 'S-1-5-21'; InstallState = $State }); Stays = $false
+    }
+    foreach ($key in $More.Keys) { $properties[$key] = $More[$key] }
+    $W.Packages += New-StandInObject $properties
+    if ($Provisioned) { $W.Provisioned += $Name }
+}
+
+function Remove-StandInPackage {
+    param([string]$Package, [switch]$AllUsers)
+    $who = 'the user'
+    if ($AllUsers) { $who = 'all' }
+    Add-Call "application ${Package}: remove for $who"
+    $found = @($W.Packages | Where-Object { $_.PackageFullName -eq $Package })[0]
+    if ($found.Stays) { throw 'Deployment failed with HRESULT: 0x80073CFA' }
+    $W.Packages = @($W.Packages | Where-Object { $_.PackageFullName -ne $Package })
+}
+
+function Add-StandInEncryption {
+    # A volume that is encrypted; each question finds less of it encrypted.
+    param([int]$Percent = 100, [int]$Refuses = 0, [int]$StopsWith = 0)
+    $W.Wmi['Win32_EncryptableVolume'] = @(New-StandInObject @{ DriveLetter = $W.Root; Percent = $Percent; Status = 1; Refuses = $Refuses; StopsWith = $StopsWith } @{
+            GetConversionStatus = {
+                if ($this.Status -eq 3) {
+                    $this.Percent = [Math]::Max($this.Percent - 40, 0)
+                    if (-not $this.Percent) { $this.Status = 0 } elseif ($this.StopsWith) { $this.Status = $this.StopsWith }
+                }
+                New-StandInObject @{ ConversionStatus = $this.Status; EncryptionPercentage = $this.Percent }
+            }
+            Decrypt = {
+                Add-Call 'wmi Win32_EncryptableVolume: Decrypt'
+                if (-not $this.Refuses) { $this.Status = 3 }
+                New-StandInObject @{ ReturnValue = $this.Refuses }
+            }
+        })
+}
+
 function New-UpdateStandIn {
     param([hashtable]$Update)
     $object = New-StandInObject @{

@@ -3,16 +3,17 @@ r"""What is done to the installed Windows: offline where the host can, by the gu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from winimagetools.facts.releases import DEVICE_ENCRYPTION, NETWORK_PAGE, POWERSHELL_IN_SERVER_CORE
 from winimagetools.guest import layout, staging
 from winimagetools.image.request import Request, ServicingOptions, Workflow
-from winimagetools.model import WindowsVersion
+from winimagetools.model import DiskLayout, WindowsVersion
 from winimagetools.plan import (
     AddCapabilities,
     AddDrivers,
     CleanUpdates,
+    Content,
     DriverPlan,
     EditRegistry,
     EnableFeatures,
@@ -78,7 +79,9 @@ def plan_servicing(
     powershell = not golden and lacks_powershell(windows)
     edits = () if golden else first_boot_registry_edits(windows)
     if staged:
-        return _staged(windows, drivers, options, found, edits, golden, powershell)
+        plan = _staged(windows, drivers, options, found, edits, golden, powershell)
+        grub = not golden and request.layout is DiskLayout.BIOS
+        return replace(plan, files=(*plan.files, _boot_code_mark())) if grub else plan
     return ServicingPlan(tuple(_offline(drivers, options, edits, powershell)))
 
 
@@ -141,6 +144,11 @@ def _staged(
         turns_powershell_on=powershell,
         installs_drivers=installs,
     )
+
+
+def _boot_code_mark() -> FileAddition:
+    """The guest puts Microsoft's boot code in the place of GRUB, where Windows has it."""
+    return FileAddition(layout.BOOT_CODE_MARK, (Content(b"GRUB\r\n"),))
 
 
 def _clean_up(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,24 @@ def test_the_guest_turns_powershell_on(found: Findings) -> None:
         tuple(f"/FeatureName:{name}" for name in POWERSHELL_FEATURES),
         ("/FeatureName:TelnetClient",),
     ]
-    ((path, script),) = put(plan.files).items()
-    assert path == "UnattendResources/Servicing/Servicing.cmd"
+    files = put(plan.files)
+    assert sorted(files) == [
+        "UnattendResources/Servicing/Servicing.cmd",
+        "UnattendResources/boot-code.txt",
+    ]
+    script = files["UnattendResources/Servicing/Servicing.cmd"]
     assert b"/FeatureName:MicrosoftWindowsPowerShell" in script
+
+
+def test_who_starts_through_grub(found: Findings) -> None:
+    """A new disk for BIOS that is made on Linux: its guest is told, and no other one."""
+    bios, golden = request(ServicingOptions()), request(ServicingOptions(), Workflow.GOLDEN)
+    uefi = replace(bios, layout=DiskLayout.UEFI)
+    told = [
+        [item.target for item in plan_servicing(asked, S2025, [], found, staged=staged).files]
+        for asked, staged in ((bios, True), (uefi, True), (golden, True), (bios, False))
+    ]
+    assert told == [[r"UnattendResources\boot-code.txt"], [], [], []]
 
 
 @pytest.mark.parametrize(

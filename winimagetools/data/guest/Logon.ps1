@@ -18,6 +18,7 @@ try {
     . "$resourcesDir\lib\Agents.ps1"
     . "$resourcesDir\lib\Accounts.ps1"
     . "$resourcesDir\lib\Settings.ps1"
+    . "$resourcesDir\lib\Obstacles.ps1"
     . "$resourcesDir\lib\Sysprep.ps1"
     . "$resourcesDir\lib\HookNames.ps1"
 
@@ -26,6 +27,7 @@ try {
     Remove-Item -Force $failureMark -ErrorAction SilentlyContinue
     Invoke-FirstLogon
     Write-DriverResults
+    Restore-BootCode
 
     $productKey = Get-Option "DEFAULT" "product_key"
     if ($productKey) {
@@ -103,6 +105,8 @@ try {
     Invoke-Hook "RunBeforeSysprep.ps1"
     Remove-BuildAccount
     Disable-BuildPing
+    Disable-Encryption
+    Remove-UserPackages
     Remove-StagingFolders
     Clear-FreeSpace
     Invoke-Sysprep $unattendedXmlPath

@@ -26,6 +26,30 @@ function Write-DriverResults {
     Write-StepResults "Drivers" "$ENV:SystemRoot\Panther\winimagetools-drivers.txt"
 }
 
+function Restore-BootCode {
+    # A disk for BIOS that was made on Linux starts through GRUB until Windows has started once.
+    $mark = "$resourcesDir\boot-code.txt"
+    if (-not (Test-Path $mark)) {
+        return
+    }
+    Remove-Item -Force $mark
+    $bootsect = "$ENV:SystemRoot\System32\bootsect.exe"
+    if (-not (Test-Path $bootsect)) {
+        Write-Log "BootCode" "Windows has no bootsect.exe: the disk starts through GRUB as before."
+        return
+    }
+    # GRUB does without the boot code of the volume, so that comes first: whatever fails, the
+    # disk starts.
+    foreach ($arguments in "/nt60 SYS", "/nt60 SYS /mbr") {
+        $code = Start-Program $bootsect $arguments
+        if ($code) {
+            Write-Log "BootCode(failed)" "bootsect.exe $arguments ended with $code; the disk starts through GRUB as before."
+            return
+        }
+    }
+    Write-Log "BootCode" "The disk starts with the boot code of Windows."
+}
+
 function Write-StepResults {
     # A command script leaves one line for each step: "done" or "failed", exit code, command.
     param([string]$Stage, [string]$Path)

@@ -93,6 +93,10 @@ function Remove-StagingFolders {
             Invoke-Retry { Remove-Item -Recurse -Force $folder }
         }
     }
+    $parent = "$ENV:SystemRoot\Drivers"
+    if ((Test-Path $parent) -and -not @(Get-ChildItem -Force $parent).Count) {
+        Remove-Item -Force $parent
+    }
 }
 
 function Remove-Traces {
@@ -105,5 +109,9 @@ function Remove-Traces {
     Set-ItemProperty -Path $winlogon -Name "AutoAdminLogon" -Value "0"
     Set-Location "$ENV:SystemDrive\"
     Remove-Item -Force "$ENV:SystemDrive\Unattend.xml" -ErrorAction SilentlyContinue
+    # Not unattend.xml beside it: that is the answer file the next start goes by.
+    foreach ($name in "unattend-original.xml", "winimagetools-*") {
+        Remove-Item -Force "$ENV:SystemRoot\Panther\$name" -ErrorAction SilentlyContinue
+    }
     Invoke-Retry { Remove-Item -Recurse -Force $resourcesDir }
 }
