@@ -70,6 +70,7 @@ def _workflows(host: Host) -> Iterator[Ability]:
         machine = _machine(layout, secure)
         lacking = _lacking(host, Requirements(layout, vm=True), machine)
         yield Ability(f"online images, {layout}{what}", "", lacking)
+    yield Ability("virtual machines with a TPM, for Windows 11", "", tuple(host.vm.check_tpm()))
     golden = Requirements(DiskLayout.UEFI, existing_disk=True, vm=True)
     lacking = _lacking(host, golden, _machine(DiskLayout.UEFI, secure=False))
     yield Ability("golden images", "", lacking)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.integration.linux.build import Job
+from tests.unit.output.report.sample import REPORT
 from winimagetools.cli.main import main
+from winimagetools.files.build_folder import BuildFolder, build_folder_of
+from winimagetools.output.image_files import ImageFiles
+from winimagetools.output.report.folder import write
 
 
 def test_a_build_and_its_report(
@@ -50,3 +58,55 @@ def test_a_build_and_its_report(
         disk.write(b"changed")
     assert main(["verify", str(job.image), "--key", str(public)]) == 2
     assert "win.qcow2 is not what was made" in capsys.readouterr().err
+
+
+KILLED = """\
+import os, signal, sys
+from pathlib import Path
+from winimagetools.output import image_files
+image_files._move = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+private = Path(sys.argv[1])
+image_files.ImageFiles().publish(private / "disk", Path(sys.argv[2]), report=private / "report")
+"""
+"""A delivery that is killed when the report is in its place and the image is not."""
+
+
+def test_a_kill_between_report_and_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The older image is as it was, verify and publish notice, and the next delivery is whole."""
+    image = tmp_path / "win.raw"
+    deliver(image, b"the older one")
+    assert main(["verify", str(image)]) == 0
+    private = prepared(tmp_path, b"the newer one!")
+    done = subprocess.run([sys.executable, "-c", KILLED, private, image], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert image.read_bytes() == b"the older one"
+    assert main(["verify", str(image)]) == 2
+    assert "win.raw is not what was made" in capsys.readouterr().err
+    assert main(["publish", str(image), "maas"]) == 2
+    assert "The report beside" in capsys.readouterr().err
+    with BuildFolder(image) as emptied:
+        assert [path.name for path in emptied.iterdir()] == ["lock"]
+    deliver(image, b"the third one")
+    assert main(["verify", str(image)]) == 0
+
+
+def prepared(folder: Path, content: bytes) -> Path:
+    """The private folder of a build that is about to deliver."""
+    private = build_folder_of(folder / "win.raw")
+    private.mkdir(mode=0o700)
+    (private / "disk").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    facts = dataclasses.replace(
+        REPORT.image, file="win.raw", format="RAW", size=len(content), sha256=digest
+    )
+    write(private / "report", dataclasses.replace(REPORT, image=facts))
+    return private
+
+
+def deliver(image: Path, content: bytes) -> None:
+    """Deliver an image with its report."""
+    private = prepared(image.parent, content)
+    ImageFiles().publish(private / "disk", image, report=private / "report")
+    private.rmdir()

@@ -36,6 +36,7 @@ from winimagetools.workflows.examine import examine
 NO_GRUB = Problem("GRUB is missing.", "Install it: apt install grub-pc-bin", host=True)
 NO_QEMU = Problem("qemu-img is missing.", "Install it: apt install qemu-utils", host=True)
 NO_KVM = Problem("KVM does not run here.", "Use another machine.", host=True)
+NO_TPM = Problem("swtpm is missing.", "Install it: apt install swtpm", host=True)
 CONFIG: dict[str, str | bool | int] = {
     "wim_file_path": "install.wim",
     "image_name": SERVER_2022,
@@ -80,6 +81,10 @@ class Vm:
         refused = secure and request is not None and not request.disable_secure_boot
         return [] if self.works and not refused else [NO_KVM]
 
+    def check_tpm(self) -> Sequence[Problem]:
+        """There is one, unless nothing works."""
+        return [] if self.works else [NO_TPM]
+
 
 class Files:
     """A file system that takes all but a dynamic VHD in place."""
@@ -119,6 +124,7 @@ def test_everything_is_there() -> None:
         "  yes  online images, BIOS",
         "  yes  online images, UEFI without Secure Boot",
         "  no   online images, UEFI with Secure Boot (missing: 1)",
+        "  yes  virtual machines with a TPM, for Windows 11",
         "  yes  golden images",
         "  yes  tests of finished images",
         "  yes  RAW images, as they are built",
@@ -138,11 +144,13 @@ def test_something_is_missing() -> None:
     assert "  yes  offline images, UEFI" in lines
     assert "  no   online images, BIOS (missing: 1, 2)" in lines
     assert "  yes  QCOW2 images, in place" in lines
-    assert "  no   VHD images (missing: 3)" in lines
-    assert lines[-3:] == [
+    assert "  no   virtual machines with a TPM, for Windows 11 (missing: 3)" in lines
+    assert "  no   VHD images (missing: 4)" in lines
+    assert lines[-4:] == [
         "missing 1: GRUB is missing. Install it: apt install grub-pc-bin",
         "missing 2: KVM does not run here. Use another machine.",
-        "missing 3: qemu-img is missing. Install it: apt install qemu-utils",
+        "missing 3: swtpm is missing. Install it: apt install swtpm",
+        "missing 4: qemu-img is missing. Install it: apt install qemu-utils",
     ]
 
 

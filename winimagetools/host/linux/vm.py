@@ -15,6 +15,7 @@ from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
 from winimagetools.formats.images.probe import container_of
 from winimagetools.guest.reports import check_failure
+from winimagetools.host.linux.computer import as_problem
 from winimagetools.host.linux.qemu import accelerator, machine, screen, tpm
 from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware, trusts
 from winimagetools.host.linux.qemu.follow import Follower
@@ -290,7 +291,7 @@ def _lacking(looks: Sequence[Callable[[], object]]) -> list[Problem]:
         try:
             look()
         except HostError as error:
-            problems.append(Problem(error.message, error.hint, host=True))
+            problems.append(as_problem(error))
     return problems
 
 

@@ -65,6 +65,8 @@ def test_everything_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         "external_switch",
     ]
     assert "accel = tcg" in problems[2].hint
+    assert "install" in problems[0].hint
+    assert "qemu" in problems[0].hint
 
 
 @pytest.mark.usefixtures("complete")
