@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fixtures.media import MediaFormat, MediaSpec, make
@@ -154,6 +154,7 @@ def contestants(bench: Bench, wim: Path, iso: Path) -> list[Contestant]:
         Contestant(converted, bench.shell(_APPLY + _CONVERT, wim)),
         Contestant(packed, bench.shell(_APPLY + _PACK, wim)),
         Contestant("RAW", build(wim, "raw"), floor),
+        Contestant("RAW by libwim", build(wim, "raw", apply_engine="libwim"), floor),
         Contestant("RAW from an ISO", build(iso, "raw"), "RAW"),
         Contestant("QCOW2", build(wim, "qcow2", **qcow2), converted),
         Contestant("QCOW2, no checksum", build(wim, "qcow2", "--no-checksum", **qcow2), converted),
@@ -247,6 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("benchmark"))
     parser.add_argument("--bulk", type=parse_size, default=2 * GIB, help="bytes of files")
+    parser.add_argument("--files", type=int, default=60_000, help="how many there are at least")
     parser.add_argument("--disk-size", type=parse_size, default=20 * GIB)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="names to measure, joined by commas")
@@ -256,11 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    name = show_size(options.bulk)
-    wim_spec = MediaSpec(editions=("ServerStandard",), bulk=options.bulk)
-    iso_spec = MediaSpec(
-        editions=("ServerStandard",), bulk=options.bulk, media_format=MediaFormat.ISO
-    )
+    name = f"{show_size(options.bulk)} in {options.files} files"
+    wim_spec = MediaSpec(editions=("ServerStandard",), bulk=options.bulk, files=options.files)
+    iso_spec = replace(wim_spec, media_format=MediaFormat.ISO)
     wim, iso = medium(folder, name, wim_spec), medium(folder, name, iso_spec)
     measured = contestants(Bench(work, options.disk_size), wim, iso)
     measured += looking(folder, Bench(work, options.disk_size), wim)

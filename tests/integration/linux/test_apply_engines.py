@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import re
-from collections import defaultdict
+import shutil
+import signal
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from fixtures import odd_tree
-from tests.integration.linux.test_apply import capture, make_disk, make_volume
+from tests.integration.linux.apply_engines import (
+    WIMLIB,
+    both,
+    described,
+    extract_parallel,
+    only_parallel,
+    size_in_use,
+)
+from tests.integration.linux.test_apply import bulky_wim, make_disk, make_volume
+from tests.integration.linux.test_containers import mounted
 from winimagetools.checks.ntfs.volume import check_file
-from winimagetools.errors import MediaError
-from winimagetools.host.linux.apply.engine import write_inside
-from winimagetools.host.linux.apply.with_libwim import extract_volume
-from winimagetools.host.linux.disk import LinuxDisk
+from winimagetools.errors import DiskFullError, Interrupted, MediaError
+from winimagetools.host.linux.apply.parallel import Job, apply_parallel
+from winimagetools.host.linux.disk import WimSource
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import MIB
-from winimagetools.run import Tool, run
+from winimagetools.run import run
+from winimagetools.stamp import Stamp
 
-WIMLIB = Tool("wimlib-imagex", "wimtools", "read NTFS volumes back")
-
-
-def extract_parallel(disk: LinuxDisk, volume: Path) -> None:
-    """The parallel engine, and libwim where that has to do it."""
-    size = volume.stat().st_size
-    os.truncate(volume, 0)
-    os.truncate(volume, size)
-    if not write_inside(disk, volume, 0, size):
-        extract_volume(disk, make_volume(volume, size))
+__all__ = ["bulky_wim"]
+KILLS = 8
 
 
 @pytest.fixture(scope="module", params=["none", "LZX", "XPRESS"])
@@ -39,17 +45,6 @@ def odd_wim(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     plain = odd_tree.write(folder / "plain.wim", odd_tree.build(800, 200, 40))
     run(WIMLIB, ["export", plain, "1", folder / "odd.wim", f"--compress={request.param}"])
     return folder / "odd.wim"
-
-
-def described(volume: Path, wim: Path) -> tuple[str, set[frozenset[str]]]:
-    """Everything wimlib tells of a volume, and which names are of one file."""
-    text = run(WIMLIB, ["dir", capture(volume, wim), "1", "--detailed"])
-    groups: dict[str, set[str]] = defaultdict(set)
-    for path, group in re.findall(r'Full Path += "(.*)"(?s:.*?)Link Group ID += (\S+)', text):
-        if int(group, 16):
-            groups[group].add(path)
-    plain = re.sub(r"(?m)^(Link Group ID|Offset in WIM) .*\n", "", text)
-    return plain, {frozenset(names) for names in groups.values()}
 
 
 def stage(tree: StagedTree) -> None:
@@ -66,29 +61,19 @@ def stage(tree: StagedTree) -> None:
 
 
 @pytest.mark.parametrize("staged", [False, True])
-def test_both_write_the_same(
-    odd_wim: Path, tmp_path: Path, staged: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_both_write_the_same(odd_wim: Path, tmp_path: Path, staged: bool) -> None:
     """And what they write is sound."""
-    caplog.set_level("INFO")
     found = []
-    for name, extract in (("libwim", extract_volume), ("parallel", extract_parallel)):
+    for name, extract in both():
         folder = tmp_path / name
         folder.mkdir()
-        volume, disk = make_volume(folder / "volume", 64 * MIB), make_disk(folder, odd_wim)
+        volume, disk = size_in_use(folder / "volume"), make_disk(folder, odd_wim)
         if staged:
             stage(disk.tree)
         extract(disk, volume)
         assert check_file(volume, fresh=True) == ()
-        found.append(described(volume, folder / "back.wim"))
-    assert "libwim applies" not in caplog.text
-    ours, theirs = found
-    left, right = ours[0].split("\n\n"), theirs[0].split("\n\n")
-    times = re.compile(r"(Creation|Last Access|Last Write) Time .*")
-    assert [times.sub("", each) for each in left] == [times.sub("", each) for each in right]
-    assert ours[1] == theirs[1]
-    if not staged:
-        assert left == right
+        found.append(described(volume, folder / "back.wim", times=not staged))
+    assert found[0] == found[1]
 
 
 def test_what_it_does_not_do_libwim_does(
@@ -113,3 +98,150 @@ def test_damage_is_told_by_libwim(odd_wim: Path, tmp_path: Path) -> None:
     damaged.write_bytes(data)
     with pytest.raises(MediaError, match="is damaged"):
         extract_parallel(make_disk(tmp_path, damaged), make_volume(tmp_path / "volume", 64 * MIB))
+
+
+def children_of(process: int) -> set[int]:
+    """The processes a process has started."""
+    with suppress(OSError):
+        tasks = Path(f"/proc/{process}/task").glob("*/children")
+        return {int(each) for task in tasks for each in task.read_text().split()}
+    return set()
+
+
+def kill_one(after: float) -> threading.Thread:
+    """Kill a process that writes a volume, once there are some."""
+
+    def kill() -> None:
+        while len(found := children_of(os.getpid())) < 2:
+            time.sleep(0.001)
+        time.sleep(after)
+        os.kill(min(found), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("after", [0, 0.02])
+def test_a_process_that_dies(
+    bulky_wim: Path, tmp_path: Path, after: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Libwim does it all again, and nobody is left."""
+    caplog.set_level("INFO")
+    volume, disk = make_volume(tmp_path / "volume"), make_disk(tmp_path, bulky_wim)
+    thread = kill_one(after)
+    extract_parallel(disk, volume)
+    thread.join()
+    assert check_file(volume, fresh=True) == ()
+    assert (
+        "libwim applies the image; the parallel engine failed: a process that wrote the volume "
+        "was ended." in caplog.text
+    )
+    assert all_end(children_of(os.getpid()))
+
+
+def test_a_signal_ends_it(bulky_wim: Path, tmp_path: Path) -> None:
+    """SIGTERM in the middle raises in the caller; nobody goes on."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise Interrupted("SIGTERM arrived.")
+
+    def send() -> None:
+        while len(children_of(os.getpid())) < 2:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    volume, disk = make_volume(tmp_path / "volume"), make_disk(tmp_path, bulky_wim)
+    before = signal.signal(signal.SIGTERM, interrupt)
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        with pytest.raises(Interrupted, match="SIGTERM"):
+            only_parallel(disk, volume)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        thread.join()
+    assert all_end(children_of(os.getpid()))
+
+
+def test_it_is_killed(bulky_wim: Path, tmp_path: Path) -> None:
+    """Whenever that happens, the processes it has started end too."""
+    for number in range(KILLS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        volume, disk = make_volume(folder / "volume"), make_disk(folder, bulky_wim)
+        child = os.fork()
+        if not child:
+            with suppress(BaseException):
+                only_parallel(disk, volume)
+            os._exit(0)
+        started: set[int] = set()
+        while len(started) < 2 and Path(f"/proc/{child}/stat").read_text().split()[2] != "Z":
+            started |= children_of(child)
+        time.sleep(number * 0.6 / KILLS)
+        started |= children_of(child)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert all_end(started)
+        shutil.rmtree(folder)
+
+
+def all_end(processes: set[int]) -> bool:
+    """Whether processes end soon."""
+    limit = time.monotonic() + 10
+    while any(is_alive(each) for each in processes) and time.monotonic() < limit:
+        time.sleep(0.01)
+    return not any(is_alive(each) for each in processes)
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is such a process, and no zombie."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_a_volume_that_is_too_small(bulky_wim: Path, tmp_path: Path) -> None:
+    """The user is told to make the disk larger."""
+    with pytest.raises(DiskFullError, match="disk_size"):
+        extract_parallel(make_disk(tmp_path, bulky_wim), make_volume(tmp_path / "v", 40 * MIB))
+
+
+def test_a_volume_with_little_room(bulky_wim: Path, tmp_path: Path) -> None:
+    """The last clusters are found where names were to go, and where the table was to grow."""
+    volume = make_volume(tmp_path / "volume", 104 * MIB)
+    only_parallel(make_disk(tmp_path, bulky_wim), volume)
+    assert check_file(volume, fresh=True) == ()
+
+
+def test_a_staged_file_that_changes_is_not_delivered(
+    install_wim: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that is gone when its turn comes is an error, not an empty file."""
+    disk = make_disk(tmp_path, install_wim)
+    disk.tree.write_bytes(r"Windows\new.dll", b"x" * 5000)
+    changes = disk.tree.changes()
+    job = Job(
+        WimSource(install_wim, 1), disk.tree, changes, tmp_path / "v", 0, 64 * MIB, disk.stamp
+    )
+    make_volume(tmp_path / "v", 64 * MIB)
+    (disk.tree.local / "Windows" / "new.dll").unlink()
+    with pytest.raises(OSError, match="No such file"):
+        apply_parallel(job)
+
+
+@pytest.mark.parametrize("kind", ["xfs", "btrfs", "tmpfs"])
+def test_other_file_systems(odd_wim: Path, tmp_path: Path, kind: str) -> None:
+    """The same volume, also where files cannot be written past the page cache."""
+    found = []
+    for name, folder in (("here", tmp_path / "here"), (kind, tmp_path)):
+        (tmp_path / name).mkdir()
+        with mounted(name, folder) as place:
+            work = place / "work"
+            work.mkdir()
+            volume, disk = size_in_use(work / "volume"), make_disk(work, odd_wim)
+            disk.stamp = Stamp.of(0, "the same")
+            only_parallel(disk, volume)
+            assert check_file(volume, fresh=True) == ()
+            found.append(hashlib.sha256(volume.read_bytes()).digest())
+    assert found[0] == found[1]

@@ -19,7 +19,7 @@ from winimagetools import log
 from winimagetools.host.linux import libntfs
 from winimagetools.host.linux import volume as volumes
 from winimagetools.host.linux.apply.blobs import Blobs
-from winimagetools.host.linux.apply.calls import Calls
+from winimagetools.host.linux.apply.calls import Calls, LayoutError
 from winimagetools.host.linux.apply.layout import Layout
 from winimagetools.host.linux.apply.merge import Merger
 from winimagetools.host.linux.apply.processes import Crew
@@ -97,7 +97,7 @@ def apply_parallel(job: Job) -> Laid:
             with Crew(tick) as crew:
                 for number in range(workers):
                     crew.start(_worker(job, pipe, counters, number + 1))
-                crew.start(_layouter(job, shadow, pipe, ready, counters))
+                crew.start(_layouter(job, shadow, pipe, (ready, formatted), counters))
                 pipe.close_reader()
                 pipe.close_writer()
                 volume = Path(f"/proc/{os.getpid()}/fd/{shadow}")
@@ -139,15 +139,17 @@ def _worker(job: Job, pipe: Pipe, counters: mmap.mmap, number: int) -> Callable[
 
 
 def _layouter(
-    job: Job, shadow: int, pipe: Pipe, ready: int, counters: mmap.mmap
+    job: Job, shadow: int, pipe: Pipe, ready: tuple[int, int], counters: mmap.mmap
 ) -> Callable[[], Laid]:
     def work() -> Laid:
         pipe.close_reader()
+        os.close(ready[1])  # so that it is seen when nobody will format
         blobs = Blobs(job.source.path)
         tree = ImageTree(blobs, job.source.index)
         merger = Merger(tree.root, job.tree)
         merger.merge(job.changes)
-        os.read(ready, 1)
+        if not os.read(ready[0], 1):
+            raise LayoutError("there is no volume")
         units = Units(pipe, _CLUSTER)
         with frozen_clock(libntfs.load()):
             layout, table = _lay_out(tree.root, shadow, blobs, units)

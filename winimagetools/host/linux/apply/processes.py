@@ -12,8 +12,8 @@ import pickle
 import select
 import signal
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from winimagetools.errors import WinImageError
@@ -24,6 +24,17 @@ _PDEATHSIG = 1
 _INTERVAL = 100
 """Milliseconds between two looks at what is going on."""
 _READ = 1 << 16
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A process that was just started has to be known before a signal raises something."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Crew:
@@ -43,14 +54,15 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for child in self._children.values():
-            with suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        for reader, child in self._children.items():
-            os.close(reader)
-            with suppress(ChildProcessError):
-                os.waitpid(child, 0)
-        self._children.clear()
+        with _undisturbed():
+            for child in self._children.values():
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            for reader, child in self._children.items():
+                os.close(reader)
+                with suppress(ChildProcessError):
+                    os.waitpid(child, 0)
+            self._children.clear()
 
     def start(self, action: Callable[[], object]) -> None:
         """Start a process that does something and then ends.
@@ -58,18 +70,18 @@ class Crew:
         Args:
             action: what it does; it may return anything that can be pickled.
         """
-        reader, writer = os.pipe2(os.O_CLOEXEC)
         parent = os.getpid()
-        with warnings.catch_warnings():
+        with _undisturbed(), warnings.catch_warnings():
             # Python 3.12 warns where there are other threads: the child takes none of their locks.
             warnings.simplefilter("ignore", DeprecationWarning)
+            reader, writer = os.pipe2(os.O_CLOEXEC)
             child = os.fork()
-        if not child:
-            _work(action, writer, parent)
-        os.close(writer)
-        self._children[reader] = child
-        self._said[reader] = b""
-        self._poll.register(reader)
+            if not child:
+                _work(action, writer, parent)
+            os.close(writer)
+            self._children[reader] = child
+            self._said[reader] = b""
+            self._poll.register(reader)
 
     def wait(self) -> list[Any]:
         """What they returned, in the order of their ends.
@@ -116,8 +128,9 @@ def _known(error: Exception) -> Exception:
 def _work(action: Callable[[], object], writer: int, parent: int) -> None:
     """What a child does; it never returns."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         gc.disable()  # nothing here makes cycles that have to go before the end
         if os.getppid() == parent:
