@@ -32,8 +32,8 @@ CAUSES = (
         "the firmware does not trust the boot manager",
         r"Access Denied\. It is not|failed to load Boot\d+.*(Access Denied|Security Violation)",
         "Secure Boot is on and the keys of the firmware do not include the authority that signed "
-        "the boot manager (Microsoft's of 2011 or of 2023). Use a newer ovmf, or set "
-        "disable_secure_boot = True.",
+        "the boot manager (Microsoft's of 2011 or of 2023). Use a newer ovmf, choose the other one "
+        "with boot_authority, or set disable_secure_boot = True.",
     ),
     Cause(
         "nothing on the disk starts",
