@@ -227,7 +227,7 @@ class FolderTree(_Tree):
         path: the folder.
 
     Raises:
-        MediaError: it is not a folder.
+        MediaError: it is not a folder, or one in it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -284,7 +284,7 @@ def _normal(path: str) -> str:
 
 def _walk(root: Path) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, onerror=_refuse, followlinks=True):
         here = Path(folder)
         status = here.stat()
         # A link to a folder above would be followed for ever. Windows may say inode 0.
@@ -295,6 +295,14 @@ def _walk(root: Path) -> Iterator[str]:
         for name in files:
             if (here / name).is_file():
                 yield (here / name).relative_to(root).as_posix()
+
+
+def _refuse(error: OSError) -> None:
+    """Left out, a folder would be missing in the image and nobody told."""
+    raise MediaError(
+        f"The folder {error.filename} cannot be read: {error.strerror}.",
+        "Give this user the right to read it, or name another folder.",
+    ) from error
 
 
 def _open_medium(path: Path) -> FileIO:

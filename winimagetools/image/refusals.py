@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.errors import MediaError
 from winimagetools.facts.product_key import DEFAULT_KMS_KEY, is_product_key
 from winimagetools.facts.releases import NEEDS_UEFI, UEFI_ON_X86
 from winimagetools.files.collisions import Input, collisions
@@ -242,7 +243,11 @@ def _check_product_key(found: Findings) -> None:
 
 def _check_drivers(found: Findings, request: Request) -> None:
     if request.drivers.folder is not None:
-        message = drivers.check_drivers_folder(iso.FolderTree(request.drivers.folder))
+        try:
+            tree = iso.FolderTree(request.drivers.folder)
+        except MediaError:
+            return  # what opens it for the build says so
+        message = drivers.check_drivers_folder(tree)
         if message:
             found.add(
                 "drivers_path",

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.contract import Host
-from winimagetools.errors import HostError
 from winimagetools.formats.images.probe import container_of
 from winimagetools.model import MIB, DiskFormat
 from winimagetools.plan import Delivery, DiskFile
@@ -39,12 +38,9 @@ def copy_disk(host: Host, source: Path, folder: Path, delivery: Delivery) -> Pat
 def make_small(host: Host, disk: Path, *, shrink: bool) -> None:
     """Make a finished disk as small as the host can."""
     with log.step("Make the disk small"):
-        try:
-            if shrink:
-                host.disks.shrink(disk, FREE_SPACE)
-            host.disks.optimize(disk)
-        except HostError as error:
-            log.warning(f"{error.message} The image is complete, but larger than it could be.")
+        if shrink:
+            host.disks.shrink(disk, FREE_SPACE)
+        host.disks.optimize(disk)
 
 
 def package(host: Host, disk: DiskFile, delivery: Delivery, stamp: Stamp | None = None) -> DiskFile:

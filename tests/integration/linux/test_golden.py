@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +19,16 @@ from dissect.regf import RegistryHive
 from dissect.target import Target
 
 from fixtures import virtio
-from fixtures.boot_proof import boot
+from fixtures.boot_proof import Firmware, boot
 from fixtures.finished_disks import make_disk
-from tests.integration.linux.build import MSI
+from tests import needs
+from tests.integration.linux.build import MSI, as_ordinary_user
+from tests.integration.linux.test_resize import contents
+from winimagetools.checks.ntfs.volume import check_volume
 from winimagetools.checks.result import State
 from winimagetools.cli.main import main
 from winimagetools.files.copy import copy_file
-from winimagetools.host.linux.existing_disk import open_existing
+from winimagetools.host.linux.existing_disk import open_existing, part_of
 from winimagetools.host.linux.servicing import LinuxServicing
 from winimagetools.model import GIB, MIB, DiskFormat
 from winimagetools.output.convert import QEMU_IMG, convert
@@ -185,7 +189,128 @@ def hive_of(image: Path) -> RegistryHive:
     return RegistryHive(io.BytesIO(path.read_bytes()))
 
 
-@pytest.mark.parametrize("command", ["golden-image", "shrink"])
+@pytest.mark.parametrize("layout", ["recovery-front", "recovery-behind", "bios-system", "data"])
+def test_every_layout(layout: str, install_wim: Path, tmp_path: Path) -> None:
+    """Every file and partition of the golden disk is in the new one, as another reader sees it."""
+    made = make_disk(tmp_path / "source.raw", layout, install_wim)
+    before = sha256(made.path)
+    disk_layout = str(made.plan.layout)
+    config = configure(tmp_path, made.path, "new.qcow2", disk_layout=disk_layout)
+    assert main(["golden-image", str(config)]) == 0
+    assert sha256(made.path) == before
+    new, old = contents(tmp_path / "new.qcow2"), contents(made.path)
+    added = {name for name in new if name not in old}
+    assert {name.split("/")[2] for name in added} >= {"unattendresources"}
+    changed = {name for name, digest in old.items() if new[name] != digest}
+    assert changed <= {f"/sysvol/windows/system32/config/{hive}" for hive in ("system", "software")}
+    for path, size in ((made.path, made.plan.size), (tmp_path / "new.qcow2", 2 * GIB)):
+        with open_existing(path, read_only=True) as disk:
+            volume = part_of(disk.image.read, disk.windows)
+            assert check_volume(volume, disk.windows.size) == ()
+            assert disk.facts().size == size and disk.facts().table_problems == ()
+    with (
+        open_existing(made.path, read_only=True) as was,
+        open_existing(tmp_path / "new.qcow2", read_only=True) as now,
+    ):
+        pairs = zip(was.facts().partitions, now.facts().partitions, strict=True)
+        for first, second in pairs:
+            assert (first.guid, first.type, first.role) == (second.guid, second.type, second.role)
+            if first.role == "Windows":
+                assert second.size > 1500 * MIB
+            elif first.role != "system":  # whose boot store is told to start at once
+                kept = was.image.read(first.start, first.size)
+                assert now.image.read(second.start, second.size) == kept or first.role == "EFI"
+    firmware: Firmware = "bios" if disk_layout == "BIOS" else "uefi"
+    assert boot(tmp_path / "new.qcow2", "qcow2", firmware).proved
+
+
+def test_a_golden_image_of_4096_byte_sectors(install_wim: Path, tmp_path: Path) -> None:
+    """Refused with advice, before anything is made."""
+    made = make_disk(tmp_path / "source.raw", "uefi", install_wim, sector=4096)
+    config = configure(tmp_path, made.path, "new.qcow2")
+    assert main(["golden-image", str(config)]) == 2
+    assert not list(tmp_path.glob("new.*"))
+
+
+@pytest.mark.parametrize("release", ["hives/SYSTEM.win10-x64.xz"])
+def test_a_genuine_hive(release: str, gold: Path, tmp_path: Path) -> None:
+    """Drivers go into DriverDatabase as setup left it; a second, newer round updates them."""
+    hive = needs.genuine(release)
+    source = tmp_path / "source.raw"
+    copy_file(gold, source)
+    with open_existing(source, read_only=False) as disk:
+        disk.tree.write_bytes(r"Windows\System32\config\SYSTEM", hive)
+    made = [source]
+    for number, virtio_release in enumerate(("0.1.215", "0.1.285")):
+        iso = virtio.write_iso(tmp_path / f"{virtio_release}.iso", virtio_release)
+        config = configure(tmp_path, made[-1], f"new{number}.qcow2")
+        config.write_text(config.read_text() + f"[drivers]\nvirtio_iso_path={iso}\n")
+        assert main(["golden-image", str(config)]) == 0
+        made.append(tmp_path / f"new{number}.qcow2")
+    before, first, second = (keys_of(hive_of(path)) for path in made)
+    services = "controlset001\\services\\"
+    ours = (f"{services}viostor", f"{services}vioscsi")
+    # The storage drivers and what describes them, in places that were there; nothing is gone.
+    assert before <= first == second
+    assert {key for key in first - before if key.startswith(services)} <= {
+        key for key in first if key.startswith(ours)
+    }
+    packages = [key for key in first if key.count("\\") == 2 and r"database\driverpackages" in key]
+    assert len(packages) == len(set(packages)) and any("viostor" in key for key in packages)
+    found = {item.name: item.state for item in check_offline_image(made[-1]).results}
+    assert found["storage driver"] is State.OK
+    old, new = hive_of(source), hive_of(made[-1])
+    for key in (r"ControlSet001\Services\disk", r"ControlSet001\Control\Class", "Select"):
+        values = [
+            sorted((value.name, str(value.value)) for value in each.open(key).values())
+            for each in (old, new)
+        ]
+        assert values[0] == values[1], key
+
+
+def keys_of(hive: RegistryHive) -> set[str]:
+    """Every key, in lower case."""
+    found, waiting = set(), [("", hive.root())]
+    while waiting:
+        path, key = waiting.pop()
+        for below in key.subkeys():
+            name = f"{path}\\{below.name}".lstrip("\\").lower()
+            assert name not in found
+            found.add(name)
+            waiting.append((name, below))
+    return found
+
+
+@pytest.mark.parametrize("command", ["golden-image", "shrink", "extend"])
+def test_as_an_ordinary_user(command: str, gold: Path) -> None:
+    """Without any privilege, from a source that may only be read where it is only read."""
+    # Not below pytest's own folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="ordinary-user-") as name:
+        folder = Path(name)
+        source = folder / "source.qcow2"
+        convert(gold, source, DiskFormat.QCOW2, False)
+        config = configure(folder, source, "new.vhdx", image_type="HYPER-V")
+        argv = [sys.executable, "-m", "winimagetools", command, str(source)]
+        if command == "golden-image":
+            source.chmod(0o444)
+            argv[-1] = str(config)
+        elif command == "extend":
+            argv += ["--size", "1GB"]
+        argv = as_ordinary_user(argv, folder)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert not list(folder.glob(".*"))
+        is_whole(folder / "new.vhdx" if command == "golden-image" else source)
+
+
+def is_whole(path: Path) -> None:
+    """Table, volume and everything in its metadata are sound."""
+    with open_existing(path, read_only=True) as disk:
+        assert disk.facts().table_problems == () and disk.facts().volume.clean
+        assert check_volume(part_of(disk.image.read, disk.windows), disk.windows.size) == ()
+
+
+@pytest.mark.parametrize("command", ["golden-image", "shrink", "extend"])
 def test_killed_at_any_moment(command: str, gold: Path, tmp_path: Path) -> None:
     """The source stays, and what a killed run left is gone after the next one."""
     source = tmp_path / "source.qcow2"
@@ -194,6 +319,7 @@ def test_killed_at_any_moment(command: str, gold: Path, tmp_path: Path) -> None:
     config = configure(tmp_path, source, "new.qcow2")
     argument = str(config if command == "golden-image" else source)
     argv = [sys.executable, "-m", "winimagetools", command, argument]
+    argv += ["--size", "1GB"] if command == "extend" else []
     chance = random.Random(3)
     for _ in range(int(os.environ.get("WINIMAGETOOLS_KILLS", "4"))):
         process = subprocess.Popen(
@@ -202,11 +328,11 @@ def test_killed_at_any_moment(command: str, gold: Path, tmp_path: Path) -> None:
         time.sleep(chance.uniform(0.3, 2.5))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        if command == "shrink" and sha256(source) != before:  # complete before the signal came
+        if command != "golden-image" and sha256(source) != before:  # complete before the signal
             run(QEMU_IMG, ["check", source])
             before = sha256(source)
         assert sha256(source) == before
+        is_whole(source)
     assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
     assert not [item for item in tmp_path.iterdir() if item.name.startswith(".")]
-    with open_existing(source, read_only=True) as disk:
-        assert disk.facts().volume.clean
+    is_whole(source)

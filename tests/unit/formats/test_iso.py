@@ -186,6 +186,22 @@ def test_folder_links(tmp_path: Path) -> None:
     assert FolderTree(tmp_path / "tree").files() == ("link/x", "top")
 
 
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, instead of being left out in silence."""
+    (tmp_path / "drivers" / "locked").mkdir(parents=True)
+    (tmp_path / "drivers" / "x").write_bytes(b"1")
+    scandir = os.scandir
+
+    def guarded(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    with pytest.raises(MediaError, match=r"folder .*locked cannot be read: Permission denied"):
+        FolderTree(tmp_path / "drivers")
+
+
 # --- UDF ranges -----------------------------------------------------------------------------
 
 
