@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from winimagetools.checks.ntfs.records import fix_up, is_in_use
+from winimagetools.checks.ntfs.records import fix_up, is_in_use, is_misplaced
 from winimagetools.checks.ntfs.report import Damage, Finding, Report
 from winimagetools.checks.ntfs.source import Read, open_volume
 from winimagetools.checks.ntfs.table import read_table
 
-_OWN_NUMBER = slice(44, 48)
 _ALWAYS_THERE = 12
 
 
@@ -44,7 +43,7 @@ def _check_records(table: bytearray, size: int, bitmap: bytearray, report: Repor
             fix_up(block, b"FILE", f"Record {number}")
         except Damage as error:
             report.damage(error)
-        if int.from_bytes(block[_OWN_NUMBER], "little") != number:
+        if is_misplaced(block, number):
             report.add("record headers", f"Record {number} says that it is another one.")
         if marks[number] == "0":
             report.add("record bitmap", f"Record {number} is used but not marked.")

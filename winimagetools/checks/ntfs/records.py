@@ -105,6 +105,16 @@ def is_in_use(block: bytes | bytearray) -> bool:
     return bool(block[22] & IN_USE)
 
 
+def is_misplaced(block: bytes | bytearray, number: int) -> bool:
+    """Whether a record says that it is another one.
+
+    Before NTFS 3.1 the fix-ups began where a record has its number now, so it does not say. The
+    NTFS driver of Linux (ntfs3, ``MFTRECORD_FIXUP_OFFSET_1``) still writes such records.
+    """
+    header = _HEADER.unpack_from(block)
+    return bool(header[1] >= _HEADER.size and header[-1] != number)
+
+
 def parse_record(block: bytearray, number: int) -> Record:
     """Read a record that is in use; changes ``block``.
 
@@ -118,7 +128,7 @@ def parse_record(block: bytearray, number: int) -> Record:
     )
     if size != len(block) or used > size or used % 8 or first % 8 or not 48 <= first < used:
         raise Damage("record headers", f"{what} gives impossible lengths.")
-    if own != number:
+    if is_misplaced(block, number):
         raise Damage("record headers", f"{what} says that it is record {own}.")
     if not sequence:
         raise Damage("record headers", f"{what} has no sequence number.")
