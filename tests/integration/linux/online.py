@@ -11,10 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.boot_proof import boot
+from fixtures.played import AGENT
 from tests.integration.linux.build import Job
+from winimagetools.checks.first_boot import GENERALIZED, image_state
+from winimagetools.checks.result import State
 from winimagetools.errors import BuildError
+from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.model import DiskLayout
 from winimagetools.workflows.build import new_windows_online_image
+from winimagetools.workflows.check import check_offline_image
 
 EVIDENCE = {
     "win.raw",
@@ -31,7 +37,7 @@ LOG = Path("from-disk", "UnattendResources", "image-generation-log.txt")
 
 
 def online_job(folder: Path, medium: Path, layout: DiskLayout, **options: object) -> Job:
-    """A QCOW2 image for KVM that is made without it, and given up after a minute of silence.
+    """A QCOW2 image for KVM that is made without it, and given up after minutes of silence.
 
     Args:
         folder: everything is in it.
@@ -51,7 +57,7 @@ def online_job(folder: Path, medium: Path, layout: DiskLayout, **options: object
             "vm.external_switch": "none",
             "vm.ram_size": "512MB",
             "vm.disable_secure_boot": "True",
-            "vm.silent_minutes": 1,
+            "vm.silent_minutes": 5,
             **{name.replace("__", "."): value for name, value in options.items()},
         },
     )
@@ -63,6 +69,19 @@ def hooked(job: Job, *orders: str, at: str = "RunBeforeSysprep") -> Job:
     scripts.mkdir(exist_ok=True)
     (scripts / f"{at}.ps1").write_text("".join(f"{order}\n" for order in orders))
     return replace(job, options={**job.options, "DEFAULT.custom_scripts_path": scripts})
+
+
+def check_finished(image: Path, layout: DiskLayout) -> None:
+    """All that the image itself shows, and that Windows starts in it once more."""
+    faults = [item for item in check_offline_image(image).results if item.state is State.FAILED]
+    assert faults == []
+    with LinuxDisks().open(image, read_only=True) as disk:
+        assert disk.tree.exists(AGENT)
+        assert not disk.tree.exists("UnattendResources")
+        assert not disk.tree.exists("Unattend.xml")
+        assert image_state(disk.tree) == GENERALIZED
+    proof = boot(image, "qcow2", "uefi" if layout is DiskLayout.UEFI else "bios")
+    assert proof.windows == "nothing is left to do", proof.console
 
 
 def left(job: Job) -> list[str]:

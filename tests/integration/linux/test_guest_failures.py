@@ -38,7 +38,8 @@ def waiting(
     running = {}
     for name, (order, _) in SILENT.items():
         folder = tmp_path_factory.mktemp(name)
-        job = hooked(online_job(folder, medium, DiskLayout.UEFI), order)
+        options: dict[str, object] = {"vm__silent_minutes": 1}
+        job = hooked(online_job(folder, medium, DiskLayout.UEFI, **options), order)
         running[name] = (folder, start(job))
     yield running
     for _, process in running.values():

@@ -45,7 +45,6 @@ def test_secure_boot_and_tpm(
     options: dict[str, object] = {
         "DEFAULT__image_name": EDITION,
         "vm__disable_secure_boot": "False",
-        "vm__silent_minutes": 3,
     }
     job = online_job(tmp_path, medium, DiskLayout.UEFI, **options)
     caplog.set_level("INFO")
