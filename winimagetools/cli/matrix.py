@@ -98,7 +98,8 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _write(json.dumps(decision_records(decided.matrix.cells, decided.decisions), indent=2))
     else:
-        _write(decision_table(decided.decisions))
+        names = [plan.cell.name for plan in decided.matrix.cells]
+        _write(decision_table({name: decided.decisions[name] for name in names}))
     return 0
 
 

@@ -68,8 +68,7 @@ def _take(folder: Path) -> bool:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         return False
-    with suppress(OSError):
-        (folder / _OWNER).write_text(json.dumps(_myself()), encoding="utf-8")
+    sign(folder)
     return True
 
 
@@ -95,6 +94,20 @@ def is_abandoned(folder: Path) -> bool:
         return _now(folder.parent) - folder.stat().st_mtime > ABANDONED
     except OSError:
         return False  # it was just given up
+
+
+def sign(folder: Path) -> None:
+    """Make it known that a folder belongs to this process."""
+    with suppress(OSError):
+        (folder / _OWNER).write_text(json.dumps(_myself()), encoding="utf-8")
+
+
+def is_left(folder: Path) -> bool:
+    """Whether a folder was signed by a process of this machine that is gone."""
+    owner = _owner(folder)
+    if owner is None or owner["machine"] != _machine():
+        return False
+    return not _runs(int(str(owner["process"])), str(owner["began"]))
 
 
 def _now(folder: Path) -> float:

@@ -152,6 +152,18 @@ def test_a_claim_of_a_process_that_is_gone(store: StageStore) -> None:
     assert list(store.claims.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_what_a_process_that_is_gone_has_left(tmp_path: Path) -> None:
+    """Only what is signed, by this machine, by a process that runs no more."""
+    assert not claims.is_left(tmp_path)
+    claims.sign(tmp_path)
+    assert not claims.is_left(tmp_path)
+    owner = json.loads((tmp_path / "owner.json").read_text())
+    for changed, left in (({"began": "1"}, True), ({"began": "1", "machine": "other"}, False)):
+        (tmp_path / "owner.json").write_text(json.dumps({**owner, **changed}))
+        assert claims.is_left(tmp_path) is left
+
+
 def test_a_claim_is_renewed(store: StageStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its owner shows that it lives."""
     monkeypatch.setattr(claims, "RENEWED", 0.01)

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import sys
 import time
@@ -21,6 +22,7 @@ from winimagetools.files.space import free_bytes
 from winimagetools.host import select_host
 from winimagetools.ini import write_atomically
 from winimagetools.matrix.cells import choose
+from winimagetools.matrix.claims import is_left, sign
 from winimagetools.matrix.description import Description, Limits, read_description
 from winimagetools.matrix.outcome import CellOutcome, outcomes
 from winimagetools.matrix.overview import overview_html
@@ -61,16 +63,25 @@ _ENGINE = "snakemake"
 
 @dataclass(frozen=True)
 class Decided:
-    """A matrix and what is to be made of it."""
+    """A matrix and what is to be made of it.
+
+    Args:
+        matrix: the cells that were chosen.
+        everything: all cells.
+        decisions: for each of them.
+    """
 
     matrix: MatrixPlan
+    everything: MatrixPlan
     store: StageStore
     decisions: dict[str, list[Decision]]
 
     @property
     def stages(self) -> list[StagePlan]:
         """The stages to make, each once."""
-        return to_make(self.decisions)
+        return to_make(
+            {plan.cell.name: self.decisions[plan.cell.name] for plan in self.matrix.cells}
+        )
 
 
 @dataclass(frozen=True)
@@ -137,10 +148,11 @@ def decide_matrix(
     host = host or select_host()
     description = read_description(Path(path))
     store = StageStore(cache_of(description))
-    cells = choose(read_cells(description, host), choices)
-    matrix = plan_matrix(description, cells, store, host)
-    decisions = decide(matrix.cells, store.state, _read_memory(store, description))
-    return Decided(matrix, store, decisions)
+    everything = plan_matrix(description, read_cells(description, host), store, host)
+    chosen = {cell.name for cell in choose((plan.cell for plan in everything.cells), choices)}
+    plans = tuple(plan for plan in everything.cells if plan.cell.name in chosen)
+    decisions = decide(everything.cells, store.state, _read_memory(store, description))
+    return Decided(replace(everything, cells=plans), everything, store, decisions)
 
 
 def make_matrix(
@@ -181,10 +193,12 @@ def make_matrix(
             results = _run(folder, stages, limits, engine)
             if any(result.status == "failed" for result in results.values()):
                 logs = _keep_logs(decided.store, folder)
-    cells = outcomes(decided.matrix.cells, decided.decisions, results, decided.store)
+    everything = outcomes(decided.everything.cells, decided.decisions, results, decided.store)
+    chosen = {plan.cell.name for plan in decided.matrix.cells}
+    cells = [cell for cell in everything if cell.name in chosen]
     _write_memory(decided)
     seconds = time.monotonic() - began
-    overview = _write_overview(description, cells, seconds)
+    overview = _write_overview(description, everything, seconds)
     return MatrixReport(tuple(cells), tuple(results.values()), seconds, overview, logs)
 
 
@@ -224,9 +238,14 @@ def _limits(wanted: Limits, store: StageStore, host: Host) -> Limits:
 
 @contextmanager
 def _run_folder(store: StageStore) -> Iterator[Path]:
-    """A folder for one run; jobs may hold secrets."""
-    folder = store.root / "runs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    """A folder for one run; jobs may hold secrets, so those of runs that were killed go."""
+    runs = store.root / "runs"
+    for left in runs.glob("*"):
+        if is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = runs / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     folder.mkdir(parents=True, mode=0o700)
+    sign(folder)
     try:
         yield folder
     finally:
