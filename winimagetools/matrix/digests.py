@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from winimagetools.files import sparse
 from winimagetools.files.hash import sha256_of
@@ -61,6 +62,21 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+class Digests(Protocol):
+    """Tells what stands for the content of files and folders."""
+
+    def of(self, path: Path) -> str:
+        """A text that is the same while the content is. Raises OSError."""
+
+
+class PathDigests:
+    """Takes a file for what its path says, without reading it: to plan what may be refused."""
+
+    def of(self, path: Path) -> str:
+        """The path."""
+        return str(path)
+
+
 class FileDigests:
     """SHA-256 of files and folders that are read.
 
@@ -83,8 +99,20 @@ class FileDigests:
             self._done[path] = self._look(path)
         return self._done[path]
 
+    def knows(self, path: Path) -> bool:
+        """Whether the SHA-256 of a file is known, so that it need not be read."""
+        path = path.absolute()
+        try:
+            known = _read(self._place(path), path)
+            return all(_is_known(file.stat(), known.get(name)) for name, file in _files(path))
+        except OSError:
+            return False
+
+    def _place(self, path: Path) -> Path:
+        return self._folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+
     def _look(self, path: Path) -> str:
-        place = self._folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+        place = self._place(path)
         known = _read(place, path)
         now = {name: _of_file(file, known.get(name)) for name, file in _files(path)}
         settled = {
@@ -115,10 +143,17 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
 
 def _of_file(path: Path, known: list[object] | None) -> list[object]:
     status = path.stat()
-    identity: list[object] = [status.st_size, status.st_mtime_ns, status.st_ino]
-    if known is not None and known[:3] == identity:
+    if known is not None and _is_known(status, known):
         return known
-    return [*identity, sha256_of(path)]
+    return [*_identity(status), sha256_of(path)]
+
+
+def _identity(status: os.stat_result) -> list[object]:
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def _is_known(status: os.stat_result, known: list[object] | None) -> bool:
+    return known is not None and known[:3] == _identity(status)
 
 
 def _read(place: Path, path: Path) -> _Known:

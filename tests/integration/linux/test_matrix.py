@@ -359,6 +359,8 @@ def test_everything_is_refused_before_anything_is_made(
     assert said.count("Nothing brings images to Hyper-V here. (in ") == 1
     assert not (folder / "cache" / "runs").exists()
     assert list((folder / "cache" / "stages").iterdir()) == []
+    # No medium was read either, which for a real one takes as long as a build.
+    assert not (folder / "cache" / "digests").exists()
 
 
 def test_without_the_extra(

@@ -33,6 +33,18 @@ def test_a_file(tmp_path: Path) -> None:
     assert FileDigests(tmp_path / "d").of(file) == hashlib.sha256(b"two").hexdigest()
 
 
+def test_what_is_known(tmp_path: Path) -> None:
+    """A file that would not be read again; one that changed or is gone would."""
+    file = write(tmp_path / "a.iso", b"one")
+    assert not FileDigests(tmp_path / "d").knows(file)
+    FileDigests(tmp_path / "d").of(file)
+    assert FileDigests(tmp_path / "d").knows(file)
+    write(file, b"two", OLD + 1)
+    assert not FileDigests(tmp_path / "d").knows(file)
+    file.unlink()
+    assert not FileDigests(tmp_path / "d").knows(file)
+
+
 def test_a_file_that_was_just_written(tmp_path: Path) -> None:
     """Nothing is remembered of it: a second write may not show in its time."""
     file = tmp_path / "a"

@@ -15,7 +15,7 @@ from winimagetools.image.refusals import inputs
 from winimagetools.image.request import Request, Workflow
 from winimagetools.matrix.cells import Cell, make_cells
 from winimagetools.matrix.description import Description
-from winimagetools.matrix.digests import digest_of, sealed
+from winimagetools.matrix.digests import Digests, digest_of, sealed
 from winimagetools.matrix.stages import (
     FINISHED,
     GOLDEN,
@@ -92,8 +92,21 @@ def read_cells(description: Description, host: Host) -> list[Cell]:
     return make_cells(description, editions_of, medium)
 
 
+@dataclass(frozen=True)
+class Sealed:
+    """What stands for inputs in the names of stages.
+
+    Args:
+        key: seals secrets.
+        digests: of files.
+    """
+
+    key: bytes
+    digests: Digests
+
+
 def plan_matrix(
-    description: Description, cells: list[Cell], store: StageStore, host: Host
+    description: Description, cells: list[Cell], store: Sealed | StageStore, host: Host
 ) -> MatrixPlan:
     """Plan every cell.
 
@@ -130,7 +143,7 @@ def _plan_cell(
     cell: Cell,
     found: Findings,
     request: Request,
-    store: StageStore,
+    store: Sealed | StageStore,
     host: Host,
 ) -> CellPlan:
     def stage(kind: str, parts: dict[str, str], *more: str, workflow: str = "cloud") -> StagePlan:
@@ -167,7 +180,7 @@ def _of_parent(parent: StageName) -> dict[str, str]:
     return {"winimagetools": __version__, f"its {TITLES[parent.kind]}": parent.digest}
 
 
-def offline_parts(found: Findings, request: Request, store: StageStore) -> dict[str, str]:
+def offline_parts(found: Findings, request: Request, store: Sealed | StageStore) -> dict[str, str]:
     """Everything that goes into an offline disk: options, files, and who makes it.
 
     All options but those about the form of the image, for the scripts in the guest get a copy.
@@ -198,7 +211,7 @@ def _image(
     cell: Cell,
     found: Findings,
     request: Request,
-    store: StageStore,
+    store: Sealed | StageStore,
     parent: StagePlan,
 ) -> StagePlan:
     delivery, key = request.delivery, description.sign_key
@@ -217,7 +230,11 @@ def _image(
 
 
 def image_parts(
-    found: Findings, request: Request, parent: StageName, sign_key: Path | None, store: StageStore
+    found: Findings,
+    request: Request,
+    parent: StageName,
+    sign_key: Path | None,
+    store: Sealed | StageStore,
 ) -> dict[str, str]:
     """Everything that goes into an image: its disk, its form, its place, and who signs."""
     delivery = request.delivery

@@ -52,6 +52,7 @@ def refuse(
     host: Host,
     *,
     strict: bool,
+    silent: bool = False,
 ) -> dict[StageName, Needs]:
     """Look at all that is to be made, as its builds would, and refuse what cannot be.
 
@@ -62,6 +63,7 @@ def refuse(
         decisions: what is to be made of them.
         host: the machine that would do it.
         strict: every warning is a problem.
+        silent: say no warnings; somebody will ask again.
 
     Returns:
         What each stage that is to be made will use.
@@ -86,7 +88,7 @@ def refuse(
     if strict:
         problems, warnings = {**problems, **warnings}, {}
     count = len(matrix.cells)
-    for warning in _with_cells(warnings, count):
+    for warning in _with_cells({} if silent else warnings, count):
         log.warning(str(warning))
     raise_problems(_with_cells(problems, count), str(matrix.description.path))
     return needs

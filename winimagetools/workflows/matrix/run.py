@@ -10,9 +10,10 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from winimagetools import log
@@ -21,9 +22,10 @@ from winimagetools.errors import BuildError, HostError, raise_problems
 from winimagetools.files.space import free_bytes
 from winimagetools.host import select_host
 from winimagetools.ini import write_atomically
-from winimagetools.matrix.cells import choose
+from winimagetools.matrix.cells import Cell, choose
 from winimagetools.matrix.claims import is_left, sign
 from winimagetools.matrix.description import Description, Limits, read_description
+from winimagetools.matrix.digests import PathDigests
 from winimagetools.matrix.outcome import CellOutcome, outcomes
 from winimagetools.matrix.overview import overview_html
 from winimagetools.matrix.snakefile import (
@@ -47,11 +49,11 @@ from winimagetools.matrix.stages import (
     read_result,
     to_make,
 )
-from winimagetools.matrix.store import StageName, StageStore
+from winimagetools.matrix.store import StageName, StageStore, State
 from winimagetools.net.cache import default_cache
 from winimagetools.output.report.provenance import load_key
 from winimagetools.run import Program, Tail, Tool, spawn, tied
-from winimagetools.workflows.matrix.plan import MatrixPlan, plan_matrix, read_cells
+from winimagetools.workflows.matrix.plan import MatrixPlan, Sealed, plan_matrix, read_cells
 from winimagetools.workflows.matrix.refuse import folder_problem, refuse
 
 STAGES = "stages"
@@ -131,7 +133,11 @@ def cache_of(description: Description) -> Path:
 
 
 def decide_matrix(
-    path: Path | str, choices: Sequence[str] = (), *, host: Host | None = None
+    path: Path | str,
+    choices: Sequence[str] = (),
+    *,
+    host: Host | None = None,
+    before_reading: Callable[[Description, list[Cell], StageStore], None] | None = None,
 ) -> Decided:
     """Read a matrix file and decide what has to be made; nothing is made or refused.
 
@@ -139,6 +145,7 @@ def decide_matrix(
         path: the file.
         choices: which cells, as :func:`winimagetools.matrix.cells.parse_choice` reads them.
         host: the machine that would do it; this one by default.
+        before_reading: called before media are read whole, with the cells that were chosen.
 
     Raises:
         ConfigurationError: the file or its base configuration cannot be used.
@@ -148,8 +155,12 @@ def decide_matrix(
     host = host or select_host()
     description = read_description(Path(path))
     store = StageStore(cache_of(description))
-    everything = plan_matrix(description, read_cells(description, host), store, host)
-    chosen = {cell.name for cell in choose((plan.cell for plan in everything.cells), choices)}
+    cells = read_cells(description, host)
+    wanted = choose(cells, choices)
+    if before_reading is not None:
+        before_reading(description, wanted, store)
+    everything = plan_matrix(description, cells, store, host)
+    chosen = {cell.name for cell in wanted}
     plans = tuple(plan for plan in everything.cells if plan.cell.name in chosen)
     decisions = decide(everything.cells, store.state, _read_memory(store, description))
     return Decided(replace(everything, cells=plans), everything, store, decisions)
@@ -178,7 +189,9 @@ def make_matrix(
         BuildError: Snakemake could not be run. That a stage failed is in the report.
     """
     began, host, engine = time.monotonic(), host or select_host(), engine or Engine()
-    decided = decide_matrix(path, choices, host=host)
+    decided = decide_matrix(
+        path, choices, host=host, before_reading=partial(_refuse_early, host=host, strict=strict)
+    )
     description, stages = decided.matrix.description, decided.stages
     results: dict[StageName, Result] = {}
     logs: Path | None = None
@@ -200,6 +213,22 @@ def make_matrix(
     seconds = time.monotonic() - began
     overview = _write_overview(description, everything, seconds)
     return MatrixReport(tuple(cells), tuple(results.values()), seconds, overview, logs)
+
+
+def _refuse_early(
+    description: Description, cells: list[Cell], store: StageStore, *, host: Host, strict: bool
+) -> None:
+    """Refuse all that can be before gigabytes are read to tell what is in them.
+
+    Nobody knows yet what is there already, so every cell is looked at; but a medium that was not
+    read before has no stages yet, and a configuration that is wrong in words can have none.
+    """
+    plans = plan_matrix(description, cells, Sealed(store.key, PathDigests()), host)
+    media = {request.wim for request in plans.requests.values() if request.wim.name}
+    wrong = any(found.problems for found in plans.found.values())
+    if wrong or not all(store.digests.knows(medium) for medium in media):
+        everything = decide(plans.cells, lambda _: State.MISSING, {})
+        refuse(plans, everything, host, strict=strict, silent=True)
 
 
 def _count(stages: Sequence[StagePlan]) -> str:
