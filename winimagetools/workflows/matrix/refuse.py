@@ -244,9 +244,9 @@ def _add_needs(
         needs.setdefault(name, Needs(memory, used, machines))
 
 
-def folder_problem(matrix: MatrixPlan) -> Problem | None:
+def folder_problem(description: Description) -> Problem | None:
     """Why images cannot be put where they go; the folder is made when it is not there."""
-    folder = matrix.description.images
+    folder = description.images
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

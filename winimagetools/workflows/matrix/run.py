@@ -196,7 +196,7 @@ def make_matrix(
     results: dict[StageName, Result] = {}
     logs: Path | None = None
     if stages:
-        _refuse_folder_and_key(decided.matrix)
+        _refuse_folder_and_key(description)
         needs = refuse(decided.matrix, decided.decisions, host, strict=strict)
         _check_engine()
         log.info(f"To make: {_count(stages)}.")
@@ -227,6 +227,7 @@ def _refuse_early(
     media = {request.wim for request in plans.requests.values() if request.wim.name}
     wrong = any(found.problems for found in plans.found.values())
     if wrong or not all(store.digests.knows(medium) for medium in media):
+        _refuse_folder_and_key(description)
         everything = decide(plans.cells, lambda _: State.MISSING, {})
         refuse(plans, everything, host, strict=strict, silent=True)
 
@@ -240,11 +241,11 @@ def _count(stages: Sequence[StagePlan]) -> str:
     )
 
 
-def _refuse_folder_and_key(matrix: MatrixPlan) -> None:
-    problem = folder_problem(matrix)
-    raise_problems([problem] if problem is not None else [], str(matrix.description.path))
-    if matrix.description.sign_key is not None:
-        load_key(matrix.description.sign_key)
+def _refuse_folder_and_key(description: Description) -> None:
+    problem = folder_problem(description)
+    raise_problems([problem] if problem is not None else [], str(description.path))
+    if description.sign_key is not None:
+        load_key(description.sign_key)
 
 
 def _check_engine() -> None:
