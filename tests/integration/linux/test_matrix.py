@@ -162,6 +162,7 @@ def test_a_killed_run_resumes(folder: Path) -> None:
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as killed:
         deadline = time.monotonic() + 120
         while not list((folder / "cache" / "stages").glob("image-*")):
+            assert killed.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
         killed.send_signal(signal.SIGKILL)
@@ -241,6 +242,7 @@ def test_interrupted(folder: Path) -> None:
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
         while not list((folder / "cache").glob("work/offline-*/.disk.raw.building")):
+            assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
