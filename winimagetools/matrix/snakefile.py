@@ -107,6 +107,8 @@ def engine_arguments(
         *(("--keep-going",) if keep_going else ()),
         # On a network file system a file may show a while after it was made.
         *("--latency-wait", "60" if executor else "5"),
+        # The other scheduler solves an equation for each job that ends.
+        *("--scheduler", "greedy"),
         *("--nolock", "--quiet", "all"),
         *more,
     ]

@@ -154,12 +154,12 @@ def test_arguments_of_the_engine() -> None:
     assert " ".join(here) == (
         "--snakefile /r/Snakefile --directory /r --cores 4 "
         "--resources machines=2 mem_mb=8192 disk_mb=16384 --keep-going --latency-wait 5 "
-        "--nolock --quiet all"
+        "--scheduler greedy --nolock --quiet all"
     )
     there = engine_arguments(Path("/r"), limits, keep_going=False, executor="slurm", more=["--x=1"])
     assert " ".join(there) == (
         "--snakefile /r/Snakefile --directory /r --executor slurm --jobs 4 "
-        "--resources machines=2 --latency-wait 60 --nolock --quiet all --x=1"
+        "--resources machines=2 --latency-wait 60 --scheduler greedy --nolock --quiet all --x=1"
     )
 
 
