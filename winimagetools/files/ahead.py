@@ -1,12 +1,14 @@
 """Large reads that run ahead of whoever uses the data, which keeps a core busy meanwhile.
 
 What is in the page cache is taken from there. What is not, because it was written past the
-cache or is large and old, is read past it as well: with two reads under way and without
-pushing other things out of memory (``RWF_NOWAIT`` of preadv2(2), ``O_DIRECT`` of open(2)).
+cache or is large and old, is read past it as well: with several reads under way and without
+pushing other things out of memory (mincore(2), ``O_DIRECT`` of open(2)). A read that must not
+wait (``RWF_NOWAIT``) would tell what is there too, but begins to fetch what is not.
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 from collections import deque
@@ -18,8 +20,8 @@ from functools import cache
 from pathlib import Path
 
 CHUNK = 1 << 20
-_READERS = 2
-_AHEAD = 6
+_READERS = 4
+_AHEAD = 12
 """Chunks that are read or wait; with the one in use they are all the memory that it takes."""
 _BLOCK = 4096
 """Reads past the cache begin and end at multiples of the logical blocks of a disk."""
@@ -99,38 +101,68 @@ class _File:
     """
 
     def __init__(self, path: Path) -> None:
-        self._plain = path.open("rb", buffering=0)
         self._direct = _open_direct(path)
+        self._cache = _Cache(path) if self._direct is not None else None
 
     def __enter__(self) -> _File:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._plain.close()
+        if self._cache is not None:
+            self._cache.close()
         if self._direct is not None:
             os.close(self._direct)
 
     def read(self, part: Stretch, buffer: mmap.mmap) -> memoryview:
         """Read a stretch into a buffer that is large enough."""
         view = memoryview(buffer)[: part.length]
-        if not self._read_quickly(part, buffer, view):
+        cached = self._cache is None or self._cache.holds(part)
+        if cached or not self._read_past(part, buffer):
             _read_plainly(part, view)
         return view
 
-    def _read_quickly(self, part: Stretch, buffer: mmap.mmap, view: memoryview) -> bool:
-        """Read all of it from the cache, else all past it; False where neither works."""
-        if not hasattr(os, "RWF_NOWAIT"):
-            return False
-        with suppress(OSError):  # it would have to wait, or there is no such flag here
-            handle = self._plain.fileno()
-            if os.preadv(handle, [view], part.offset, os.RWF_NOWAIT) == part.length:
-                return True
+    def _read_past(self, part: Stretch, buffer: mmap.mmap) -> bool:
+        """Read all of it past the cache; False where that does not work."""
         if self._direct is None or part.offset % _BLOCK:
             return False
         aligned = memoryview(buffer)[: part.length + -part.length % _BLOCK]
         with suppress(OSError):  # blocks may be larger than that
             return os.preadv(self._direct, [aligned], part.offset) >= part.length
         return False
+
+
+class _Cache:
+    """What of a file is in the page cache.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._function = ctypes.CDLL(None).mincore
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            self._map = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY) if size else None
+        self._address = 0
+        if self._map is not None:
+            self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._map is not None:
+            self._map.close()
+
+    def holds(self, part: Stretch) -> bool:
+        """Whether all of a stretch is there; False also where nobody knows."""
+        if self._map is None or part.offset >= len(self._map):
+            return False
+        first = part.offset // mmap.PAGESIZE * mmap.PAGESIZE
+        length = min(part.offset + part.length, len(self._map)) - first
+        found = ctypes.create_string_buffer(-(-length // mmap.PAGESIZE))
+        place = ctypes.c_void_p(self._address + first)
+        if self._function(place, ctypes.c_size_t(length), found) != 0:
+            return False
+        return found.raw.count(1) == len(found)
 
 
 def _read_plainly(part: Stretch, view: memoryview) -> None:

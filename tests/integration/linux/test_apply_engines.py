@@ -76,6 +76,24 @@ def test_both_write_the_same(odd_wim: Path, tmp_path: Path, staged: bool) -> Non
     assert found[0] == found[1]
 
 
+def test_a_wim_is_read_where_it_lies(odd_wim: Path, tmp_path: Path) -> None:
+    """Out of the file that holds it; the one that shows it is only what it is called."""
+    holder = tmp_path / "x.iso"
+    holder.write_bytes(bytes(6144) + odd_wim.read_bytes() + b"behind it")
+    found = []
+    for source in (
+        WimSource(odd_wim, 1),
+        WimSource(tmp_path / "missing.wim", 1, inside=(holder, 6144)),
+    ):
+        folder = tmp_path / source.path.stem
+        folder.mkdir()
+        volume, disk = size_in_use(folder / "volume"), make_disk(folder, odd_wim)
+        disk.source = source
+        only_parallel(disk, volume)
+        found.append(described(volume, folder / "back.wim"))
+    assert found[0] == found[1]
+
+
 def test_what_it_does_not_do_libwim_does(
     install_wim: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -17,11 +17,14 @@ class WimSource:
 
     Args:
         name: the edition, for the log.
+        inside: the file that really holds the bytes of ``path``, and where in there they begin;
+            None when that is ``path`` itself.
     """
 
     path: Path
     index: int
     name: str = ""
+    inside: tuple[Path, int] | None = None
 
 
 @dataclass

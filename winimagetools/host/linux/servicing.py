@@ -17,6 +17,7 @@ from winimagetools.formats.inf.syntax import parse_inf
 from winimagetools.host.linux import libwim
 from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.hive_edit import apply_edits
+from winimagetools.host.linux.media import LinuxInstallMedia
 from winimagetools.host.linux.room import check_room
 from winimagetools.host.linux.wimlib import Wim, WimLayer
 from winimagetools.model import WimImage
@@ -53,7 +54,8 @@ class LinuxServicing:
         wim = Wim(path)
         check_room(wim, image, disk.tree.local, disk.plan)
         disk.tree.attach(WimLayer(wim, image.index))
-        disk.source = WimSource(path, image.index, image.name)
+        inside = media.inside if isinstance(media, LinuxInstallMedia) else None
+        disk.source = WimSource(path, image.index, image.name, inside)
 
     def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
         r"""Apply edits to the hives below ``Windows\System32\config``.

@@ -17,7 +17,7 @@ from winimagetools.contract import Media
 from winimagetools.errors import DiskFullError, HostError, MediaError
 from winimagetools.files.sparse import Extent
 from winimagetools.formats.iso import IsoTree
-from winimagetools.host.linux.media import LinuxMedia
+from winimagetools.host.linux.media import LinuxInstallMedia, LinuxMedia
 from winimagetools.host.linux.slices import Slice, shown_size
 
 WIM = wim_bytes(image_xml(1, "Windows 11 Pro"))
@@ -162,6 +162,9 @@ def test_wim_in_an_iso_is_used_where_it_lies(tmp_path: Path) -> None:
         assert found.read_bytes()[: len(WIM)] == WIM
         assert found.stat().st_size == len(WIM) + -len(WIM) % 512
         assert media.wim_file(work) == found
+        assert isinstance(media, LinuxInstallMedia) and media.inside is not None
+        holder, begin = media.inside
+        assert holder.read_bytes()[begin : begin + len(WIM)] == WIM
     assert log.take_steps() == []
     assert list(work.iterdir()) == []
 
@@ -174,6 +177,7 @@ def test_split_wim_is_used_where_it_lies(tmp_path: Path) -> None:
         found = media.wim_file(tmp_path)
         assert found.read_bytes().startswith(one)
         assert found.with_name("install2.swm").read_bytes().startswith(two)
+        assert isinstance(media, LinuxInstallMedia) and media.inside is None
 
 
 def test_a_wim_in_several_pieces_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +200,7 @@ def test_what_does_not_work_after_all_is_copied(
     iso = make_iso(tmp_path / "x.iso", {"sources/install.wim": WIM})
     with LinuxMedia(BrokenSlices()).open_install(iso) as media:
         assert media.wim_file(tmp_path).read_bytes() == WIM
+        assert isinstance(media, LinuxInstallMedia) and media.inside is None
     line = f"install.wim is copied out of the ISO ({log.size(len(WIM))}): FUSE is broken."
     assert line in caplog.messages
 

@@ -64,6 +64,8 @@ class Blobs:
 
     Args:
         path: the WIM.
+        inside: the file that holds the WIM, and where in there it begins; None when it is
+            ``path``, which otherwise only is what to call it.
         table: whether to read what is in it; a worker is told.
 
     Raises:
@@ -71,10 +73,13 @@ class Blobs:
         MediaError: it is damaged.
     """
 
-    def __init__(self, path: Path, *, table: bool = True) -> None:
+    def __init__(
+        self, path: Path, inside: tuple[Path, int] | None = None, *, table: bool = True
+    ) -> None:
         self.path = path
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        head = os.pread(self.descriptor, 208, 0)
+        holder, self._begin = inside or (path, 0)
+        self.descriptor = os.open(holder, os.O_RDONLY | os.O_CLOEXEC)
+        head = os.pread(self.descriptor, 208, self._begin)
         if len(head) < 208 or head[:8] != b"MSWIM\0\0\0":
             raise Unsupported("it is not an ordinary WIM")
         _, version, flags, self.chunk, _, parts, _ = _HEADER.unpack_from(head)
@@ -173,6 +178,7 @@ class Blobs:
             raise self._damaged()
 
     def _fetch(self, view: memoryview, offset: int) -> None:
+        offset += self._begin
         done = os.preadv(self.descriptor, [view], offset)
         while done < len(view):
             more = os.preadv(self.descriptor, [view[done:]], offset + done)
@@ -186,7 +192,7 @@ class Blobs:
             return self._known[1]
         width, letter = (8, "Q") if blob.size > _LARGE else (4, "I")
         count = -(-blob.size // self.chunk) - 1
-        data = os.pread(self.descriptor, count * width, blob.offset)
+        data = os.pread(self.descriptor, count * width, self._begin + blob.offset)
         if len(data) != count * width or len(data) > blob.stored:
             raise self._damaged()
         starts = [len(data) + each for each in (0, *struct.unpack(f"<{count}{letter}", data))]

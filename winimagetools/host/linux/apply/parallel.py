@@ -126,7 +126,7 @@ def _shadow(size: int) -> Iterator[int]:
 def _worker(job: Job, pipe: Pipe, counters: mmap.mmap, number: int) -> Callable[[], None]:
     def work() -> None:
         pipe.close_writer()
-        blobs = Blobs(job.source.path, table=False)
+        blobs = Blobs(job.source.path, job.source.inside, table=False)
         writer = Writer(blobs, Target(job.target, job.start), _CLUSTER)
         done = 0
         for message in pipe.messages():
@@ -144,7 +144,7 @@ def _layouter(
     def work() -> Laid:
         pipe.close_reader()
         os.close(ready[1])  # so that it is seen when nobody will format
-        blobs = Blobs(job.source.path)
+        blobs = Blobs(job.source.path, job.source.inside)
         tree = ImageTree(blobs, job.source.index)
         merger = Merger(tree.root, job.tree)
         merger.merge(job.changes)
