@@ -17,6 +17,8 @@ from winimagetools.plan import Requirements
 
 WRAPPED = {"tgz": ("tar", "gz"), **{layer: (layer,) for layer in COMPRESSIONS}}
 """What an extension says of a wrapping, innermost first."""
+FOREIGN = {"xz": "xz -dk", "zst": "zstd -dk", "bz2": "bunzip2 -k", "lz4": "lz4 -d", "7z": "7z x"}
+"""Wrappings that are not read, with the command that takes them off."""
 
 
 @contextmanager
@@ -37,6 +39,11 @@ def opened_image(
     """
     if not image.is_file():
         raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")
+    if unwrap := FOREIGN.get(image.suffix.casefold()[1:]):
+        raise MediaError(
+            f"{image} is wrapped in a way that is not read; tar, gz and zip are.",
+            f"Unwrap it first: {unwrap} {image.name}",
+        )
     raise_problems(host.checks.check(Requirements(DiskLayout.UEFI, existing_disk=True)))
     layers = layers_of(image) if request is None else request.delivery.compression
     password = "" if request is None else request.delivery.password

@@ -118,6 +118,19 @@ def test_damage_is_found(hand_made: Callable[[str], HandMade], tmp_path: Path) -
     assert states(path)["boot store"] is State.FAILED
 
 
+@pytest.mark.parametrize("command", ["test-image", "inspect", "ls"])
+def test_a_wrapping_that_is_not_read(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no configuration, and the command that takes it off is named."""
+    image = tmp_path / "win.qcow2.xz"
+    image.write_bytes(b"\xfd7zXZ\0" + bytes(64))
+    assert main([command, str(image)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is wrapped in a way that is not read" in said
+    assert "xz -dk win.qcow2.xz" in said
+
+
 def test_inspect(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Windows, disk and what waits, as text and as JSON that says the same."""
     found = inspect_image(built)
