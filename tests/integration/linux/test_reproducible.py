@@ -78,10 +78,11 @@ def lay_out(folder: Path, wim: Path, options: Mapping[str, object], iso: Path | 
 
 
 def build_elsewhere(job: Job) -> None:
-    """As another user, in another time zone, with another umask and environment."""
+    """As another user, in another time zone, with another umask, on one processor."""
+    one = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
     environment = {**os.environ, "TZ": "Pacific/Auckland", "LANG": "C", "HOME": "/nowhere"}
     done = subprocess.run(
-        as_ordinary_user(command(job, "--quiet"), job.folder),
+        [*one, *as_ordinary_user(command(job, "--quiet"), job.folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -114,12 +115,19 @@ def assert_same(one: Path, two: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("layout", ["BIOS", "UEFI"])
+@pytest.mark.parametrize(
+    ("layout", "engine"), [("BIOS", "auto"), ("UEFI", "auto"), ("UEFI", "libwim")]
+)
 def test_with_everything(
-    tmp_path: Path, in_memory: Path, install_wim: Path, virtio_iso: Path, layout: str
+    tmp_path: Path,
+    in_memory: Path,
+    install_wim: Path,
+    virtio_iso: Path,
+    layout: str,
+    engine: str,
 ) -> None:
     """Drivers, answer file, registry edits, resources, scripts and agents."""
-    options = {**EVERYTHING, "DEFAULT.disk_layout": layout}
+    options = {**EVERYTHING, "DEFAULT.disk_layout": layout, "DEFAULT.apply_engine": engine}
     assert_same(*build_twice(tmp_path, in_memory, install_wim, options, virtio_iso))
 
 
