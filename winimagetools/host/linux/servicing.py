@@ -37,7 +37,7 @@ class LinuxServicing:
             ToolMissingError: libwim is not installed.
         """
         version = libwim.load().version
-        log.info(f"{image.name} ({image.version}) will be applied by libwim {version}")
+        log.info(f"{image.name} ({image.version}) will be unpacked by libwim {version}")
 
     def apply_image(self, disk: Disk, media: InstallMedia, image: WimImage) -> None:
         """Put an image below the staged tree and remember it for the one pass.
