@@ -31,7 +31,7 @@ class LinuxServicing:
     """The ``Servicing`` of a Linux host."""
 
     def check_version(self, image: WimImage) -> None:
-        """Log which libwim applies the image; every version of it knows every Windows.
+        """Log which libwim unpacks the image; every version of it knows every Windows.
 
         Raises:
             ToolMissingError: libwim is not installed.
