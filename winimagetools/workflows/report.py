@@ -17,14 +17,14 @@ from winimagetools.files.collisions import Input
 from winimagetools.files.fingerprint import Fingerprints
 from winimagetools.formats.images.probe import open_image
 from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
-from winimagetools.formats.partitions import Entry, read_table
+from winimagetools.formats.partitions import Entry, Table, read_table
 from winimagetools.host.carry_out import describe_source
 from winimagetools.image import preflight
 from winimagetools.image.boot_manager import describe_boot_manager
 from winimagetools.image.describe import describe_guest
 from winimagetools.image.platform_needs import machine_devices
 from winimagetools.image.refusals import inputs
-from winimagetools.model import DiskLayout
+from winimagetools.model import DiskFormat, DiskLayout
 from winimagetools.output.report.facts import (
     Agent,
     ImageFacts,
@@ -39,6 +39,7 @@ from winimagetools.output.report.facts import (
 from winimagetools.output.report.folder import check_place, write
 from winimagetools.output.report.pictures import facts_of, take_pictures
 from winimagetools.output.report.provenance import load_key
+from winimagetools.output.unpack import beginning
 from winimagetools.plan import (
     AddCapabilities,
     AddPackage,
@@ -54,6 +55,8 @@ from winimagetools.workflows.prepare import Prepared
 
 _MAY_HOLD_SECRETS = ("", "unattend_xml_path")
 """Inputs whose hash would help to guess a password: the rest of what they hold is known."""
+_TABLE_SIZE = 64 << 10
+"""Bytes; a GPT ends before, with sectors of 512 bytes and with those of 4096."""
 _NAMES = {TYPE_EFI: "EFI system partition", TYPE_MSR: "Microsoft reserved partition"}
 
 
@@ -190,19 +193,34 @@ def _image(plan: BuildPlan, image: Path, size: int, sha256: str) -> ImageFacts:
         sha256=sha256,
         disk_size=plan.disk_size,
         layout=plan.layout.value,
-        partitions=() if plan.delivery.compression else tuple(_partitions(image)),
+        partitions=tuple(_partitions(plan, image)),
     )
 
 
-def _partitions(image: Path) -> Iterator[Part]:
+def _partitions(plan: BuildPlan, image: Path) -> Iterator[Part]:
     """What the finished disk really has; nothing where it cannot be read."""
     try:
-        with open_image(image) as disk:
-            table = read_table(disk.read, disk.size, disk.sector)
+        table = _wrapped_table(plan, image) if plan.delivery.compression else _table(image)
     except MediaError:
         return
     for entry in table.entries:
         yield Part(_partition_name(entry), entry.start, entry.size)
+
+
+def _table(image: Path) -> Table:
+    with open_image(image) as disk:
+        return read_table(disk.read, disk.size, disk.sector)
+
+
+def _wrapped_table(plan: BuildPlan, image: Path) -> Table:
+    """The table at the beginning of a raw disk that is in an archive; there is no other there."""
+    raw = plan.delivery.disk_format is DiskFormat.RAW
+    start = beginning(image, plan.delivery.compression, _TABLE_SIZE) if raw else b""
+
+    def read(offset: int, size: int) -> bytes:
+        return start[offset : offset + size].ljust(size, b"\0")
+
+    return read_table(read, plan.disk_size)
 
 
 def _partition_name(entry: Entry) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,31 @@ def test_a_build_and_its_report(
         disk.write(b"changed")
     assert main(["verify", str(job.image), "--key", str(public)]) == 2
     assert "win.qcow2 is not what was made" in capsys.readouterr().err
+
+
+def test_the_map_of_a_wrapped_disk(tmp_path: Path, install_wim: Path) -> None:
+    """It is that of the disk in the archive, as sfdisk sees it."""
+    options = {
+        "DEFAULT.image_path": tmp_path / "win.raw.tar.gz",
+        "DEFAULT.compression_format": "tar.gz",
+    }
+    job = Job(tmp_path, install_wim, options)
+    assert job.build() == 0
+    record = json.loads((tmp_path / "win.raw.tar.gz.report" / "report.json").read_text())
+    disk = tmp_path / "disk"
+    with tarfile.open(job.image, "r|gz") as archive:
+        member = archive.next()
+        assert member is not None
+        content = archive.extractfile(member)
+        assert content is not None
+        disk.write_bytes(content.read(1 << 20))
+    os.truncate(disk, member.size)
+    seen = subprocess.run(["sfdisk", "--json", disk], check=True, capture_output=True).stdout
+    parts = json.loads(seen)["partitiontable"]["partitions"]
+    assert parts
+    assert [(part["start"], part["size"]) for part in record["image"]["partitions"]] == [
+        (part["start"] * 512, part["size"] * 512) for part in parts
+    ]
 
 
 KILLED = """\
