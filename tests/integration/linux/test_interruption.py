@@ -46,7 +46,7 @@ def volume_bytes(folder: Path) -> int:
     """How much of a Windows volume was written so far, while files come and go."""
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.endswith(".ntfs"):
+            if name == "whole.raw":
                 with suppress(FileNotFoundError):
                     return Path(parent, name).stat().st_blocks * 512
     return 0
