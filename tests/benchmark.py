@@ -180,9 +180,9 @@ def looking(folder: Path, bench: Bench, wim: Path) -> list[Contestant]:
         return measure([*start, "shrink", copy], bench.work)
 
     return [
-        Contestant("test-image, RAW", look("raw")),
-        Contestant("test-image, QCOW2", look("qcow2")),
-        Contestant("shrink, RAW", shrink),
+        Contestant("test-image of RAW", look("raw")),
+        Contestant("test-image of QCOW2", look("qcow2")),
+        Contestant("shrink of RAW", shrink),
     ]
 
 
@@ -202,14 +202,14 @@ def growing(folder: Path, work: Path) -> list[Contestant]:
     specs = {
         "1 GiB": MediaSpec(editions=("ServerStandard",), bulk=GIB),
         "4 GiB": MediaSpec(editions=("ServerStandard",), bulk=4 * GIB),
-        "5,000 files": MediaSpec(editions=("ServerStandard",), files=5_000),
-        "60,000 files": MediaSpec(editions=("ServerStandard",), files=60_000),
+        "5000 files": MediaSpec(editions=("ServerStandard",), files=5_000),
+        "60000 files": MediaSpec(editions=("ServerStandard",), files=60_000),
     }
-    before = {"4 GiB": "RAW, 1 GiB", "60,000 files": "RAW, 5,000 files"}
+    before = {"4 GiB": "RAW of 1 GiB", "60000 files": "RAW of 5000 files"}
     bench = Bench(work, 6 * GIB)
     return [
         Contestant(
-            f"RAW, {name}",
+            f"RAW of {name}",
             bench.build(medium(folder, name, spec), "raw", virtual_disk_format="RAW"),
             before.get(name, ""),
         )
@@ -266,6 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measured += looking(folder, Bench(work, options.disk_size), wim)
     if options.only:
         wanted = {each.strip() for each in options.only.split(",")}
+        if unknown := wanted - {each.name for each in measured}:
+            sys.exit(f"Nothing is called {', '.join(sorted(unknown))}.")
         wanted |= {each.against for each in measured if each.name in wanted}
         measured = [each for each in measured if each.name in wanted]
     if options.growth:
