@@ -94,6 +94,10 @@ class Monitor:
     async def _begin(self, socket: Path) -> None:
         await self._client.connect(str(socket))
         self._listening = asyncio.create_task(self._listen())
+        answer: Any = await self._client.execute("query-status")
+        if answer["status"] == "shutdown":
+            # The guest was off before anybody listened, and QEMU tells each event once.
+            self.events.put({"event": "SHUTDOWN", "data": {"guest": True}})
 
     async def _end(self) -> None:
         if self._listening is not None:
