@@ -238,7 +238,7 @@ def spawn(
     log.LOGGER.debug("running: %s", shown)
     program: Program | None = None
     try:
-        with _held_signals():
+        with held_signals():
             program = Program(_start(argv, input_text is not None, env or {}, cwd), shown)
         if input_text is not None:
             _feed(cast(IO[bytes], program.input), input_text)
@@ -256,7 +256,7 @@ def spawn(
 
 
 @contextmanager
-def _held_signals() -> Iterator[None]:
+def held_signals() -> Iterator[None]:
     """Let signals of the user wait, so that nothing comes between a start and knowing it.
 
     Handlers run in the main thread only; elsewhere there is nothing to hold back.

@@ -159,7 +159,8 @@ def extend_image(path: Path, size: int) -> None:
         RequestError: the disk is larger already, or would be too large for its table.
         BuildError: the volume cannot be made larger; the image is as it was.
     """
-    with open_existing(path, read_only=True) as disk:
+    # The private folder also when nothing is to do: it empties what a killed run has left.
+    with BuildFolder(path), open_existing(path, read_only=True) as disk:
         total = size - size % MIB if size else disk.image.size
         _check_growth(disk, total)
         if _is_filled(disk, total):

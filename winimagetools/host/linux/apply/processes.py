@@ -12,29 +12,20 @@ import pickle
 import select
 import signal
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from winimagetools.errors import WinImageError
 from winimagetools.host.linux.apply.blobs import Unsupported
 from winimagetools.host.linux.apply.calls import LayoutError
+from winimagetools.run import held_signals
 
 _PDEATHSIG = 1
 _INTERVAL = 100
 """Milliseconds between two looks at what is going on."""
 _READ = 1 << 16
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """A process that was just started has to be known before a signal raises something."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Crew:
@@ -54,7 +45,7 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _undisturbed():
+        with held_signals():
             for child in self._children.values():
                 with suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
@@ -71,7 +62,7 @@ class Crew:
             action: what it does; it may return anything that can be pickled.
         """
         parent = os.getpid()
-        with _undisturbed(), warnings.catch_warnings():
+        with held_signals(), warnings.catch_warnings():
             # Python 3.12 warns where there are other threads: the child takes none of their locks.
             warnings.simplefilter("ignore", DeprecationWarning)
             reader, writer = os.pipe2(os.O_CLOEXEC)
@@ -130,7 +121,6 @@ def _work(action: Callable[[], object], writer: int, parent: int) -> None:
     try:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         gc.disable()  # nothing here makes cycles that have to go before the end
         if os.getppid() == parent:
