@@ -14,8 +14,10 @@ from winimagetools.formats.ntfs_size import NtfsItem, overhead_bytes, volume_byt
 from winimagetools.formats.partition_table import plan_partitions
 from winimagetools.formats.wim.editions import read_wim
 from winimagetools.host.linux import volume
+from winimagetools.host.linux.disk import LinuxDisk, WimSource
 from winimagetools.host.linux.room import check_room
-from winimagetools.host.linux.wimlib import Wim
+from winimagetools.host.linux.wimlib import Wim, WimLayer
+from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import MIB, DiskLayout
 from winimagetools.run import Tool, run
 
@@ -91,6 +93,17 @@ def test_the_count_is_what_a_volume_takes(tmp_path: Path, make: object) -> None:
     assert 0.99 < (volume_bytes(items) + overhead_bytes(SIZE)) / used < 1.08
 
 
+def disk_of(folder: Path, wim: Path, size: int) -> LinuxDisk:
+    """A disk with the first image of ``wim`` below its tree."""
+    plan = plan_partitions(size, DiskLayout.BIOS)
+    tree = StagedTree(folder / "overlay")
+    disk = LinuxDisk(folder / "disk.raw", plan, folder, tree, folder / "esp")
+    image = read_wim(wim).images[0]
+    tree.attach(WimLayer(Wim(wim), 1))
+    disk.source = WimSource(wim, 1, image.name, disk_bytes=image.disk_bytes)
+    return disk
+
+
 def test_the_size_that_is_named_will_do(tmp_path: Path, install_wim: Path) -> None:
     """A smaller disk is refused before a volume is written; a build has room for its own files."""
     path = tmp_path / "install.wim"
@@ -100,19 +113,15 @@ def test_the_size_that_is_named_will_do(tmp_path: Path, install_wim: Path) -> No
     small_files(many)
     (many / "large").write_bytes(bytes(60 * MIB))
     run(WIMLIB, ["update", path, "1", f"--command=add {many} /many"])
-    image = read_wim(path).images[0]
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with Wim(path) as wim:
-        with pytest.raises(RequestError, match=r"files and folders of .* need .* MiB") as caught:
-            check_room(wim, image, empty, plan_partitions(70 * MIB, DiskLayout.BIOS))
-        assert caught.value.option == "disk_size"
-        named = re.search(r"at least (\d+)MB", caught.value.hint)
-        assert named is not None
-        size = int(named[1]) * MIB
-        check_room(wim, image, empty, plan_partitions(size, DiskLayout.BIOS))
-        with pytest.raises(RequestError, match="is too small"):
-            check_room(wim, image, empty, plan_partitions(size - 2 * MIB, DiskLayout.BIOS))
+    with pytest.raises(RequestError, match=r"files and folders of .* need .* MiB") as caught:
+        check_room(disk_of(tmp_path, path, 70 * MIB))
+    assert caught.value.option == "disk_size"
+    named = re.search(r"at least (\d+)MB", caught.value.hint)
+    assert named is not None
+    size = int(named[1]) * MIB
+    check_room(disk_of(tmp_path, path, size))
+    with pytest.raises(RequestError, match="is too small"):
+        check_room(disk_of(tmp_path, path, size - 2 * MIB))
     (tmp_path / "job").mkdir()
     options = {"DEFAULT.disk_layout": "BIOS", "vm.disk_size": f"{size // MIB + 8}MB"}
     job = Job(tmp_path / "job", path, options)

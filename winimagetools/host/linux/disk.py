@@ -19,12 +19,14 @@ class WimSource:
         name: the edition, for the log.
         inside: the file that really holds the bytes of ``path``, and where in there they begin;
             None when that is ``path`` itself.
+        disk_bytes: what the files of the image hold together; 0 where nobody knows.
     """
 
     path: Path
     index: int
     name: str = ""
     inside: tuple[Path, int] | None = None
+    disk_bytes: int = 0
 
 
 @dataclass

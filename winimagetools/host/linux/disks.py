@@ -39,6 +39,7 @@ from winimagetools.host.linux.finished import (
     shrink_image,
 )
 from winimagetools.host.linux.frozen_clock import frozen_clock
+from winimagetools.host.linux.room import check_room
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import ApplyEngine, DiskFormat, DiskLayout
 from winimagetools.output.become import make_copy, make_in_place, obstacle, wrap_at_once
@@ -95,11 +96,13 @@ class LinuxDisks:
         container that is wanted in the same go, where the file system can do that.
 
         Raises:
-            DiskFullError: no room for it.
+            RequestError: what was added since ``apply_image`` does not fit on the disk.
+            DiskFullError: no room for it in the file system of this host.
             BuildError: something of it could not be written, or was not read back as planned.
         """
         if not isinstance(disk, LinuxDisk):
             raise BuildError(f"{disk.path} was not made here, so it cannot be finished.")
+        check_room(disk)
         engine = delivery.apply_engine if delivery is not None else ApplyEngine.AUTO
         with room_for(disk.path):
             parts = None

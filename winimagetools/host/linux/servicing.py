@@ -51,11 +51,10 @@ class LinuxServicing:
         if not isinstance(disk, LinuxDisk):
             raise BuildError(f"{disk.path} was not made here; no image can be applied to it.")
         path = media.wim_file(disk.path.parent)
-        wim = Wim(path)
-        check_room(wim, image, disk.tree.local, disk.plan)
-        disk.tree.attach(WimLayer(wim, image.index))
+        disk.tree.attach(WimLayer(Wim(path), image.index))
         inside = media.inside if isinstance(media, LinuxInstallMedia) else None
-        disk.source = WimSource(path, image.index, image.name, inside)
+        disk.source = WimSource(path, image.index, image.name, inside, image.disk_bytes)
+        check_room(disk)
 
     def edit_registry(self, disk: Disk, edits: Sequence[RegistryEdit]) -> None:
         r"""Apply edits to the hives below ``Windows\System32\config``.
