@@ -45,6 +45,7 @@ from winimagetools.workflows.finish import (
     make_small,
     package,
 )
+from winimagetools.workflows.later_report import keep_report
 from winimagetools.workflows.prepare import Prepared, look_at_golden, plan_from_medium, prepare
 from winimagetools.workflows.report import Made, Recorder
 
@@ -262,7 +263,7 @@ def describe_build(
 
 def _workflow(
     workflow: Workflow,
-    make: Callable[[Prepared, ExitStack, ExitStack], Made],
+    make: Callable[[Prepared, Recorder, ExitStack, ExitStack], Made],
     config_file_path: Path | str,
     overrides: Sequence[str],
     strict: bool,
@@ -282,7 +283,7 @@ def _workflow(
             checksum
         )
         opened.enter_context(recorder.watching(prepared))
-        made = make(prepared, opened, last)
+        made = make(prepared, recorder, opened, last)
         image, delivery = made.image, made.plan.delivery
         with log.step("Deliver the image"):
             size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
@@ -300,7 +301,12 @@ def _workflow(
 
 
 def _from_medium(
-    prepared: Prepared, opened: ExitStack, last: ExitStack, *, offline_disk: Path | None = None
+    prepared: Prepared,
+    recorder: Recorder,
+    opened: ExitStack,
+    last: ExitStack,
+    *,
+    offline_disk: Path | None = None,
 ) -> Made:
     """Make the image of a medium; the online workflow lets Windows start in it once."""
     host = prepared.host
@@ -320,12 +326,15 @@ def _from_medium(
         manager = find_boot_manager(partial(medium.read_file, edition), ex=plan.boot_ex)
     prepared.watch.check()
     if online:
-        _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep")
+        keep = partial(keep_report, recorder, prepared, plan, manager)
+        _first_boot(host, plan, disk.path, "WindowsOnlineImage-Sysprep", keep)
     image = package(host, disk, plan.delivery, plan.stamp)
     return Made(image, plan, manager, folder / FIRST_BOOT)
 
 
-def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Made:
+def _golden_image(
+    prepared: Prepared, recorder: Recorder, _opened: ExitStack, last: ExitStack
+) -> Made:
     """Make the image of a copy of a golden one."""
     host, request = prepared.host, prepared.request
     look_at_golden(prepared)
@@ -354,7 +363,8 @@ def _golden_image(prepared: Prepared, _opened: ExitStack, last: ExitStack) -> Ma
         with log.step("Prepare what goes into the image"):
             change_files(disk.tree, plan.files, host.fetcher)
     prepared.watch.check()
-    _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep")
+    keep = partial(keep_report, recorder, prepared, plan, manager)
+    _first_boot(host, plan, disk_path, "WindowsGoldImage-Sysprep", keep)
     image = package(host, DiskFile(disk_path), plan.delivery, plan.stamp)
     return Made(image, plan, manager, folder / FIRST_BOOT)
 
@@ -431,19 +441,26 @@ def _service(host: Host, disk: Disk, plan: BuildPlan) -> None:
             take_steps(host, disk, plan.offline)
 
 
-def _first_boot(host: Host, plan: BuildPlan, disk: Path, name: str) -> None:
-    """Let Windows start once and finish itself, then make the disk small."""
+def _first_boot(
+    host: Host, plan: BuildPlan, disk: Path, name: str, keep: Callable[[Path], None]
+) -> None:
+    """Let Windows start once and finish itself, then make the disk small.
+
+    ``keep`` writes down what a report needs when that fails.
+    """
     if plan.machine is not None:
         name = f"{name}{secrets.randbelow(1 << 31)}"
         logs = disk.parent / FIRST_BOOT
         logs.mkdir()
         machine = replace(plan.machine, name=name, disk=disk, logs=logs)
         with log.step("Run the stage in the virtual machine"):
-            _run_machine(host, machine, plan)
+            _run_machine(host, machine, plan, keep)
     make_small(host, disk, shrink=plan.shrink)
 
 
-def _run_machine(host: Host, machine: VmRequest, plan: BuildPlan) -> None:
+def _run_machine(
+    host: Host, machine: VmRequest, plan: BuildPlan, keep: Callable[[Path], None]
+) -> None:
     """Let Windows finish its image, and keep what tells why when it does not."""
     try:
         _write_state(machine, plan)
@@ -452,6 +469,7 @@ def _run_machine(host: Host, machine: VmRequest, plan: BuildPlan) -> None:
     except BuildError as error:
         if machine.discard_failed:
             raise
+        keep(machine.logs)
         raise keep_evidence(host, plan.delivery.path, machine.disk, machine.logs, error) from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from winimagetools import log
 from winimagetools.errors import MediaError
@@ -35,6 +36,7 @@ from winimagetools.output.report.facts import (
     SetOption,
     UsedDriver,
     WindowsFacts,
+    as_record,
 )
 from winimagetools.output.report.folder import check_place, write
 from winimagetools.output.report.pictures import facts_of, take_pictures
@@ -44,6 +46,7 @@ from winimagetools.plan import (
     AddCapabilities,
     AddPackage,
     BuildPlan,
+    Delivery,
     DiskFile,
     Download,
     EnableFeatures,
@@ -128,19 +131,42 @@ class Recorder:
             return None
         folder = made.image.path.parent / "report"
         pictures = take_pictures(made.logs) if made.logs is not None else {}
-        report = replace(self._report(prepared, made, size, sha256), pictures=facts_of(pictures))
-        write(folder, report, self._signer, pictures)
+        parts = tuple(find_parts(made.plan.delivery, made.plan.disk_size, made.image.path))
+        image = _image(made.plan, size, sha256, parts)
+        report = self._report(prepared, made.plan, made.boot_manager, image)
+        write(folder, replace(report, pictures=facts_of(pictures)), self._signer, pictures)
         return folder
 
-    def _report(self, prepared: Prepared, made: Made, size: int, sha256: str) -> Report:
-        plan, image = made.plan, _image(made.plan, made.image.path, size, sha256)
+    def so_far(
+        self, prepared: Prepared, plan: BuildPlan, manager: BootManager | None
+    ) -> dict[str, Any] | None:
+        """What is known of an image that is not finished, as in its report.
+
+        Args:
+            prepared: what was asked.
+            plan: what was decided.
+            manager: that of the disk.
+
+        Returns:
+            The record, with no secret in it; None when no report is wanted.
+
+        Raises:
+            OSError: an input cannot be read any more.
+        """
+        if not self._wanted:
+            return None
+        return as_record(self._report(prepared, plan, manager, _image(plan, 0, "", ())))
+
+    def _report(
+        self, prepared: Prepared, plan: BuildPlan, manager: BootManager | None, image: ImageFacts
+    ) -> Report:
         return Report(
             workflow=prepared.request.workflow.value,
             started=self._started.isoformat(timespec="seconds"),
             finished=now().isoformat(timespec="seconds"),
             tools=_tools(prepared),
             image=image,
-            windows=_windows(plan, made.boot_manager),
+            windows=_windows(plan, manager),
             inputs=tuple(self._inputs()),
             drivers=tuple(_drivers(plan)),
             agents=tuple(_agents(plan)),
@@ -152,9 +178,9 @@ class Recorder:
             untold=tuple(_untold(prepared.found.config)),
             source_date_epoch=plan.stamp.time,
             steps=log.steps_so_far(),
-            checks=tuple(_checks(sha256)),
+            checks=tuple(checks_of(image.sha256)),
             warnings=log.take_warnings(),
-            machine=machine_of(plan, made.boot_manager),
+            machine=machine_of(plan, manager),
         )
 
     def _inputs(self) -> Iterator[InputFile]:
@@ -185,7 +211,7 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def _image(plan: BuildPlan, image: Path, size: int, sha256: str) -> ImageFacts:
+def _image(plan: BuildPlan, size: int, sha256: str, parts: tuple[Part, ...]) -> ImageFacts:
     return ImageFacts(
         file=plan.delivery.path.name,
         format=plan.delivery.describe(),
@@ -193,14 +219,21 @@ def _image(plan: BuildPlan, image: Path, size: int, sha256: str) -> ImageFacts:
         sha256=sha256,
         disk_size=plan.disk_size,
         layout=plan.layout.value,
-        partitions=tuple(_partitions(plan, image)),
+        partitions=parts,
     )
 
 
-def _partitions(plan: BuildPlan, image: Path) -> Iterator[Part]:
-    """What the finished disk really has; nothing where it cannot be read."""
+def find_parts(delivery: Delivery, disk_size: int, image: Path) -> Iterator[Part]:
+    """What the finished disk really has; nothing where it cannot be read.
+
+    Args:
+        delivery: what the image is.
+        disk_size: bytes of the disk in it.
+        image: the file.
+    """
     try:
-        table = _wrapped_table(plan, image) if plan.delivery.compression else _table(image)
+        wrapped = bool(delivery.compression)
+        table = _wrapped_table(delivery, disk_size, image) if wrapped else _table(image)
     except MediaError:
         return
     for entry in table.entries:
@@ -212,15 +245,15 @@ def _table(image: Path) -> Table:
         return read_table(disk.read, disk.size, disk.sector)
 
 
-def _wrapped_table(plan: BuildPlan, image: Path) -> Table:
+def _wrapped_table(delivery: Delivery, disk_size: int, image: Path) -> Table:
     """The table at the beginning of a raw disk that is in an archive; there is no other there."""
-    raw = plan.delivery.disk_format is DiskFormat.RAW
-    start = beginning(image, plan.delivery.compression, _TABLE_SIZE) if raw else b""
+    raw = delivery.disk_format is DiskFormat.RAW
+    start = beginning(image, delivery.compression, _TABLE_SIZE) if raw else b""
 
     def read(offset: int, size: int) -> bytes:
         return start[offset : offset + size].ljust(size, b"\0")
 
-    return read_table(read, plan.disk_size)
+    return read_table(read, disk_size)
 
 
 def _partition_name(entry: Entry) -> str:
@@ -295,8 +328,12 @@ def _untold(config: WindowsImageConfig) -> Iterator[str]:
     yield from (f"{section}.{key}" for section, key, _ in config.origin.own)
 
 
-def _checks(sha256: str) -> Iterator[str]:
-    """What would have ended the build, and did not."""
+def checks_of(sha256: str) -> Iterator[str]:
+    """What would have ended the build, and did not.
+
+    Args:
+        sha256: of the image; empty when it was not computed.
+    """
     yield "Nothing spoke against the configuration, the medium and the drivers before the build."
     yield "No input changed while it was read."
     if sha256:

@@ -15,9 +15,11 @@ from winimagetools.contract import Host
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.host import select_host
 from winimagetools.model import DiskFormat
+from winimagetools.output.report.folder import check_place, folder_of
 from winimagetools.plan import Delivery, DiskBus, DiskFile, VmRequest
 from winimagetools.workflows.build import STATE, BuildReport
 from winimagetools.workflows.finish import make_small, package
+from winimagetools.workflows.later_report import read_report, write_later
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,8 @@ def resume_image(
 ) -> BuildReport:
     """Start a failed machine again on its disk, and deliver the image when it is finished.
 
-    The folder stays, without the disk when that became the image.
+    The folder stays, without the disk when that became the image. The image gets a report when
+    the failed run would have written one; its provenance is not signed, as no key is kept.
 
     Args:
         folder: what was kept of the run.
@@ -85,28 +88,54 @@ def resume_image(
         mode: as in :func:`winimagetools.workflows.build.new_windows_cloud_image`.
 
     Raises:
-        RequestError: it is no such folder.
+        RequestError: it is no such folder, or something else has the name of the report.
         BuildError: it failed again.
     """
     log.take_steps()
+    log.take_warnings()
     host, folder = host or select_host(), Path(folder).absolute()
     state = read_state(folder)
+    record = read_report(folder)
+    if record is not None:
+        check_place(state.delivery.path)
     machine = _again(state.machine, folder)
     with log.step("Run the stage in the virtual machine"):
         _run(host, machine)
     make_small(host, machine.disk, shrink=state.shrink)
     image = package(host, DiskFile(machine.disk), state.delivery)
     with log.step("Deliver the image"):
-        unknown = state.delivery.checksum and not image.sha256
-        size, sha256 = host.files.measure(image.path, unknown)
-        host.files.publish(image.path, state.delivery.path, mode)
+        size, sha256 = _deliver(host, state.delivery, image, mode, record, machine.logs)
     return BuildReport(
         path=state.delivery.path,
         description=state.delivery.describe(),
         size=size,
-        sha256=image.sha256 or sha256,
+        sha256=sha256,
         steps=tuple(log.take_steps()),
+        report=folder_of(state.delivery.path) if record is not None else None,
     )
+
+
+def _deliver(
+    host: Host,
+    delivery: Delivery,
+    image: DiskFile,
+    mode: int | None,
+    record: dict[str, Any] | None,
+    logs: Path,
+) -> tuple[int, str]:
+    """Put image and report in their places; the bytes of the image, and its SHA-256.
+
+    The folder of the failed run may lie on another file system by now, so the report is made
+    beside the image.
+    """
+    size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
+    sha256 = image.sha256 or sha256
+    with host.files.build_folder(delivery.path) as private:
+        report = private / "report" if record is not None else None
+        if record is not None and report is not None:
+            write_later(report, record, delivery, image.path, (size, sha256), logs)
+        host.files.publish(image.path, delivery.path, mode, report)
+    return size, sha256
 
 
 def _again(machine: VmRequest, folder: Path) -> VmRequest:

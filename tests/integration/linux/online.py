@@ -28,6 +28,7 @@ EVIDENCE = {
     "from-disk",
     "qemu-command.txt",
     "qmp.log",
+    "report-so-far.json",
     "resume.json",
     "reports.jsonl",
     "serial.log",

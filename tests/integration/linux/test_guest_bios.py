@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.boot_proof import boot
+from tests.integration.linux.build import Job
 from tests.integration.linux.online import (
     LOG,
     evidence,
@@ -20,8 +23,10 @@ from tests.integration.linux.online import (
     start,
 )
 from tests.needs import program
+from winimagetools.cli.main import main
 from winimagetools.errors import RequestError
 from winimagetools.model import DiskLayout
+from winimagetools.workflows.build import BuildReport
 from winimagetools.workflows.resume import resume_image
 
 PATIENCE = 300
@@ -75,9 +80,28 @@ def test_going_on_after_a_failure(medium: Path, tmp_path: Path) -> None:
     assert "reported a failure: No network." in error.message
     report = resume_image(folder)
     assert report.path == job.image
+    check_report(job, report)
     assert boot(job.image, "qcow2", "bios").windows == "nothing is left to do"
     with pytest.raises(RequestError, match=r"win\.raw is gone"):
         resume_image(folder)
+
+
+def check_report(job: Job, report: BuildReport) -> None:
+    """It has what was read and done before the failure, what was done now, and it is verified."""
+    folder = job.image.with_name("win.qcow2.report")
+    assert report.report == folder
+    record = json.loads((folder / "report.json").read_text())
+    assert "wim_file_path" in [item["role"] for item in record["inputs"]]
+    assert (record["image"]["size"], record["image"]["sha256"]) == (report.size, report.sha256)
+    assert record["image"]["sha256"] == hashlib.sha256(job.image.read_bytes()).hexdigest()
+    assert record["image"]["partitions"]
+    names = [step["name"] for step in record["steps"] if step["depth"] == 0]
+    before = names.index("Write the disk")
+    assert before < names.index("Run the stage in the virtual machine")
+    assert any("first start of this image failed" in text for text in record["warnings"])
+    for item in record["pictures"]:
+        assert (folder / item["file"]).is_file()
+    assert main(["verify", str(job.image)]) == 0
 
 
 def test_two_builds_at_once(medium: Path, tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_an_unfinished_image_is_evidence(job: Job) -> None:
         "from-disk",
         "qemu-command.txt",
         "qmp.log",
+        "report-so-far.json",
         "resume.json",
         "reports.jsonl",
         "serial.log",
@@ -127,6 +128,7 @@ def test_resume(job: Job) -> None:
     report = resume_image(folder, host=done)
     assert (report.path, report.description) == (job.image, "QCOW2")
     assert boot(job.image, "qcow2", "bios").started
+    check_report(job.image)
     with pytest.raises(RequestError, match=r"win\.raw is gone"):
         resume_image(folder, host=done)
 
