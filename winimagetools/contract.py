@@ -398,8 +398,8 @@ class Files(Protocol):
         time in them; that of ``source`` without one.
         """
 
-    def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
-        """Unwrap one layer of ``source`` into ``folder`` and return what was in it."""
+    def decompress(self, source: Path, folder: Path, formats: Sequence[str], password: str) -> Path:
+        """Unwrap ``formats`` (innermost first) of ``source`` into ``folder``; what was in it."""
 
     def image_format(self, path: Path) -> str:
         """What ``qemu-img info`` calls the container."""

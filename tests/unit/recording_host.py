@@ -280,9 +280,10 @@ class _Files(_Part):
         self.say(f"wrap {source.name} as {'.'.join(formats)}{secret}")
         return source.with_name(".".join([source.name, *formats]))
 
-    def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
-        self.say(f"unwrap {compression} of {source.name}")
-        return folder / (source.name.removesuffix(f".{compression}"))
+    def decompress(self, source: Path, folder: Path, formats: Sequence[str], password: str) -> Path:
+        wrapping = ".".join(formats)
+        self.say(f"unwrap {wrapping} of {source.name}")
+        return folder / source.name.removesuffix(f".{wrapping}")
 
     def image_format(self, path: Path) -> str:
         self.say(f"ask for the container of {path.name}")

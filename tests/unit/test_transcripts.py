@@ -146,7 +146,7 @@ def test_every_workflow_meets_everything() -> None:
         ),
         (
             "test-maas-targz",
-            ("unwrap gz", "unwrap tar", "ask for the container", "convert", "open ", "close "),
+            ("unwrap tar.gz", "ask for the container", "convert", "open ", "close "),
         ),
     ],
 )

@@ -18,7 +18,7 @@ from winimagetools.files.hash import Sha256Beside, sha256_of
 from winimagetools.files.space import room_for
 from winimagetools.formats.images.probe import container_of
 from winimagetools.model import DiskFormat
-from winimagetools.output import pack
+from winimagetools.output import pack, unpack
 from winimagetools.output.become import become, stays_in_place
 from winimagetools.output.convert import convert
 from winimagetools.output.report import folder
@@ -115,22 +115,34 @@ class ImageFiles:
             source = packed
         return source
 
-    def decompress(self, source: Path, folder: Path, compression: str, password: str) -> Path:
-        """Unwrap one layer of ``source`` into ``folder``; the archive stays.
+    def decompress(self, source: Path, folder: Path, formats: Sequence[str], password: str) -> Path:
+        """Unwrap all of ``formats`` of ``source`` into ``folder``; the archive stays.
 
-        Only the suffix is taken off the name; the PowerShell tools took out any ``gz``, with the
-        character before it, wherever it was.
+        The layers are read in one pass, straight into the file that is in them. Only a zip
+        inside a gz or another zip is a file of its own meanwhile: see
+        :func:`winimagetools.output.unpack.passes`.
+
+        Only the suffixes are taken off the name; the PowerShell tools took out any ``gz``, with
+        the character before it, wherever it was.
 
         Raises:
-            RequestError: the name does not end in the layer, or the result exists already.
+            RequestError: the name does not end in the layers, or the result exists already.
             MediaError: the archive is damaged, or the password is wrong.
             DiskFullError: no room for the result.
 
         Port of ``Decompress-File``.
         """
         log.add_secret(password)
-        with log.Progress(f"Decompressing {source.name}", source.stat().st_size) as progress:
-            return pack.unpack(source, folder, compression, password, progress.update)
+        inner = source
+        for run_of_formats in unpack.passes(formats):
+            outer = inner
+            try:
+                with log.Progress(f"Decompressing {outer.name}", outer.stat().st_size) as progress:
+                    inner = unpack.unpack(outer, folder, run_of_formats, password, progress.update)
+            finally:
+                if outer != source:
+                    outer.unlink()
+        return inner
 
     def image_format(self, path: Path) -> str:
         """What ``qemu-img`` calls the container, told by content. Raises MediaError."""

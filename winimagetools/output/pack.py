@@ -1,4 +1,4 @@
-"""Wrap a disk image in tar, gzip or zip, and unwrap it.
+"""Wrap a disk image in tar, gzip or zip; :mod:`winimagetools.output.unpack` unwraps it.
 
 Layers are stacked: a chain such as ``tar.gz`` is written in one pass, each layer handing its
 output to the next, and holes travel through it as holes. Only base names are stored.
@@ -9,20 +9,15 @@ A tar holds the file as plain data, not in one of the sparse formats: MAAS unpac
 
 from __future__ import annotations
 
-import gzip
 import struct
 import tarfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol, TypeVar, cast
+from typing import BinaryIO, Protocol
 
-import pyzipper
-
-from winimagetools import log
-from winimagetools.errors import MediaError, RequestError
+from winimagetools.errors import RequestError
 from winimagetools.files import sparse
 from winimagetools.files.access import private_opener
 from winimagetools.files.hash import Sha256Beside
@@ -30,10 +25,7 @@ from winimagetools.files.space import room_for
 from winimagetools.output.deflate import Deflate
 from winimagetools.output.zip_writer import ZipWriter
 
-_Member = TypeVar("_Member")
-
 _GZIP_FASTEST, _GZIP_UNIX, _GZIP_NAME = 4, 3, 8
-_DAMAGED = (EOFError, zlib.error, tarfile.TarError, pyzipper.BadZipFile, gzip.BadGzipFile)
 
 
 class _Sink(Protocol):
@@ -194,7 +186,7 @@ def pack_content(
 ) -> Path:
     """The same for something that need not be a file; the archive goes into ``folder``."""
     target = folder / ".".join([content.name, *formats])
-    with _new_file(target) as file:
+    with new_file(target) as file:
         written = sparse.SparseWriter(file)
         with ExitStack() as stack:
             out = written if digest is None else _Hashed(written, digest)
@@ -229,74 +221,8 @@ def _stack_layers(
     return sink
 
 
-def unpack(
-    source: Path,
-    folder: Path,
-    kind: str,
-    password: str,
-    on_progress: Callable[[int], None],
-) -> Path:
-    """Unwrap one layer into ``folder``; the archive stays.
-
-    Args:
-        source: an archive whose name ends in ``.`` and ``kind``.
-        folder: where the result goes.
-        kind: ``tar``, ``gz`` or ``zip``.
-        password: of the zip archive.
-        on_progress: gets the bytes of ``source`` read so far.
-
-    Returns:
-        The file, named like the archive without that suffix.
-
-    Raises:
-        RequestError: the name does not end so, or there is such a file already.
-        MediaError: the archive is damaged, holds several files, or the password is wrong.
-    """
-    if source.suffix.lower() != f".{kind}":
-        raise RequestError(
-            f"The name of {source} does not end in .{kind}.",
-            "Let compression_format say how the image is compressed.",
-        )
-    target = folder / source.stem
-    with source.open("rb") as file, _new_file(target) as output, _readable(source):
-        written = sparse.SparseWriter(output)
-        with _open_layer(file, source, kind, password) as content:
-            while data := content.read(sparse.CHUNK):
-                written.write(data)
-                on_progress(file.tell())
-        written.close()
-    return target
-
-
 @contextmanager
-def _open_layer(file: BinaryIO, source: Path, kind: str, password: str) -> Iterator[IO[bytes]]:
-    if kind == "gz":
-        with gzip.GzipFile(fileobj=file) as content:
-            yield cast(IO[bytes], content)
-    elif kind == "tar":
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            member = _only([item for item in archive if item.isfile()], source)
-            yield cast(IO[bytes], archive.extractfile(member))
-    else:
-        with pyzipper.AESZipFile(file) as archive:
-            member = _only([item for item in archive.infolist() if not item.is_dir()], source)
-            if member.is_encrypted and member.wz_aes_version is None:
-                log.warning(f"{source} is encrypted in the old way: unwrapping takes very long.")
-            with archive.open(member, pwd=password.encode() or None) as content:
-                yield content
-
-
-def _only(members: list[_Member], source: Path) -> _Member:
-    if len(members) != 1:
-        raise MediaError(
-            f"{source} holds {len(members)} files instead of one disk image.",
-            "Give an archive as this project makes it.",
-        )
-    return members[0]
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path) -> Iterator[BinaryIO]:
     """Make a file only its owner can read, and remove it again when something fails."""
     try:
         file = open(path, "xb", opener=private_opener)  # noqa: SIM115
@@ -310,18 +236,3 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def _readable(source: Path) -> Iterator[None]:
-    """Turn what the readers raise about a damaged or locked archive into MediaError."""
-    try:
-        yield
-    except _DAMAGED as error:
-        raise MediaError(f"{source} is damaged or of another kind: {error}.") from error
-    except RuntimeError as error:
-        raise MediaError(
-            f"{source} cannot be opened: the password is wrong or missing, or its kind of "
-            "encryption is not known.",
-            "Set zip_password to the password it was made with.",
-        ) from error

@@ -29,7 +29,7 @@ def opened_image(
 
     Args:
         host: the machine to work on.
-        image: of any container; wrapped ones are unwrapped into a private folder first.
+        image: of any container; what is in a wrapped one is put into a private folder first.
         request: what the configuration asks for; None without one.
         thorough: compare everything in the NTFS volume.
 
@@ -49,12 +49,9 @@ def opened_image(
     password = "" if request is None else request.delivery.password
     with _private_folder(host, image, bool(layers)) as folder:
         disk = image
-        for layer in reversed(layers):
-            with log.step(f"Unwrap {layer}"):
-                inner = host.files.decompress(disk, folder, layer, password)
-            if disk != image:
-                host.files.remove(disk)
-            disk = inner
+        if layers:
+            with log.step(f"Unwrap {'.'.join(layers)}"):
+                disk = host.files.decompress(image, folder, layers, password)
         container = _container(host, disk)
         with (
             _attachable(host, disk, container, folder) as attached,

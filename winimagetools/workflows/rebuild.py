@@ -251,8 +251,6 @@ def _without_salt(path: Path, delivery: Delivery, folder: Path, host: Host) -> P
     if not delivery.password or "zip" not in delivery.compression:
         return path
     folder.mkdir()
-    for layer in reversed(delivery.compression):
-        path = host.files.decompress(path, folder, layer, delivery.password)
-        if layer == "zip":
-            break
-    return path
+    outermost = max(place for place, kind in enumerate(delivery.compression) if kind == "zip")
+    formats = delivery.compression[outermost:]
+    return host.files.decompress(path, folder, formats, delivery.password)

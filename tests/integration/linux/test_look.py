@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -78,15 +80,41 @@ def test_every_layout(layout: str, hand_made: Callable[[str], HandMade]) -> None
     assert found["growth"] is (State.WARNING if behind else State.OK)
 
 
-@pytest.mark.parametrize("wrapped", ["tar.gz", "zip", "gz"])
+@contextmanager
+def watched(folder: Path) -> Iterator[list[dict[str, int]]]:
+    """Sees which files are below a folder, and how large they are, many times a second."""
+    seen: list[dict[str, int]] = []
+    done = Event()
+
+    def look() -> None:
+        while not done.wait(0.005):
+            with suppress(FileNotFoundError):
+                files = [item for item in folder.rglob("*") if item.is_file()]
+                seen.append({item.name: item.stat().st_size for item in files})
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("wrapped", ["tar.gz", "zip", "gz", "zip.tar"])
 def test_wrapped_images(built: Path, tmp_path: Path, wrapped: str) -> None:
-    """Unwrapped beside it, and taken away again."""
+    """One disk lies beside it, no half-unwrapped file, and that is taken away again."""
     from winimagetools.output.image_files import ImageFiles
 
     copy = tmp_path / "win.qcow2"
     run(QEMU_IMG, ["convert", "-f", "raw", "-O", "qcow2", built, copy])
+    size = copy.stat().st_size
     image = ImageFiles().compress(copy, wrapped.split("."), "")
-    assert State.FAILED not in states(image).values()
+    with watched(tmp_path) as seen:
+        assert State.FAILED not in states(image).values()
+    assert {name for names in seen for name in names} == {image.name, "lock", "win.qcow2"}
+    most = image.stat().st_size + size + 4096
+    assert max(sum(names.values()) for names in seen) <= most
     assert [item.name for item in tmp_path.iterdir()] == [image.name]
 
 

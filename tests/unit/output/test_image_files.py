@@ -125,7 +125,7 @@ def test_a_password_is_never_logged(tmp_path: Path) -> None:
     packed = ImageFiles().compress(source, ["zip"], "pass-4711")
     assert log.mask("the password is pass-4711") == "the password is ***"
     (tmp_path / "out").mkdir()
-    made = ImageFiles().decompress(packed, tmp_path / "out", "zip", "pass-4711")
+    made = ImageFiles().decompress(packed, tmp_path / "out", ["zip"], "pass-4711")
     assert made.read_bytes() == b"content" * 1000
     assert packed.exists()
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from winimagetools.errors import MediaError, RequestError
 from winimagetools.files import sparse
 from winimagetools.output import pack
+from winimagetools.output.unpack import passes, unpack
 
 PASSWORD = "correct horse ü"
 _NOISE = random.Random(2).randbytes(100_000)
@@ -183,8 +184,8 @@ def test_chains_are_written_in_one_pass_and_unwrapped_again(
     assert sorted(tmp_path.iterdir()) == [image, path]
     folder = tmp_path / "out"
     folder.mkdir()
-    for kind in reversed(formats):
-        path = pack.unpack(path, folder, kind, PASSWORD, _ignore)
+    for run in passes(formats):
+        path = unpack(path, folder, run, PASSWORD, _ignore)
     assert path == folder / "windows.raw"
     assert path.read_bytes() == image.read_bytes()
 
@@ -192,7 +193,7 @@ def test_chains_are_written_in_one_pass_and_unwrapped_again(
 def test_unwrapping_makes_holes_again(image: Path, tmp_path: Path) -> None:
     """The image comes out as sparse as it was."""
     (tmp_path / "out").mkdir()
-    made = pack.unpack(_pack(image, "gz"), tmp_path / "out", "gz", "", _ignore)
+    made = unpack(_pack(image, "gz"), tmp_path / "out", ["gz"], "", _ignore)
     assert getattr(made.stat(), "st_blocks", 0) * 512 < 4 * sparse.CHUNK
 
 
@@ -210,7 +211,7 @@ def test_existing_files_are_not_overwritten(image: Path, tmp_path: Path) -> None
     with pytest.raises(RequestError, match="exists already"):
         _pack(image, "gz")
     with pytest.raises(RequestError, match="exists already"):
-        pack.unpack(path, tmp_path, "gz", "", _ignore)
+        unpack(path, tmp_path, ["gz"], "", _ignore)
 
 
 @pytest.mark.skipif(not hasattr(os, "fchmod"), reason="files have no mode here")
@@ -235,7 +236,7 @@ def test_a_failure_leaves_no_half_archive(image: Path, tmp_path: Path) -> None:
 def test_a_name_without_the_suffix_is_refused(image: Path, tmp_path: Path) -> None:
     """Only the suffix tells what the result is to be called."""
     with pytest.raises(RequestError, match=r"does not end in \.gz"):
-        pack.unpack(image, tmp_path, "gz", "", _ignore)
+        unpack(image, tmp_path, ["gz"], "", _ignore)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def test_damaged_archives_are_media_errors(
     packed.write_bytes(content)
     (tmp_path / "out").mkdir()
     with pytest.raises(MediaError, match="damaged"):
-        pack.unpack(packed, tmp_path / "out", kind, "", _ignore)
+        unpack(packed, tmp_path / "out", [kind], "", _ignore)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -268,7 +269,7 @@ def test_a_wrong_password_is_said_so(image: Path, tmp_path: Path, password: str)
     packed = _pack(image, "zip", password=PASSWORD)
     (tmp_path / "out").mkdir()
     with pytest.raises(MediaError, match="zip_password") as caught:
-        pack.unpack(packed, tmp_path / "out", "zip", password, _ignore)
+        unpack(packed, tmp_path / "out", ["zip"], password, _ignore)
     assert PASSWORD not in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -302,7 +303,7 @@ def _zip_crypto(content: bytes, password: bytes) -> bytes:
 def test_an_archive_of_the_old_tool_opens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """ZipCrypto is still read, with a warning that it is slow."""
     (tmp_path / "a.raw.zip").write_bytes(_zip_crypto(b"old image" * 50, b"test"))
-    made = pack.unpack(tmp_path / "a.raw.zip", tmp_path, "zip", "test", _ignore)
+    made = unpack(tmp_path / "a.raw.zip", tmp_path, ["zip"], "test", _ignore)
     assert made.read_bytes() == b"old image" * 50
     assert "encrypted in the old way" in caplog.text
 
@@ -314,5 +315,5 @@ def test_an_archive_with_two_files_is_refused(tmp_path: Path) -> None:
         packed.writestr("a.raw", b"a")
         packed.writestr("b.raw", b"b")
     with pytest.raises(MediaError, match="holds 2 files"):
-        pack.unpack(path, tmp_path, "zip", "", _ignore)
+        unpack(path, tmp_path, ["zip"], "", _ignore)
     assert list(tmp_path.iterdir()) == [path]

@@ -203,10 +203,12 @@ def test_a_folder_that_does_not_exist(image: Path) -> None:
 
 def test_an_archive_with_a_password(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is compared by what is in it: its salt is a new one each time."""
-    unpacked: list[tuple[str, str]] = []
+    unpacked: list[tuple[tuple[str, ...], str]] = []
 
-    def decompress(self: Delivering, source: Path, folder: Path, kind: str, password: str) -> Path:
-        unpacked.append((kind, password))
+    def decompress(
+        self: Delivering, source: Path, folder: Path, formats: Sequence[str], password: str
+    ) -> Path:
+        unpacked.append((tuple(formats), password))
         inside = folder / "inside"
         inside.write_bytes(source.read_bytes().split(b" ", 1)[1])
         return inside
@@ -216,6 +218,6 @@ def test_an_archive_with_a_password(image: Path, monkeypatch: pytest.MonkeyPatch
     overrides: Sequence[str] = ("DEFAULT.zip_password=open",)
     told = rebuild(image, overrides=overrides, host=a_host(b"AN image")[0])
     assert told == ["Built again from the same inputs win.raw.zip has the same bytes."]
-    assert unpacked == [("zip", "open"), ("zip", "open")]
+    assert unpacked == [(("zip",), "open"), (("zip",), "open")]
     with pytest.raises(BuildError, match="not what its inputs give"):
         rebuild(image, overrides=overrides, host=a_host(b"an IMAGE")[0])
