@@ -90,8 +90,8 @@ def _take_logs(host: Host, disk: Path, folder: Path) -> list[str]:
     try:
         with host.disks.open(disk, read_only=True) as opened:
             return list(copy_logs(opened.tree, folder))
-    except WinImageError as error:
-        log.warning(f"The logs of Windows could not be taken from the disk: {error.message}")
+    except (WinImageError, OSError) as error:
+        log.warning(f"The logs of Windows could not be taken from the disk: {error}")
         return []
 
 

@@ -21,6 +21,7 @@ SOFTWARE = r"Windows\System32\config\SOFTWARE"
 STATE_KEY = r"Microsoft\Windows\CurrentVersion\Setup\State"
 GENERALIZED = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
 """What sysprep leaves in ``ImageState`` ("Windows Setup Installation Process", Microsoft)."""
+_UNUSABLE = "The virtual machine powered off and left a disk that cannot be used:"
 _RESOURCES = "UnattendResources"
 _ANSWERS = "Unattend.xml"
 _PENDING = r"Windows\WinSxS\pending.xml"
@@ -47,11 +48,11 @@ def judge_first_boot(host: Host, disk: Path, reports: Mapping[str, str], *, gold
         log.warning(f"{error.message} The image is judged by the reports of the guest alone.")
         judge(reports)
         return
-    except MediaError as error:
-        raise BuildError(
-            f"The virtual machine powered off and left a disk that cannot be used: {error.message}",
-            error.hint,
-        ) from error
+    except (MediaError, BuildError) as error:
+        raise BuildError(f"{_UNUSABLE} {error.message}", error.hint) from error
+    except OSError as error:
+        # A volume that Windows mounted although its structures are damaged.
+        raise BuildError(f"{_UNUSABLE} {error}.") from error
     if found:
         raise BuildError(
             "The virtual machine powered off, but its image is not finished "

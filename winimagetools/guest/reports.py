@@ -31,6 +31,10 @@ STAGE_STOPPED = "StatusStopped"
 STAGE_FAILED = "ERROR"
 
 
+_RESULTS = {STAGE_DONE: "done", STAGE_STOPPED: "stopped", STAGE_FAILED: "failed"}
+"""What the last report of a guest has for its result; the key-value exchange does not carry it."""
+
+
 @dataclass(frozen=True)
 class Report:
     """One report: its stage, what it says, and ``running``, ``done``, ``failed`` or ``stopped``."""
@@ -53,6 +57,11 @@ def parse_report(line: str) -> Report | None:
         return None
     texts = (stage, message, result)
     return Report(*texts) if all(isinstance(text, str) for text in texts) else None
+
+
+def exchanged_report(stage: str, message: str) -> Report:
+    """A value of the key-value exchange as the report that it is."""
+    return Report(stage, message, _RESULTS.get(stage, "running"))
 
 
 def by_stage(reports: Iterable[Report]) -> dict[str, str]:
@@ -78,13 +87,16 @@ def show(stage: str, message: str) -> None:
 def merge_reports(known: Mapping[str, str], news: Mapping[str, str]) -> dict[str, str]:
     """What counts of all reports so far.
 
-    A machine that is off, or starting, shows none: the known ones stay. When one of them is
-    gone, the guest has begun anew and taken its old reports away: they no longer count. A
-    golden image comes with the reports of the run that made it.
+    A machine that is off, or starting, shows none: the known ones stay. Otherwise only what it
+    shows counts: when one of the known is gone, the guest has begun anew and taken its old
+    reports away. A golden image comes with the reports of the run that made it.
+
+    Hyper-V shows them in no order, so what is new comes last, as in :func:`by_stage`.
     """
-    if news and not known.keys() <= news.keys():
-        return dict(news)
-    return {**known, **news}
+    if not news:
+        return dict(known)
+    same = {stage: text for stage, text in known.items() if news.get(stage) == text}
+    return {**same, **news}
 
 
 def check_failure(reports: Mapping[str, str]) -> None:

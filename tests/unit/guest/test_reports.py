@@ -9,6 +9,7 @@ from winimagetools.guest.reports import (
     Report,
     by_stage,
     check_failure,
+    exchanged_report,
     judge,
     last_words,
     merge_reports,
@@ -47,6 +48,29 @@ def test_reports_of_an_earlier_run_do_not_count(
 ) -> None:
     """A machine that is off shows none and takes none back; one that cleared them starts anew."""
     assert merge_reports(known, news) == merged
+
+
+def test_what_is_new_comes_last() -> None:
+    """Hyper-V shows values in no order; the last words are those that were said last."""
+    known = {"StatusInitial": "started", "Updates": "3 found", "Hook": "done"}
+    news = {"Hook": "done", "Updates": "3 installed", "StatusInitial": "started"}
+    assert last_words(merge_reports(known, news)) == "its last report was Updates: 3 installed"
+    anew = {"Drivers": "2 added", "StatusInitial": "started"}
+    assert last_words(merge_reports(known, anew)) == "its last report was Drivers: 2 added"
+
+
+@pytest.mark.parametrize(
+    ("stage", "result"),
+    [
+        ("StatusFinal", "done"),
+        ("StatusStopped", "stopped"),
+        ("ERROR", "failed"),
+        ("Drivers(failed)", "running"),
+    ],
+)
+def test_a_value_of_the_exchange_is_a_report(stage: str, result: str) -> None:
+    """Its result is that of ``Report.ps1``, which the value itself does not carry."""
+    assert exchanged_report(stage, "text") == Report(stage, "text", result)
 
 
 def test_silence_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:

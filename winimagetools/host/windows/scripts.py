@@ -172,7 +172,7 @@ if ([string]$vm.State -eq 'Running' -and $exchange -and $exchange.Enabled) {
     $component = Get-CimAssociatedInstance -InputObject $system -ResultClassName Msvm_KvpExchangeComponent
     if ($component) { $items = @($component.GuestExchangeItems) + @($component.GuestIntrinsicExchangeItems) }
 }
-@{ state = [string]$vm.State; items = @($items | Where-Object { $_ }) }
+@{ state = [string]$vm.State; uptime = [double]$vm.Uptime.TotalSeconds; items = @($items | Where-Object { $_ }) }
 """
 
 VM_SCREEN = r"""

@@ -7,13 +7,20 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 
 from defusedxml import ElementTree
 
 from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
 from winimagetools.formats.png import png_of_rgb565
-from winimagetools.guest.reports import PREFIX, Report, check_failure, merge_reports, show
+from winimagetools.guest.reports import (
+    PREFIX,
+    check_failure,
+    exchanged_report,
+    merge_reports,
+    show,
+)
 from winimagetools.guest.watch import MOST_PICTURES, Watch, picture_name
 from winimagetools.host.windows import scripts
 from winimagetools.host.windows.powershell import PowerShell, as_list
@@ -28,6 +35,10 @@ SCREEN = (800, 600)
 STATUS_ATTEMPTS = 6
 """How often Hyper-V is asked about a machine before it is given up: for half a minute."""
 
+_NEVER_HEARD = (
+    "Nothing was ever heard of its Windows: the firmware found nothing to start on the disk, or "
+    "Windows stopped before its data exchange service ran."
+)
 _NO_HYPERV = "Hyper-V is not turned on, and the stage in a virtual machine needs it."
 _NO_HYPERV_ADVICE = (
     "Turn it on in an elevated PowerShell and restart: Enable-WindowsOptionalFeature -Online "
@@ -96,10 +107,7 @@ def convert_kvp_data(items: Iterable[str]) -> dict[str, str]:
 
 def _keep(request: VmRequest, reports: dict[str, str]) -> None:
     """Write down what was reported, as the second serial port has it elsewhere."""
-    lines = [
-        json.dumps({"stage": stage, "message": text, "result": "running"})
-        for stage, text in reports.items()
-    ]
+    lines = [json.dumps(asdict(exchanged_report(stage, text))) for stage, text in reports.items()]
     text = "".join(f"{line}\n" for line in lines)
     (request.logs / "reports.jsonl").write_text(text, encoding="utf-8")
 
@@ -129,6 +137,82 @@ class Screen:
             self._taken += 1
             name = f"{picture_name(self._taken, stage)}.png"
             (self._request.logs / name).write_bytes(picture)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What Hyper-V says of a machine.
+
+    Args:
+        state: ``Running``, ``Off`` and others.
+        uptime: seconds since it was turned on or reset (``OnTimeInMilliseconds`` of
+            ``Msvm_ComputerSystem``, Microsoft).
+        known: the data exchange service of its Windows has said something, if only its version.
+        reports: of its guest, by stage.
+    """
+
+    state: str
+    uptime: float
+    known: bool
+    reports: dict[str, str]
+
+
+class Follower:
+    """One run of a machine.
+
+    Args:
+        request: what runs.
+        screen: takes pictures.
+        clock: seconds.
+    """
+
+    def __init__(self, request: VmRequest, screen: Screen, clock: Callable[[], float]) -> None:
+        self._request, self._screen, self._clock = request, screen, clock
+        self._watch = Watch(request.silence, request.time_limit, clock())
+        self._uptime = 0.0
+        self._known = False
+        self.reports: dict[str, str] = {}
+
+    def take_in(self, status: Status) -> bool:
+        """Take in how it is; whether it is off.
+
+        Raises:
+            BuildError: it takes too long, or restarts for ever.
+        """
+        off = status.state == "Off"
+        try:
+            if not off:
+                self._count_restart(status.uptime)
+            self._hear(status, off)
+            if not off:
+                self._check()
+        except BuildError:
+            self._screen.picture("end")
+            raise
+        return off
+
+    def _count_restart(self, uptime: float) -> None:
+        before, self._uptime = self._uptime, uptime
+        if uptime < before and self._watch.restarted(self._clock()):
+            log.info("The virtual machine restarts")
+
+    def _hear(self, status: Status, off: bool) -> None:
+        self._known = self._known or status.known
+        for stage, text in status.reports.items():
+            if self._watch.hear(exchanged_report(stage, text), self._clock()):
+                show(stage, text)
+                if not off:
+                    self._screen.picture(stage)
+        self.reports = merge_reports(self.reports, status.reports)
+        _keep(self._request, self.reports)
+
+    def _check(self) -> None:
+        try:
+            self._watch.check(self._clock())
+        except BuildError as error:
+            if self._known:
+                raise
+            raise BuildError(f"{error.message} {_NEVER_HEARD}", error.hint) from None
 
 
 class HyperV:
@@ -221,29 +305,13 @@ class HyperV:
     def _wait_for_shutdown(self, request: VmRequest) -> dict[str, str]:
         """Follow a machine until it is off. Port of ``Wait-ForVMShutdown``."""
         log.info(f"Waiting for {request.name} to finish and power off")
-        watch = Watch(request.silence, request.time_limit, self._clock())
-        screen = Screen(self._shell, request)
-        reports: dict[str, str] = {}
-        while True:
-            state, news = self._status(request.name)
-            for stage, text in news.items():
-                if watch.hear(Report(stage, text), self._clock()):
-                    show(stage, text)
-                    if state != "Off":
-                        screen.picture(stage)
-            reports = merge_reports(reports, news)
-            _keep(request, reports)
-            if state == "Off":
-                return reports
-            try:
-                watch.check(self._clock())
-            except BuildError:
-                screen.picture("end")
-                raise
+        follower = Follower(request, Screen(self._shell, request), self._clock)
+        while not follower.take_in(self._status(request.name)):
             self._sleep(POLL_INTERVAL)
+        return follower.reports
 
-    def _status(self, name: str) -> tuple[str, dict[str, str]]:
-        """State of a machine and reports of its guest. Port of ``Get-KVPData``.
+    def _status(self, name: str) -> Status:
+        """What Hyper-V says of a machine. Port of ``Get-KVPData``.
 
         Hyper-V may not answer while a machine restarts, and hours of work hang on one answer.
         """
@@ -254,7 +322,8 @@ class HyperV:
             interval=POLL_INTERVAL,
             sleep=self._sleep,
         )
-        return status["state"], convert_kvp_data(as_list(status["items"]))
+        items = as_list(status["items"])
+        return Status(status["state"], status["uptime"], bool(items), convert_kvp_data(items))
 
 
 def _no_such_disk() -> HostError:

@@ -76,6 +76,16 @@ class Recorder:
         return [call[0] for call in self.calls if isinstance(call, tuple)]
 
 
+def kvp_item(name: str, data: str) -> str:
+    """A report as Hyper-V hands it over."""
+    return (
+        '<INSTANCE CLASSNAME="Msvm_KvpExchangeDataItem">'
+        f'<PROPERTY NAME="Data" TYPE="string"><VALUE>{data}</VALUE></PROPERTY>'
+        f'<PROPERTY NAME="Name" TYPE="string"><VALUE>{name}</VALUE></PROPERTY>'
+        '<PROPERTY NAME="Source" TYPE="uint16"><VALUE>1</VALUE></PROPERTY></INSTANCE>'
+    )
+
+
 class VirtDisk:
     """Stands in for ``virtdisk.dll``: records calls, answers with a device."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.formats.test_png import read_png
-from tests.unit.host.windows.recorder import Recorder
+from tests.unit.host.windows.recorder import Recorder, kvp_item
 from winimagetools.errors import BuildError, CommandError
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import (
@@ -32,21 +32,11 @@ REQUEST = VmRequest(
 )
 
 
-def item(name: str, data: str) -> str:
-    """A report as Hyper-V hands it over."""
-    return (
-        '<INSTANCE CLASSNAME="Msvm_KvpExchangeDataItem">'
-        f'<PROPERTY NAME="Data" TYPE="string"><VALUE>{data}</VALUE></PROPERTY>'
-        f'<PROPERTY NAME="Name" TYPE="string"><VALUE>{name}</VALUE></PROPERTY>'
-        '<PROPERTY NAME="Source" TYPE="uint16"><VALUE>1</VALUE></PROPERTY></INSTANCE>'
-    )
-
-
 def test_convert_kvp_data() -> None:
     """Reports are told from other items by their name; what is unreadable is passed over."""
     items = [
-        item("ImageGenerationLog-Updates", "12 &lt;installed&gt;"),
-        item("OSName", "Windows"),
+        kvp_item("ImageGenerationLog-Updates", "12 &lt;installed&gt;"),
+        kvp_item("OSName", "Windows"),
         "<broken",
     ]
     assert convert_kvp_data(items) == {"Updates": "12 <installed>"}
@@ -68,10 +58,14 @@ def test_run_sysprep(caplog: pytest.LogCaptureFixture, request_: VmRequest) -> N
     """The machine is made from values, followed until it is off, and taken away."""
     caplog.set_level("INFO")
     recorder = machine(
-        {"state": "Running", "items": None},
-        {"state": "Running", "items": item("ImageGenerationLog-Updates", "none")},
-        {"state": "Running", "items": [item("ImageGenerationLog-StatusFinal", "done")]},
-        {"state": "Off", "items": []},
+        {"state": "Running", "uptime": 9, "items": None},
+        {"state": "Running", "uptime": 9, "items": kvp_item("ImageGenerationLog-Updates", "none")},
+        {
+            "state": "Running",
+            "uptime": 9,
+            "items": [kvp_item("ImageGenerationLog-StatusFinal", "done")],
+        },
+        {"state": "Off", "uptime": 0, "items": []},
     )
     slept: list[float] = []
     HyperV(PowerShell(recorder), slept.append).run_sysprep(request_)
@@ -103,8 +97,10 @@ def test_pictures(request_: VmRequest) -> None:
         CommandError("powershell.exe", 1, "no screen"),
         base64.b64encode(b"\0" * width * height * 2).decode(),
     ]
-    news = [item(f"ImageGenerationLog-{stage}", "x") for stage in ("Updates", "Drivers", "Hooks")]
-    states = [{"state": "Running", "items": news[: number + 1]} for number in range(3)]
+    news = [
+        kvp_item(f"ImageGenerationLog-{stage}", "x") for stage in ("Updates", "Drivers", "Hooks")
+    ]
+    states = [{"state": "Running", "uptime": 9, "items": news[: number + 1]} for number in range(3)]
     recorder = Recorder(
         {
             "VM_STATUS": lambda _: states.pop(0) if len(states) > 1 else states[0],
@@ -131,11 +127,15 @@ def test_what_failed_in_the_guest_is_a_warning(
 ) -> None:
     """The image goes on without a driver, and the user is told."""
     caplog.set_level("INFO")
-    failed = item("ImageGenerationLog-Drivers(failed)", "1 of 2 failed: exit code 5: b.inf")
+    failed = kvp_item("ImageGenerationLog-Drivers(failed)", "1 of 2 failed: exit code 5: b.inf")
     recorder = machine(
-        {"state": "Running", "items": failed},
-        {"state": "Running", "items": [failed, item("ImageGenerationLog-StatusFinal", "done")]},
-        {"state": "Off", "items": []},
+        {"state": "Running", "uptime": 9, "items": failed},
+        {
+            "state": "Running",
+            "uptime": 9,
+            "items": [failed, kvp_item("ImageGenerationLog-StatusFinal", "done")],
+        },
+        {"state": "Off", "uptime": 0, "items": []},
     )
     HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
@@ -145,7 +145,9 @@ def test_what_failed_in_the_guest_is_a_warning(
 
 def test_the_machine_is_removed_after_a_failure(request_: VmRequest) -> None:
     """A failure report of the guest fails the build, and no machine stays."""
-    recorder = machine({"state": "Off", "items": item("ImageGenerationLog-ERROR", "no MSI")})
+    recorder = machine(
+        {"state": "Off", "uptime": 0, "items": kvp_item("ImageGenerationLog-ERROR", "no MSI")}
+    )
     with pytest.raises(BuildError, match="reported a failure: no MSI"):
         HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
     assert recorder.scripts[-1] == "REMOVE_VM"
@@ -153,11 +155,18 @@ def test_the_machine_is_removed_after_a_failure(request_: VmRequest) -> None:
 
 def test_a_golden_image_brings_old_reports_along(request_: VmRequest) -> None:
     """What the run that made it said is no verdict on the run that uses it."""
-    old = [item("ImageGenerationLog-StatusFinal", "gold"), item("ImageGenerationLog-Updates", "2")]
+    old = [
+        kvp_item("ImageGenerationLog-StatusFinal", "gold"),
+        kvp_item("ImageGenerationLog-Updates", "2"),
+    ]
     recorder = machine(
-        {"state": "Running", "items": old},
-        {"state": "Running", "items": item("ImageGenerationLog-StatusInitial", "begun")},
-        {"state": "Off", "items": None},
+        {"state": "Running", "uptime": 9, "items": old},
+        {
+            "state": "Running",
+            "uptime": 9,
+            "items": kvp_item("ImageGenerationLog-StatusInitial", "begun"),
+        },
+        {"state": "Off", "uptime": 0, "items": None},
     )
     reports = HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
     assert reports == {"StatusInitial": "begun"}
@@ -167,7 +176,13 @@ def test_a_silent_machine_is_given_up(request_: VmRequest) -> None:
     """The PowerShell tools wait for ever; the reports are kept, and the machine is taken away."""
     moments = iter(range(0, 10_000, 20))
     recorder = Recorder(
-        {"VM_STATUS": {"state": "Running", "items": item("ImageGenerationLog-Updates", "3 found")}}
+        {
+            "VM_STATUS": {
+                "state": "Running",
+                "uptime": 9,
+                "items": kvp_item("ImageGenerationLog-Updates", "3 found"),
+            }
+        }
     )
     machine = HyperV(PowerShell(recorder), lambda _: None, lambda: next(moments))
     with pytest.raises(BuildError, match="nothing new for 5 min 00 s; its last stage was Updates"):
@@ -182,7 +197,7 @@ def test_one_missing_answer_is_no_failure(request_: VmRequest) -> None:
     """Hyper-V may be unable to answer for a moment; only half a minute of that is a failure."""
     answers: list[object] = [
         CommandError("powershell.exe", 1, "The object was not found."),
-        {"state": "Off", "items": item("ImageGenerationLog-StatusFinal", "done")},
+        {"state": "Off", "uptime": 0, "items": kvp_item("ImageGenerationLog-StatusFinal", "done")},
     ]
     recorder = Recorder({"VM_STATUS": lambda _: answers.pop(0)})
     HyperV(PowerShell(recorder), lambda _: None).run_sysprep(request_)
