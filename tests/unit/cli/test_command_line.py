@@ -104,6 +104,7 @@ def test_guides(capsys: pytest.CaptureFixture[str]) -> None:
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == [
         "azure",
+        "differences",
         "hacking",
         "hyper-v",
         "kubevirt",
@@ -114,6 +115,7 @@ def test_guides(capsys: pytest.CaptureFixture[str]) -> None:
         "openstack",
         "options",
         "proxmox",
+        "reproducible",
         "secure-boot-2026",
         "troubleshooting",
         "vmware",
