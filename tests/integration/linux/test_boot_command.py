@@ -10,9 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,18 +52,6 @@ def images(tmp_path_factory: pytest.TempPathFactory, install_wim: Path) -> Calla
     return image
 
 
-@pytest.fixture
-def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for sockets, which is empty afterwards, with nothing that runs on."""
-    folder = Path(tempfile.mkdtemp(prefix="boot-"))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setenv("TMPDIR", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
-    assert machines(folder) == []
-    folder.rmdir()
-
-
 def digest(path: Path) -> list[tuple[int, str]]:
     """Where a sparse file has data, and the SHA-256 of each piece."""
     with path.open("rb") as file:
@@ -84,7 +71,7 @@ def dry_run(image: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
     return capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("temporary")
+@pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("layout", ["BIOS", "UEFI"])
 def test_it_runs_until_the_guest_powers_off(layout: str, images: Callable[[str], Path]) -> None:
     """The guest starts and powers off; its image has the same bytes and the same time."""
@@ -95,7 +82,7 @@ def test_it_runs_until_the_guest_powers_off(layout: str, images: Callable[[str],
     assert (digest(image), image.stat().st_mtime_ns) == before
 
 
-def test_ctrl_c(images: Callable[[str], Path], temporary: Path) -> None:
+def test_ctrl_c(images: Callable[[str], Path], nothing_left: Path) -> None:
     """A viewer is told where to look; Ctrl-C ends all of it, and nothing is left."""
     image = images("BIOS")
     guest.play(image, guest.BEGUN, "hang")
@@ -116,7 +103,7 @@ def test_ctrl_c(images: Callable[[str], Path], temporary: Path) -> None:
     began = time.monotonic()
     assert process.wait(3) == 130
     process.stderr.close()
-    wait_until(lambda: machines(temporary) == [])
+    wait_until(lambda: machines(nothing_left) == [])
     assert time.monotonic() - began < 3
 
 

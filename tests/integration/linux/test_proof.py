@@ -6,9 +6,8 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,8 @@ from winimagetools.files.copy import copy_file
 from winimagetools.host.linux.existing_disk import open_existing
 from winimagetools.host.linux.qemu import proof
 from winimagetools.model import MIB
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,18 +47,6 @@ def images(tmp_path_factory: pytest.TempPathFactory, install_wim: Path) -> Calla
         return made[layout]
 
     return image
-
-
-@pytest.fixture(autouse=True)
-def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for sockets, which is empty afterwards, with nothing that runs on."""
-    folder = Path(tempfile.mkdtemp(prefix="proof-"))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setenv("TMPDIR", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
-    assert machines(folder) == []
-    folder.rmdir()
 
 
 def start(image: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str]]:
@@ -115,7 +104,7 @@ def test_a_boot_manager_that_waits(
     assert "The boot manager was started and read only" in result["text"]
 
 
-def test_ctrl_c(images: Callable[[str], Path], tmp_path: Path, temporary: Path) -> None:
+def test_ctrl_c(images: Callable[[str], Path], tmp_path: Path, nothing_left: Path) -> None:
     """It ends the machine within a moment, and nothing is left."""
     image = tmp_path / "win.raw"
     copy_file(images("BIOS"), image)
@@ -126,10 +115,10 @@ def test_ctrl_c(images: Callable[[str], Path], tmp_path: Path, temporary: Path) 
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    wait_until(lambda: machines(temporary) != [])
+    wait_until(lambda: machines(nothing_left) != [])
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
     assert process.wait(5) == 130
-    wait_until(lambda: machines(temporary) == [])
+    wait_until(lambda: machines(nothing_left) == [])
     assert time.monotonic() - began < 5
     assert [item.name for item in tmp_path.iterdir()] == ["win.raw"]
