@@ -194,7 +194,15 @@ class Disks(Protocol):
     def copy(self, source: Path, destination: Path) -> None:
         """Copy a disk image, sharing blocks where the file system can."""
 
-    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
+    def shows_volumes(self) -> bool:
+        """Whether this host can show a Windows volume as bytes."""
+
+    def finish(
+        self,
+        disk: Disk,
+        delivery: Delivery | None = None,
+        verify: Callable[[RawVolume], None] | None = None,
+    ) -> DiskFile:
         """Write everything out and leave the volume clean and trimmed.
 
         Args:
@@ -202,6 +210,8 @@ class Disks(Protocol):
             delivery: what the disk is to become next; None where nothing is known. Where the
                 container can be made at once, it is, and with it the SHA-256 of an image that
                 is not wrapped.
+            verify: looks at the volume before the disk becomes anything else, and raises where
+                it is not sound; only of use where the host shows volumes.
 
         Returns:
             The disk image, in the container of the delivery or as it was built.

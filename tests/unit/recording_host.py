@@ -117,7 +117,15 @@ class _Disks(_Part):
     def copy(self, source: Path, destination: Path) -> None:
         self.say(f"copy the disk {source.name} to {destination.name}")
 
-    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
+    def shows_volumes(self) -> bool:
+        return False
+
+    def finish(
+        self,
+        disk: Disk,
+        delivery: Delivery | None = None,
+        verify: Callable[[RawVolume], None] | None = None,
+    ) -> DiskFile:
         self.say(f"write out and trim {disk.path.name}")
         return DiskFile(disk.path)
 

@@ -78,16 +78,20 @@ def cloud_image(arguments: argparse.Namespace) -> int:
     """``cloud-image``."""
     if arguments.dry_run:
         return _dry_run(Workflow.CLOUD, arguments)
-    return _build(build.new_windows_cloud_image, arguments)
+    workflow: WorkflowFunction = build.new_windows_cloud_image
+    if arguments.verify:
+        workflow = partial(build.new_windows_cloud_image, verify=True)
+    return _build(workflow, arguments)
 
 
 def online_image(arguments: argparse.Namespace) -> int:
     """``online-image``."""
     if arguments.dry_run:
         return _dry_run(Workflow.ONLINE, arguments)
+    more = {"offline_disk": arguments.offline_disk, "verify": arguments.verify}
     workflow: WorkflowFunction = build.new_windows_online_image
-    if arguments.offline_disk:
-        workflow = partial(build.new_windows_online_image, offline_disk=arguments.offline_disk)
+    if given := {name: value for name, value in more.items() if value}:
+        workflow = partial(build.new_windows_online_image, **given)
     return _build(workflow, arguments)
 
 

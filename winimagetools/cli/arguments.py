@@ -79,6 +79,12 @@ def workflow_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of a build from a medium, which can be listed without being done."""
     settings_arguments(parser)
     _result_arguments(parser)
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare everything in the NTFS volume, as test-image --strict-ntfs does, before the "
+        "disk becomes anything else (on Linux only)",
+    )
     result = parser.add_mutually_exclusive_group()
     result.add_argument(
         "--dry-run", action="store_true", help="list what would be done, and do nothing"

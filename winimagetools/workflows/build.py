@@ -34,7 +34,6 @@ from winimagetools.model import DiskFormat, WimImage
 from winimagetools.output.report.folder import folder_of
 from winimagetools.plan import (
     BuildPlan,
-    Delivery,
     DiskFile,
     VmRequest,
 )
@@ -48,6 +47,7 @@ from winimagetools.workflows.finish import (
 from winimagetools.workflows.later_report import keep_report
 from winimagetools.workflows.prepare import Prepared, look_at_golden, plan_from_medium, prepare
 from winimagetools.workflows.report import Made, Recorder
+from winimagetools.workflows.verification import refuse_unverifiable, verify_disk, verify_written
 
 FIRST_BOOT = "first-boot"
 """In the folder of a build: what the run in the virtual machine leaves."""
@@ -100,6 +100,7 @@ def new_windows_cloud_image(
     mode: int | None = None,
     report: bool = True,
     sign_key: Path | str | None = None,
+    verify: bool = False,
 ) -> BuildReport:
     """Make an image from an installation medium, offline.
 
@@ -117,6 +118,7 @@ def new_windows_cloud_image(
             None for those who may read and change the one it replaces, else its owner only.
         report: write the folder ``NAME.report`` beside the image.
         sign_key: a private key in PEM that signs the provenance in the report.
+        verify: compare everything in the NTFS volume before the disk becomes anything else.
 
     Raises:
         ConfigurationError, MediaError: nothing was started.
@@ -128,7 +130,7 @@ def new_windows_cloud_image(
     recorder = Recorder(report, sign_key)
     return _workflow(
         Workflow.CLOUD,
-        _from_medium,
+        partial(_from_medium, verify=verify),
         config_file_path,
         overrides,
         strict,
@@ -150,6 +152,7 @@ def new_windows_online_image(
     report: bool = True,
     sign_key: Path | str | None = None,
     offline_disk: Path | str | None = None,
+    verify: bool = False,
 ) -> BuildReport:
     """Make an image from an installation medium and finish it in a virtual machine.
 
@@ -157,14 +160,17 @@ def new_windows_online_image(
     until the new one is complete; the PowerShell tools deleted it first.
 
     ``offline_disk`` is what :func:`new_windows_cloud_image` made of this configuration as RAW: it
-    is copied, and the medium is only looked at. None makes such a disk.
+    is copied, and the medium is only looked at. None makes such a disk. With ``verify`` either is
+    looked at before Windows starts.
 
     Port of ``New-WindowsOnlineImage``.
     """
     recorder = Recorder(report, sign_key)
     return _workflow(
         Workflow.ONLINE,
-        partial(_from_medium, offline_disk=Path(offline_disk)) if offline_disk else _from_medium,
+        partial(
+            _from_medium, offline_disk=Path(offline_disk) if offline_disk else None, verify=verify
+        ),
         config_file_path,
         overrides,
         strict,
@@ -307,22 +313,30 @@ def _from_medium(
     last: ExitStack,
     *,
     offline_disk: Path | None = None,
+    verify: bool = False,
 ) -> Made:
     """Make the image of a medium; the online workflow lets Windows start in it once."""
     host = prepared.host
     if offline_disk is not None:
         _check_offline_disk(offline_disk)
+    if verify:
+        refuse_unverifiable(host, prepared.found)
     medium, edition, plan = plan_from_medium(prepared, opened)
-    log.expect_steps(_count_steps(prepared.request.workflow, plan, plan.work_format))
+    steps = _count_steps(prepared.request.workflow, plan, plan.work_format)
+    log.expect_steps(steps if offline_disk is None else steps - 3 - bool(plan.offline) + verify)
     _announce_replaced(plan.delivery.path)
     _announce(plan)
     folder = last.enter_context(host.files.build_folder(plan.delivery.path))
     online = prepared.request.workflow is Workflow.ONLINE
-    becomes = None if online else plan.delivery
     if offline_disk is None:
-        disk, manager = _offline_disk(prepared, plan, medium, edition, folder, becomes)
+        check = partial(verify_written, plan.delivery.path) if verify else None
+        becomes = None if online else plan.delivery
+        finish = partial(host.disks.finish, delivery=becomes, verify=check)
+        disk, manager = _offline_disk(prepared, plan, medium, edition, folder, finish)
     else:
         disk = DiskFile(copy_disk(host, offline_disk, folder, plan.delivery))
+        if verify:
+            verify_disk(host, disk.path, plan.delivery.path)
         manager = find_boot_manager(partial(medium.read_file, edition), ex=plan.boot_ex)
     prepared.watch.check()
     if online:
@@ -413,7 +427,7 @@ def _offline_disk(
     medium: InstallMedia,
     edition: WimImage,
     folder: Path,
-    becomes: Delivery | None,
+    finish: Callable[[Disk], DiskFile],
 ) -> tuple[DiskFile, BootManager | None]:
     """Everything that is done to a disk before Windows starts for the first time."""
     host = prepared.host
@@ -430,7 +444,7 @@ def _offline_disk(
             check_boot_manager(prepared.request.boot_authority, manager)
         _service(host, disk, plan)
         with log.step("Write the disk"):
-            finished = host.disks.finish(disk, becomes)
+            finished = finish(disk)
         medium.check_unchanged()
     return finished, manager
 

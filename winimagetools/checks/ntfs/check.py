@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from winimagetools import log
 from winimagetools.checks.ntfs.glance import glance_at_volume
 from winimagetools.checks.ntfs.report import Finding
 from winimagetools.checks.ntfs.volume import check_volume
 from winimagetools.checks.result import Result, bad, good, skipped
 from winimagetools.checks.subject import Subject
+from winimagetools.contract import RawVolume
+from winimagetools.errors import BuildError
 
 _SHOWN = 3
 _TOLD_ELSEWHERE = ("volume flags", "log")
@@ -35,6 +38,27 @@ def check_ntfs(subject: Subject) -> Result:
         _sentence(found),
         "Start that Windows and let chkdsk C: /f repair it, or make the image anew.",
     )
+
+
+def verify_volume(image: str, volume: RawVolume, *, fresh: bool) -> None:
+    """Refuse a volume whose metadata contradict themselves.
+
+    Args:
+        image: the image it is for, in the message.
+        volume: the volume.
+        fresh: no Windows has written to it yet.
+
+    Raises:
+        BuildError: they do.
+    """
+    found = check_volume(volume.read, volume.size, fresh=fresh)
+    if found:
+        raise BuildError(
+            f"{image} was not made. {_sentence(found)}",
+            "Build it again with apply_engine = libwim; when that fails as well, test the memory "
+            "and the disk of this machine.",
+        )
+    log.info("files, folders, clusters and security of the volume agree")
 
 
 def _sentence(found: Sequence[Finding]) -> str:

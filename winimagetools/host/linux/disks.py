@@ -88,7 +88,15 @@ class LinuxDisks:
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
-    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
+    def shows_volumes(self) -> bool:
+        return True
+
+    def finish(
+        self,
+        disk: Disk,
+        delivery: Delivery | None = None,
+        verify: Callable[[RawVolume], None] | None = None,
+    ) -> DiskFile:
         """Write the disk: volume, table, boot files, and the container around them.
 
         The volume is written into the disk, or else, by libwim, into a file of its own that is
@@ -110,6 +118,11 @@ class LinuxDisks:
                 parts = _write_whole(disk)
             if parts is None:
                 parts = self._write_parts(disk)
+            if verify is not None:
+                windows = disk.plan.windows
+                start = windows.start - parts.start
+                with volume.shown(parts.main, start, windows.size) as written:
+                    verify(written)
             return _join(parts, disk.path, delivery, disk.stamp)
 
     def _write_parts(self, disk: LinuxDisk) -> RawDisk:

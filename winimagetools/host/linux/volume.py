@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from winimagetools.contract import RawVolume
 from winimagetools.errors import BuildError
 from winimagetools.formats.ntfs_times import settle_volume
 from winimagetools.formats.partition_table import SECTOR
@@ -63,6 +66,20 @@ def check_clean(volume: Path) -> None:
             f"The Windows volume {volume.name} was not left clean.",
             "Run the build again; if that happens twice, the image or the disk is damaged.",
         )
+
+
+@contextmanager
+def shown(path: Path, start: int, size: int) -> Iterator[RawVolume]:
+    """A volume in a file, to be read only.
+
+    Args:
+        path: the file.
+        start: where in it the volume begins.
+        size: bytes of its partition.
+    """
+    with path.open("rb", buffering=0) as file:
+        handle = file.fileno()
+        yield RawVolume(lambda at, count: os.pread(handle, count, start + at), size)
 
 
 def settle(path: Path, stamp: Stamp, offset: int = 0) -> None:

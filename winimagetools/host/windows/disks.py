@@ -195,7 +195,15 @@ class WindowsDisks:
     def copy(self, source: Path, destination: Path) -> None:
         shutil.copyfile(source, destination)
 
-    def finish(self, disk: Disk, delivery: Delivery | None = None) -> DiskFile:
+    def shows_volumes(self) -> bool:
+        return False  # a volume that is attached belongs to Windows
+
+    def finish(
+        self,
+        disk: Disk,
+        delivery: Delivery | None = None,
+        verify: Callable[[RawVolume], None] | None = None,
+    ) -> DiskFile:
         """Defragment and trim the volume, so that the container can be small."""
         self._shell.invoke(scripts.OPTIMIZE_VOLUME, letter=_letter(disk))
         return DiskFile(disk.path)
