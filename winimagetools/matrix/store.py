@@ -33,7 +33,7 @@ from winimagetools.matrix.digests import FileDigests, content_digest
 
 RECORD = "record.json"
 _USED = "used"
-_KEY_SIZE = 32
+_KEY, _KEY_SIZE = "key", 32
 
 
 class State(StrEnum):
@@ -125,7 +125,7 @@ class StageStore:
         root: the cache folder; it is made, for its owner only: disks hold passwords.
 
     Raises:
-        HostError: it cannot be written.
+        HostError: it cannot be written, or holds something else.
     """
 
     def __init__(self, root: Path) -> None:
@@ -135,9 +135,10 @@ class StageStore:
         self.work = self.root / "work"
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _refuse_others(self.root)
+            self.key = _key(self.root / _KEY)
             for folder in (self.stages, self.claims, self.work):
                 folder.mkdir(exist_ok=True, mode=0o700)
-            self.key = _key(self.root / "key")
         except OSError as error:
             raise HostError(
                 f"The folder for stages {self.root} cannot be used: {error.strerror}.",
@@ -284,6 +285,20 @@ def _has_content(file: Path, record: Record) -> bool:
     if record.sha256:
         return sha256_of(file) == record.sha256
     return bool(record.content) and content_digest(file) == record.content
+
+
+def _refuse_others(root: Path) -> None:
+    """Refuse a folder with other things in it: what is left over in ``work`` is removed.
+
+    Raises:
+        HostError: it has no key, and something whose name does not begin with a dot.
+    """
+    names = {path.name for path in root.iterdir() if not path.name.startswith(".")}
+    if names - {"lost+found"} and not (root / _KEY).is_file():
+        raise HostError(
+            f"{root} holds something else than stages.",
+            "Let cache in the matrix file, or --cache, name a folder of its own.",
+        )
 
 
 def _key(path: Path) -> bytes:

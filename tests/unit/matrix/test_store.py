@@ -194,6 +194,27 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
         StageStore(tmp_path / "file" / "cache")
 
 
+@pytest.mark.parametrize("thing", ["work/old project", "key/of the door", "notes.txt"])
+def test_a_folder_with_other_things(tmp_path: Path, thing: str) -> None:
+    """Is no folder of stages: pruning would take away what lies in ``work`` of it."""
+    other = tmp_path / "home" / thing
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"years of work")
+    os.utime(other, (5, 5))
+    with pytest.raises(HostError, match=r"home holds something else than stages") as caught:
+        StageStore(tmp_path / "home")
+    assert "a folder of its own" in caught.value.hint
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == [other]
+
+
+def test_a_file_system_of_its_own(tmp_path: Path) -> None:
+    """What ext4 and NFS have in their topmost folder is no other thing."""
+    for name in ("lost+found", ".snapshot"):
+        (tmp_path / "cache" / name).mkdir(parents=True)
+    assert StageStore(tmp_path / "cache").names() == []
+    assert StageStore(tmp_path / "cache").names() == []
+
+
 def age(store: StageStore, name: StageName, hours: float) -> None:
     """Let a stage be used so many hours ago."""
     when = time.time() - hours * HOUR
