@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,7 @@ def upload(image: NewImage, cloud: str = "") -> str:
     """
     with _connected(cloud) as service:
         _remove_left_over(service, image.name)
-        record = _ask(service, "post", "/images", json=_record(image))
+        record = _ask(service, "post", "/images", "id", json=_record(image))
         number = str(record["id"])
         try:
             found = _send(service, image, number)
@@ -111,7 +111,7 @@ def upload(image: NewImage, cloud: str = "") -> str:
         except BaseException:
             _remove(service, number)
             raise
-        log.info(f"The image has {found['os_hash_algo']} {found['os_hash_value']}")
+        log.info(f"The image has {found}")
         return number
 
 
@@ -147,13 +147,30 @@ def _said(error: Exception) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _ask(service: Any, method: str, path: str, **request: Any) -> Any:
-    """The answer to a request as JSON; None where there is none."""
+def _ask(service: Any, method: str, path: str, *fields: str, **request: Any) -> Any:
+    """The answer to a request as JSON, with these fields in it; None where none is expected."""
     from openstack.exceptions import raise_from_response
 
     response = getattr(service, method)(path, **request)
     raise_from_response(response)
-    return response.json() if response.status_code in (200, 201) else None
+    if not fields:
+        return None
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    return _with_fields(answer, fields, method, path)
+
+
+def _with_fields(answer: Any, fields: Sequence[str], method: str, path: str) -> dict[str, Any]:
+    """A record that is what it should be. Raises UploadError."""
+    if isinstance(answer, dict) and all(name in answer for name in fields):
+        return answer
+    raise UploadError(
+        f"OpenStack answered {method.upper()} {path} as no image service does.",
+        "Look at the endpoint of the cloud: it may lead to a page for people, or to another "
+        "service.",
+    )
 
 
 def _record(image: NewImage) -> dict[str, Any]:
@@ -171,8 +188,9 @@ def _record(image: NewImage) -> dict[str, Any]:
 
 def _remove_left_over(service: Any, name: str) -> None:
     """Remove what an upload that was killed has left, and tell of others of this name."""
-    found = _ask(service, "get", "/images", params={"name": name})["images"]
-    for other in found:
+    found = _ask(service, "get", "/images", "images", params={"name": name})["images"]
+    for item in found if isinstance(found, list) else [found]:
+        other = _with_fields(item, ("id", "status", "tags"), "get", "/images")
         if UNFINISHED in other["tags"] and other["status"] == "queued":
             log.info(f"The rest of an upload that was cut off is removed: {other['id']}")
             _ask(service, "delete", f"/images/{other['id']}")
@@ -188,8 +206,8 @@ def _remove(service: Any, number: str) -> None:
         log.warning(f"Image {number} could not be removed: {_said(error)} Delete it by hand.")
 
 
-def _send(service: Any, image: NewImage, number: str) -> Any:
-    """Send the data and return the record of what arrived."""
+def _send(service: Any, image: NewImage, number: str) -> str:
+    """Send the data; algorithm and digest of what arrived."""
     content = Content(path=image.path, size=image.path.stat().st_size)
     digests = Digests()
     with log.Progress("Uploading", content.length) as progress:
@@ -202,9 +220,8 @@ def _send(service: Any, image: NewImage, number: str) -> Any:
         body = Body(content, on_piece)
         _ask(service, "put", f"/images/{number}/file", data=body, headers=headers)
     digests.check_own(image)
-    found = _await_active(lambda: _ask(service, "get", f"/images/{number}"))
-    _check(found, image, digests)
-    return found
+    found = _await_active(lambda: _ask(service, "get", f"/images/{number}", "status"))
+    return _check(found, image, digests)
 
 
 def _await_active(look: Callable[[], Any]) -> Any:
@@ -217,10 +234,9 @@ def _await_active(look: Callable[[], Any]) -> Any:
     return found
 
 
-def _check(found: Mapping[str, Any], image: NewImage, digests: Digests) -> None:
-    """Compare what arrived with what was sent; an older Glance tells an MD5 only."""
-    algorithm, value = found.get("os_hash_algo") or "md5", found.get("os_hash_value")
-    value = value or found.get("checksum")
+def _check(found: Mapping[str, Any], image: NewImage, digests: Digests) -> str:
+    """Compare what arrived with what was sent; algorithm and digest of both."""
+    algorithm, value = _told(found)
     own = digests.of(algorithm, image.path)
     if found.get("size") != digests.sent or value != own:
         raise UploadError(
@@ -228,3 +244,13 @@ def _check(found: Mapping[str, Any], image: NewImage, digests: Digests) -> None:
             f"{digests.sent} with {own}.",
             "Publish it again.",
         )
+    return f"{algorithm} {value}"
+
+
+def _told(found: Mapping[str, Any]) -> tuple[str, Any]:
+    """Algorithm and digest of a record: before Rocky, and where the algorithm is not known
+    here, an MD5.
+    """
+    algorithm, value = found.get("os_hash_algo"), found.get("os_hash_value")
+    known = algorithm in hashlib.algorithms_available and not str(algorithm).startswith("shake")
+    return (str(algorithm), value) if value and known else ("md5", found.get("checksum"))
