@@ -43,7 +43,6 @@ FLOORS: tuple[frozenset[str], ...] = (
 NETWORK = {
     "winimagetools.net.download": "fetches files",
     "winimagetools.net.glance": "sends images to OpenStack",
-    "winimagetools.net.registry": "sends images to a registry",
     "winimagetools.net.registry_http": "talks to it",
 }
 """The modules that use the network."""

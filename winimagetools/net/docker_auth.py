@@ -60,11 +60,22 @@ def _files(environment: Mapping[str, str]) -> Iterator[Path]:
     if named := environment.get("REGISTRY_AUTH_FILE"):
         yield Path(named)
         return
-    home = Path(environment.get("HOME", "")).absolute()
     if runtime := environment.get("XDG_RUNTIME_DIR"):
         yield Path(runtime, "containers", "auth.json")
-    yield home / ".config" / "containers" / "auth.json"
-    yield Path(environment.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
+    home = _home()
+    if home is not None:
+        yield home / ".config" / "containers" / "auth.json"
+    if docker := environment.get("DOCKER_CONFIG"):
+        yield Path(docker) / "config.json"
+    elif home is not None:
+        yield home / ".docker" / "config.json"
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # this account has none
+        return None
 
 
 def _in_file(path: Path, host: str, repository: str) -> Credentials | None:
@@ -77,7 +88,7 @@ def _in_file(path: Path, host: str, repository: str) -> Credentials | None:
         for key in wanted:
             if auths.get(key):
                 return _decoded(auths[key])
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise RequestError(
             f"The credentials in {path} cannot be read.",
             "Log in again with docker login or podman login, or move the file away.",

@@ -11,11 +11,9 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urljoin
 
-import requests
-
 from winimagetools import log
 from winimagetools.errors import UploadError
-from winimagetools.net.registry_http import Connection, Reference
+from winimagetools.net.registry_http import Connection, Reference, Reply
 from winimagetools.net.sending import Body, Content
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -89,13 +87,13 @@ class Registry:
                 ask("DELETE", self._next(begun), 204)
             raise
 
-    def _next(self, answer: requests.Response) -> str:
+    def _next(self, answer: Reply) -> str:
         """Where the upload goes on."""
         if "Location" not in answer.headers:
             raise UploadError(f"{self._place.host} does not say where the upload goes on.")
         return urljoin(self._connection.url(""), answer.headers["Location"])
 
-    def _ask(self, method: str, path: str, *accepted: int, **request: Any) -> requests.Response:
+    def _ask(self, method: str, path: str, *accepted: int, **request: Any) -> Reply:
         """The answer to a small request."""
         connection = self._connection
         return connection.retried(lambda: connection.ask(method, path, *accepted, **request))

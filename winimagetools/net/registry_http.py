@@ -5,9 +5,10 @@ Tokens are asked for as "Token Authentication" of the distribution project descr
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from winimagetools import log
 from winimagetools.errors import RequestError, UploadError
 from winimagetools.masking import add_secret
 from winimagetools.net.docker_auth import Credentials, find_credentials
@@ -32,6 +34,8 @@ _TIMEOUT = (15.0, 600.0)
 _ATTEMPTS = 5
 PAUSE = 2.0
 """Seconds before something is tried again; doubled each time."""
+_LARGEST = 4 << 20
+"""Bytes of an answer; a registry may refuse a manifest of more (OCI distribution 1.1)."""
 _LOG_IN = "Log in with docker login or podman login."
 
 
@@ -63,6 +67,20 @@ class Reference:
                 "tag may have capital letters.",
             )
         return found
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, read to its end; names of headers are looked up without regard to case."""
+
+    status_code: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """The content as JSON. Raises ValueError."""
+        return json.loads(self.content)
 
 
 class _Cut(Exception):
@@ -104,7 +122,7 @@ class Connection:
                 "Check the network, and publish it again; no image is there under this tag.",
             ) from error
 
-    def ask(self, method: str, path: str, *accepted: int, **request: Any) -> requests.Response:
+    def ask(self, method: str, path: str, *accepted: int, **request: Any) -> Reply:
         """One answer, with a log-in when it is asked for."""
         url = self.url(path)
         response = self._send(method, url, **request)
@@ -118,12 +136,12 @@ class Connection:
         hint = _LOG_IN if response.status_code == 401 else ""
         raise UploadError(_refusal(self.place, response), hint)
 
-    def _send(self, method: str, url: str, **request: Any) -> requests.Response:
+    def _send(self, method: str, url: str, **request: Any) -> Reply:
         headers = dict(request.pop("headers", {}))
         if self._authorization and self._is_own(url):
             headers["Authorization"] = self._authorization
         try:
-            return self._session.request(method, url, headers=headers, timeout=_TIMEOUT, **request)
+            return self._read(method, url, headers=headers, **request)
         except requests.exceptions.SSLError as error:
             raise UploadError(
                 f"{self.place.host} has no certificate that is trusted here.",
@@ -132,6 +150,21 @@ class Connection:
             ) from error
         except (requests.exceptions.RequestException, OSError) as error:
             raise _Cut(f"{self.place.host} cannot be reached: {_reason(error)}.") from error
+
+    def _read(self, method: str, url: str, **request: Any) -> Reply:
+        """The answer to a request. Raises UploadError when it has no end."""
+        with self._session.request(
+            method, url, timeout=_TIMEOUT, stream=True, **request
+        ) as response:
+            content = b""
+            for piece in response.iter_content(1 << 16):
+                content += piece
+                if len(content) > _LARGEST:
+                    raise UploadError(
+                        f"{urlsplit(url).netloc} answers with more than {log.size(_LARGEST)}.",
+                        "Look at the address: it may not be that of a registry.",
+                    )
+            return Reply(response.status_code, response.reason or "", response.headers, content)
 
     def _is_own(self, url: str) -> bool:
         """Whether an address is of the registry itself; no other one learns who logs in."""
@@ -155,15 +188,15 @@ class Connection:
         headers = {}
         if found is not None and not found.identity:
             headers["Authorization"] = _basic(found)
-        if not realm.startswith(("http://", "https://")):
-            raise UploadError(f"{self.place.host} does not say where to log in.")
+        self._check_realm(realm)
         try:
             if found is not None and found.identity:
                 form = {**asked, "grant_type": "refresh_token", "refresh_token": found.identity}
                 form["client_id"] = "winimagetools"
-                answer = self._session.post(realm, data=form, timeout=_TIMEOUT)
+                # A redirect would take the token along, wherever it leads.
+                answer = self._read("POST", realm, data=form, allow_redirects=False)
             else:
-                answer = self._session.get(realm, params=asked, headers=headers, timeout=_TIMEOUT)
+                answer = self._read("GET", realm, params=asked, headers=headers)
             if answer.status_code != 200:
                 raise UploadError(_refusal(self.place, answer), _LOG_IN)
             record = answer.json()
@@ -173,6 +206,17 @@ class Connection:
         except (ValueError, KeyError, AttributeError) as error:
             raise UploadError(f"{realm} gave no token.") from error
 
+    def _check_realm(self, realm: str) -> None:
+        """Refuse a place to log in that is none, or where everybody could listen."""
+        if not realm.startswith(("http://", "https://")):
+            raise UploadError(f"{self.place.host} does not say where to log in.")
+        exposed = self._base.startswith("https:") and not realm.startswith("https:")
+        if self._credentials is not None and exposed:
+            raise UploadError(
+                f"{self.place.host} wants the password without TLS, at {realm}.",
+                "Tell its administrator, or log out to publish without a password.",
+            )
+
 
 def _basic(found: Credentials) -> str:
     text = requests.auth._basic_auth_str(found.user.encode(), found.password.encode())
@@ -180,7 +224,7 @@ def _basic(found: Credentials) -> str:
     return text
 
 
-def _refusal(place: Reference, response: requests.Response) -> str:
+def _refusal(place: Reference, response: Reply) -> str:
     """What a registry says, as a sentence."""
     said = ""
     with suppress(ValueError, KeyError, TypeError, IndexError, AttributeError):

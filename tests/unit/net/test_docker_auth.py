@@ -93,3 +93,31 @@ def test_a_helper_that_is_not_there(home: Path) -> None:
     write(home / ".docker/config.json", {"credHelpers": {"r.example": "none-such"}})
     with pytest.raises(HostError, match="docker-credential-none-such was not found"):
         find_credentials("r.example", "a")
+
+
+def test_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a home nothing is taken for it, least of all the folder one happens to be in."""
+    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / ".docker/config.json", {"auths": {"r.example": entry("thief:pw-77")}})
+    assert find_credentials("r.example", "a") is None
+
+
+def test_the_home_of_the_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no variable names a home, it is that of the account, as for docker."""
+    for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path.replace("~", str(tmp_path)))
+    write(tmp_path / ".docker/config.json", {"auths": {"r.example": entry("me:pw-78")}})
+    assert find_credentials("r.example", "a") == Credentials("me", "pw-78")
+
+
+def test_nested_without_end(home: Path) -> None:
+    """JSON that nobody can parse is a file that cannot be read."""
+    place = home / ".docker/config.json"
+    place.parent.mkdir()
+    place.write_text("[" * 100_000)
+    with pytest.raises(RequestError, match="cannot be read"):
+        find_credentials("r.example", "a")
