@@ -19,13 +19,15 @@ from winimagetools.model import MIB
 
 JOBS, DONE, RESULTS, LOGS = "jobs", "done", "results", "logs"
 """Folders of a run."""
+RUNNER = "winimagetools.workflows.matrix.engine"
+"""The module that runs Snakemake on this machine."""
 
 
 def snakefile(
     stages: Sequence[StagePlan],
     needs: Mapping[StageName, Needs],
     limits: Limits,
-    command: Sequence[str],
+    command: Sequence[str] = (),
 ) -> str:
     """The rules for the stages of a run.
 
@@ -33,12 +35,14 @@ def snakefile(
         stages: those to make.
         needs: what each uses; more than there is in all becomes what there is.
         limits: what there is in all.
-        command: words that, followed by a job and a log, make a stage.
+        command: words that, followed by a job and a log, make a stage; none where
+            :mod:`winimagetools.workflows.matrix.engine` runs Snakemake.
     """
     made = {stage.name for stage in stages}
     rules = [_rule(stage, made, _capped(needs[stage.name], limits), command) for stage in stages]
     everything = json.dumps([done(stage.name) for stage in stages])
-    return f"rule all:\n    input: {everything}\n\n" + "\n".join(rules)
+    head = "" if command else f"from {RUNNER} import run_stage\n\n"
+    return f"{head}rule all:\n    input: {everything}\n\n" + "\n".join(rules)
 
 
 def done(name: StageName) -> str:
@@ -48,9 +52,6 @@ def done(name: StageName) -> str:
 
 def _rule(stage: StagePlan, made: set[StageName], needs: Needs, command: Sequence[str]) -> str:
     name = stage.name
-    words = [*command, f"{JOBS}/{name}.json", "--log-file", f"{LOGS}/{name}.log"]
-    # Nothing between Snakemake and the stage: a stage ends with it. Braces are Snakemake's own.
-    line = f"exec {shlex.join(words)}".replace("{", "{{").replace("}", "}}")
     inputs = [done(stage.parent)] if stage.parent in made and stage.parent is not None else []
     return "\n".join(
         (
@@ -59,10 +60,19 @@ def _rule(stage: StagePlan, made: set[StageName], needs: Needs, command: Sequenc
             f"    output: {json.dumps(done(name))}",
             f"    resources: mem_mb={_mib(needs.memory)}, disk_mb={_mib(needs.disk)}, "
             f"machines={needs.machines}",
-            f"    shell: {json.dumps(line)}",
+            f"    {_action(name, command)}",
             "",
         )
     )
+
+
+def _action(name: StageName, command: Sequence[str]) -> str:
+    job, log_file = f"{JOBS}/{name}.json", f"{LOGS}/{name}.log"
+    if not command:
+        return f"run: run_stage({json.dumps(job)}, {json.dumps(log_file)})"
+    # Nothing between Snakemake and the stage: a stage ends with it. Braces are Snakemake's own.
+    line = f"exec {shlex.join([*command, job, '--log-file', log_file])}"
+    return f"shell: {json.dumps(line.replace('{', '{{').replace('}', '}}'))}"
 
 
 def _capped(needs: Needs, limits: Limits) -> Needs:
@@ -101,7 +111,8 @@ def engine_arguments(
         resources += [f"disk_mb={_mib(limits.disk)}"] if limits.disk else []
     return [
         *("--snakefile", str(folder / "Snakefile"), "--directory", str(folder)),
-        *(("--executor", executor, "--jobs") if executor else ("--cores",)),
+        # Rules that are Python run in Snakemake itself.
+        *(("--executor", executor, "--jobs") if executor else ("--force-use-threads", "--cores")),
         str(max(limits.jobs, 1)),
         *("--resources", *resources),
         *(("--keep-going",) if keep_going else ()),

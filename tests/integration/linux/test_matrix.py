@@ -24,7 +24,7 @@ from winimagetools.matrix.stages import IMAGE, OFFLINE
 from winimagetools.matrix.store import record_of
 from winimagetools.workflows.matrix.run import Engine, MatrixReport, decide_matrix, make_matrix
 
-COMMAND = (sys.executable, "-m", "tests.integration.linux.matrix_stage")
+STAGE = ("tests.integration.linux.matrix_stage",)
 ROOT = Path(__file__).parents[3]
 AXES = """
 [axes]
@@ -65,7 +65,7 @@ def write(folder: Path, text: str = AXES, head: str = "") -> Path:
 
 def make(path: Path, *choices: str, keep_going: bool = True) -> MatrixReport:
     """Run a matrix."""
-    return make_matrix(path, choices, engine=Engine(keep_going, command=COMMAND))
+    return make_matrix(path, choices, engine=Engine(keep_going, stage=STAGE))
 
 
 def count(report: MatrixReport, status: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.linux.slurm import slurm
-from tests.integration.linux.test_matrix import COMMAND, count, folder, make, named, write
+from tests.integration.linux.test_matrix import STAGE, count, folder, make, named, write
 from tests.needs import program
 from winimagetools.files.hash import sha256_of
 from winimagetools.workflows.matrix.run import Engine, make_matrix
@@ -39,7 +39,7 @@ def test_slurm(
     path = write(folder, AXES)
     broken = "windows-server-2022-serverstandard-bios-raw"
     (folder / "fail").write_text(f"{broken}\n")
-    engine = Engine(True, "slurm", OPTIONS, COMMAND)
+    engine = Engine(True, "slurm", OPTIONS, STAGE)
     with slurm(tmp_path_factory.mktemp("slurm")) as programs:
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
         first = make_matrix(path, engine=engine)

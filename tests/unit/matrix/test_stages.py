@@ -147,12 +147,26 @@ def test_rules() -> None:
     assert f'input: "done/{offline}"' not in alone
 
 
+def test_rules_that_are_python() -> None:
+    """Where stages are copies of a process, it is told the job and the log."""
+    stages = to_make(decided({"1"}))
+    image = f"image-{'1' * 64}"
+    assert snakefile(stages, {stages[0].name: Needs(MIB)}, Limits()) == (
+        "from winimagetools.workflows.matrix.engine import run_stage\n\n"
+        f'rule all:\n    input: ["done/{image}"]\n\n'
+        "rule image_1111111111111111:\n"
+        f'    output: "done/{image}"\n'
+        "    resources: mem_mb=1, disk_mb=1, machines=0\n"
+        f'    run: run_stage("jobs/{image}.json", "logs/{image}.log")\n'
+    )
+
+
 def test_arguments_of_the_engine() -> None:
     """Resources of this machine here; elsewhere those of the cluster, and only our own."""
     limits = Limits(2, 8 * GIB, 16 * GIB, 4)
     here = engine_arguments(Path("/r"), limits, keep_going=True, executor="")
     assert " ".join(here) == (
-        "--snakefile /r/Snakefile --directory /r --cores 4 "
+        "--snakefile /r/Snakefile --directory /r --force-use-threads --cores 4 "
         "--resources machines=2 mem_mb=8192 disk_mb=16384 --keep-going --latency-wait 5 "
         "--scheduler greedy --nolock --quiet all"
     )

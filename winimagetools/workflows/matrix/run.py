@@ -33,6 +33,7 @@ from winimagetools.matrix.snakefile import (
     JOBS,
     LOGS,
     RESULTS,
+    RUNNER,
     done,
     engine_arguments,
     snakefile,
@@ -53,6 +54,7 @@ from winimagetools.matrix.store import StageName, StageStore, State
 from winimagetools.net.cache import default_cache
 from winimagetools.output.report.provenance import load_key
 from winimagetools.run import Program, Tail, Tool, spawn, tied
+from winimagetools.workflows.matrix.engine import ENGINE, can_fork
 from winimagetools.workflows.matrix.plan import MatrixPlan, Sealed, plan_matrix, read_cells
 from winimagetools.workflows.matrix.refuse import folder_problem, refuse
 
@@ -60,7 +62,6 @@ STAGES = "stages"
 _PAUSE = 0.1
 _ENDING = 60.0
 """Seconds in which stages that are asked to end take everything away they began."""
-_ENGINE = "snakemake"
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,18 @@ class Engine:
         keep_going: go on with other cells when one has failed.
         executor: the name of an executor plugin of Snakemake; empty for this machine.
         options: further arguments of Snakemake.
-        command: the words that, followed by a job and a log, make a stage.
+        stage: the module and the words that, followed by a job and a log, make a stage.
     """
 
     keep_going: bool = False
     executor: str = ""
     options: tuple[str, ...] = ()
-    command: tuple[str, ...] = (sys.executable, "-m", "winimagetools", "--quiet", "matrix-stage")
+    stage: tuple[str, ...] = ("winimagetools", "--quiet", "matrix-stage")
+
+    @property
+    def forks(self) -> bool:
+        """Whether stages are copies of one process; otherwise Python is started for each."""
+        return not self.executor and can_fork()
 
 
 def cache_of(description: Description) -> Path:
@@ -249,7 +255,7 @@ def _refuse_folder_and_key(description: Description) -> None:
 
 
 def _check_engine() -> None:
-    if importlib.util.find_spec(_ENGINE) is None:
+    if importlib.util.find_spec(ENGINE) is None:
         raise HostError(
             "Snakemake is not installed; it runs the stages of a matrix.",
             "Install it: pip install 'winimagetools[matrix]'",
@@ -301,9 +307,22 @@ def _write_run(
             failed=decided.store.root / "failed",
         )
         (folder / JOBS / f"{stage.name}.json").write_text(text, encoding="utf-8")
-    command = engine.command if engine.executor else tied(engine.command)
-    text = snakefile(decided.stages, needs, limits, command)
+    text = snakefile(decided.stages, needs, limits, _stage_command(engine))
     (folder / "Snakefile").write_text(text, encoding="utf-8")
+
+
+def _stage_command(engine: Engine) -> list[str]:
+    """What Snakemake calls for a stage; nothing where stages are copies of a process."""
+    if engine.forks:
+        return []
+    command = [sys.executable, "-m", *engine.stage]
+    return command if engine.executor else tied(command)
+
+
+def _engine_command(folder: Path, engine: Engine) -> list[str]:
+    """What runs Snakemake, which ends when this process does."""
+    words = [RUNNER, json.dumps(engine.stage), str(folder)] if engine.forks else [ENGINE]
+    return tied([sys.executable, "-m", *words], "KILL")
 
 
 def _run(
@@ -318,7 +337,7 @@ def _run(
         executor=engine.executor,
         more=engine.options,
     )
-    first, *more = tied([sys.executable, "-m", _ENGINE], "KILL")
+    first, *more = _engine_command(folder, engine)
     with spawn(Tool(first, "python3", "run Snakemake"), [*more, *arguments]) as program:
         output, error = Tail(program.output), Tail(program.error)
         with _ended_in_order(program, here=not engine.executor):
@@ -326,11 +345,13 @@ def _run(
                 _take_results(folder, stages, results)
                 time.sleep(_PAUSE)
         code, said = program.wait(), f"{output.text()}{error.text()}"
+    said = log.mask(said.strip())
+    (folder / LOGS / "engine.log").write_text(f"{said}\n", encoding="utf-8")
     _take_results(folder, stages, results)
     _add_lost(folder, stages, results)
     if code and all(result.status != "failed" for result in results.values()):
         raise BuildError(
-            f"Snakemake ended with exit code {code}. It said:\n{log.mask(said.strip())}",
+            f"Snakemake ended with exit code {code}. It said:\n{said}",
             "Look at the options it was given.",
         )
     return results
