@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from winimagetools.files.small import read_json
+
 RENEWED = 10.0
 """Seconds between two signs of life."""
 ABANDONED = 90.0
@@ -122,7 +124,7 @@ def _now(folder: Path) -> float:
 
 def _owner(folder: Path) -> dict[str, object] | None:
     try:
-        record = json.loads((folder / _OWNER).read_text(encoding="utf-8"))
+        record = read_json(folder / _OWNER)
         return record if {"machine", "process", "began"} <= set(record) else None
     except (OSError, ValueError, TypeError):
         return None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools.errors import ConfigurationError, IniValueError, Problem
+from winimagetools.files.small import read_text
 from winimagetools.model import DiskFormat, DiskLayout
 from winimagetools.settings.declaration import parse_size
 from winimagetools.settings.options import SECTION_OF
@@ -144,14 +145,14 @@ def read_description(path: Path) -> Description:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except FileNotFoundError as error:
         missing = Problem("It does not exist.", "winimagetools guide matrix shows how to write it.")
         raise ConfigurationError([missing], str(path)) from error
     except OSError as error:
         unread = Problem(f"It cannot be read: {error.strerror}.", "Give a file you may read.")
         raise ConfigurationError([unread], str(path)) from error
-    except ValueError as error:  # tomllib.TOMLDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # brackets in brackets without end
         broken = Problem(f"It is no TOML: {error}.", "https://toml.io shows how it is written.")
         raise ConfigurationError([broken], str(path)) from error
 

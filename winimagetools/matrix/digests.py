@@ -20,6 +20,7 @@ from typing import Protocol
 
 from winimagetools.files import sparse
 from winimagetools.files.hash import sha256_of
+from winimagetools.files.small import read_json
 
 _SETTLED = 3.0
 """Seconds after which a write shows in the time of a file; FAT counts in two."""
@@ -158,7 +159,7 @@ def _is_known(status: os.stat_result, known: list[object] | None) -> bool:
 
 def _read(place: Path, path: Path) -> _Known:
     try:
-        record = json.loads(place.read_text(encoding="utf-8"))
+        record = read_json(place)
         files: _Known = record["files"] if record["path"] == str(path) else {}
         return {name: [*entry[:3], str(entry[3])] for name, entry in files.items()}
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from winimagetools.files.small import parse_json
 from winimagetools.matrix.cells import Cell
 from winimagetools.matrix.store import StageName, State
 
@@ -212,7 +213,7 @@ class Job:
 
 def read_job(text: str) -> Job:
     """The job of a text. Raises ValueError, KeyError or TypeError."""
-    record = json.loads(text)
+    record = parse_json(text)
     fields: dict[str, Any] = record["stage"]
     stage = StagePlan(
         **{
@@ -255,4 +256,4 @@ def result_text(result: Result) -> str:
 
 def read_result(text: str) -> Result:
     """The result of a text. Raises ValueError or TypeError."""
-    return Result(**json.loads(text))
+    return Result(**parse_json(text))

@@ -29,6 +29,7 @@ from pathlib import Path
 
 from winimagetools.errors import BuildError, HostError
 from winimagetools.files.hash import sha256_of
+from winimagetools.files.small import read_json
 from winimagetools.matrix.digests import FileDigests, content_digest
 
 RECORD = "record.json"
@@ -153,7 +154,7 @@ class StageStore:
     def record(self, name: StageName) -> Record | None:
         """What is known of a stage; None when there is none."""
         try:
-            fields = json.loads((self.folder(name) / RECORD).read_text(encoding="utf-8"))
+            fields = read_json(self.folder(name) / RECORD)
             return Record(**fields)
         except (OSError, ValueError, TypeError):
             return None

@@ -26,6 +26,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from winimagetools.errors import DownloadError
+from winimagetools.files.small import read_json
 
 _ABANDONED = 24 * 3600
 """Seconds without a write after which a partial download belongs to no living process."""
@@ -172,9 +173,9 @@ class CachedFile:
 
 def _read_meta(path: Path) -> Validators:
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        meta = read_json(path)
         return Validators(str(meta["etag"]), str(meta["last_modified"]), int(meta["length"]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return Validators()
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from winimagetools import log
 from winimagetools.errors import CommandError, RequestError
+from winimagetools.files.small import read_json
 from winimagetools.masking import add_secret
 from winimagetools.run import Tool, run
 
@@ -81,14 +82,14 @@ def _home() -> Path | None:
 def _in_file(path: Path, host: str, repository: str) -> Credentials | None:
     wanted = list(_keys(host, repository))
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         auths = {_plain(key): value for key, value in record.get("auths", {}).items()}
         helpers = {_plain(key): value for key, value in record.get("credHelpers", {}).items()}
         helper = helpers.get(wanted[-1]) or record.get("credsStore")
         for key in wanted:
             if auths.get(key):
                 return _decoded(auths[key])
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise RequestError(
             f"The credentials in {path} cannot be read.",
             "Log in again with docker login or podman login, or move the file away.",

@@ -10,6 +10,7 @@ from typing import Any
 from winimagetools import log
 from winimagetools.errors import WinImageError
 from winimagetools.facts.boot_authority import BootManager
+from winimagetools.files.small import read_json
 from winimagetools.output.report.facts import SCHEMA, Report
 from winimagetools.output.report.folder import write_record
 from winimagetools.output.report.pictures import facts_of, take_pictures
@@ -56,7 +57,7 @@ def read_report(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / SO_FAR
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except FileNotFoundError:
         log.info(f"The image gets no report: {folder.name} has no {SO_FAR}.")
         return None

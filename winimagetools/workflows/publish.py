@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from winimagetools.host import select_host
 from winimagetools.image.inspection import get_image_information
 from winimagetools.model import Architecture, DiskFormat, DiskLayout, WindowsVersion, is_server_type
 from winimagetools.output.publish.target import PublishedImage
-from winimagetools.output.report.folder import REPORT, folder_of, is_report
+from winimagetools.output.report.folder import read_record
 
 _LAYERS = (".tgz", ".gz", ".tar", ".zip")
 _DRIVERS = ("viostor", "vioscsi", "netkvm")
@@ -38,8 +37,9 @@ def look_at_image(path: Path, host: Host | None = None) -> PublishedImage:
         MediaError: it is no image, or not the one the report is about.
     """
     path = path.absolute()
-    folder = folder_of(path)
-    record = json.loads((folder / REPORT).read_text("utf-8")) if is_report(folder) else None
+    if not path.is_file():
+        raise RequestError(f"The image {path} does not exist.", "Give the path of a file.")
+    record = read_record(path)
     if record is not None:
         return _of_report(path, record)
     if path.suffix.casefold() in _LAYERS:
@@ -51,12 +51,22 @@ def look_at_image(path: Path, host: Host | None = None) -> PublishedImage:
 
 
 def _of_report(path: Path, record: dict[str, Any]) -> PublishedImage:
-    image, windows = record["image"], record["windows"]
+    image = record["image"]
     if path.stat().st_size != image["size"] or path.name != image["file"]:
         raise MediaError(
             f"The report beside {path} is about another image.",
             "Move the report away, or build the image again.",
         )
+    try:
+        return _as_told(path, record)
+    except (ValueError, IndexError) as error:
+        raise MediaError(
+            f"The report beside {path} is damaged.", "Move it away to do without it."
+        ) from error
+
+
+def _as_told(path: Path, record: dict[str, Any]) -> PublishedImage:
+    image, windows = record["image"], record["windows"]
     words = image["format"].replace(",", " ").split()
     wrapping = tuple(words[-1].split(".")) if "wrapped" in words else ()
     container, size = DiskFormat(words[0]), image["disk_size"]

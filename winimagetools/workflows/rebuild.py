@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from winimagetools.files.fingerprint import Fingerprints
 from winimagetools.host import select_host
 from winimagetools.image.request import Workflow
 from winimagetools.image.stamping import PLACES, VARIABLE
-from winimagetools.output.report.folder import REPORT, folder_of, is_report
+from winimagetools.output.report.folder import need_record
 from winimagetools.plan import Delivery
 from winimagetools.version import __version__
 from winimagetools.workflows.build import new_windows_cloud_image
@@ -74,7 +73,7 @@ def rebuild(
         BuildError: the second image is another one, or could not be built.
     """
     image, host = image.absolute(), host or select_host()
-    record = _record(image)
+    record = need_record(image)
     _refuse(image, record, host)
     with _private(folder or image.parent, image.name) as private:
         again = _again(record, config, overrides, private / image.name)
@@ -91,15 +90,6 @@ def rebuild(
         if not made.sha256 or made.sha256 != again.checksum:
             _compare(image, made.path, delivery, private, host, record)
     return [f"Built again from the same inputs {image.name} has the same bytes."]
-
-
-def _record(image: Path) -> dict[str, Any]:
-    folder = folder_of(image)
-    if not is_report(folder):
-        raise MediaError(f"{image} has no report {folder.name} beside it.")
-    record = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    assert isinstance(record, dict)  # noqa: S101 - is_report has looked at it
-    return record
 
 
 def _refuse(image: Path, record: Mapping[str, Any], host: Host) -> None:

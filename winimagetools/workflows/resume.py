@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import secrets
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from winimagetools import log
 from winimagetools.checks.first_boot import judge_first_boot
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError, RequestError
+from winimagetools.files.small import read_json
 from winimagetools.host import select_host
 from winimagetools.model import DiskFormat
 from winimagetools.output.report.folder import check_place, folder_of
@@ -38,7 +38,7 @@ def read_state(folder: Path) -> State:
         RequestError: the folder is not one of a failed run, or the image wants a password.
     """
     try:
-        data = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        data = read_json(folder / STATE)
         machine, delivery = data["machine"], data["delivery"]
         state = State(_machine(machine, folder), _delivery(delivery), data["shrink"])
         secret = delivery["password"]

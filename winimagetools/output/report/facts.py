@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import math
+import types
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from winimagetools import log
 
@@ -189,6 +192,57 @@ def as_record(report: Report) -> dict[str, Any]:
     masked = _masked(record)
     assert isinstance(masked, dict)  # noqa: S101 - it was one
     return masked
+
+
+def as_read(record: Any) -> dict[str, Any]:
+    """A record as somebody's ``report.json`` says it: every field there, each of its kind.
+
+    Fields that an older version did not write get their defaults. What is in a page or a command
+    afterwards relies on this.
+
+    Raises:
+        ValueError: it is not as :func:`as_record` makes it; the message completes "because".
+    """
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        raise ValueError(f"it is no {SCHEMA}")
+    tools = record.get("tools")
+    if not isinstance(tools, dict) or not all(isinstance(text, str) for text in tools.values()):
+        raise ValueError("tools is wrong")
+    found: dict[str, Any] = _of_kind({**record, "tools": []}, Report, "the record")
+    for name in ("started", "finished"):
+        datetime.datetime.fromisoformat(found[name])
+    return {**found, "tools": tools}
+
+
+def _of_kind(value: Any, kind: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _of_dataclass(value, kind, name)
+    if get_origin(kind) is tuple and isinstance(value, list):
+        return [_of_kind(item, get_args(kind)[0], name) for item in value]
+    kinds = get_args(kind) if get_origin(kind) is types.UnionType else (kind,)
+    if isinstance(value, dict):
+        kinds = tuple(each for each in kinds if dataclasses.is_dataclass(each))
+        return _of_kind(value, kinds[0], name) if kinds else _wrong(name)
+    number = float in kinds and type(value) in (int, float) and math.isfinite(value)
+    return value if number or (type(value) in kinds and float not in kinds) else _wrong(name)
+
+
+def _of_dataclass(value: Any, kind: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        _wrong(name)
+    hints, found = get_type_hints(kind), dict(value)
+    for item in dataclasses.fields(kind):
+        if item.name in value:
+            found[item.name] = _of_kind(value[item.name], hints[item.name], item.name)
+        elif item.default is dataclasses.MISSING:
+            raise ValueError(f"{item.name} is missing")
+        else:
+            found[item.name] = _masked(item.default)
+    return found
+
+
+def _wrong(name: str) -> Any:
+    raise ValueError(f"{name} is wrong")
 
 
 def _masked(value: Any) -> Any:

@@ -17,8 +17,9 @@ from typing import Any
 from winimagetools import log
 from winimagetools.errors import MediaError, RequestError
 from winimagetools.files.hash import sha256_of
+from winimagetools.files.small import read_json, read_text
 from winimagetools.output.report import provenance, sums
-from winimagetools.output.report.facts import SCHEMA, Report, as_record
+from winimagetools.output.report.facts import SCHEMA, Report, as_read, as_record
 from winimagetools.output.report.page import page_html
 from winimagetools.output.report.sbom import sbom_json
 
@@ -30,7 +31,9 @@ _SETS_ASIDE = "older-report"
 
 
 def folder_of(image: Path) -> Path:
-    """Where the report of an image is."""
+    """Where the report of an image is. Raises RequestError for a path that names no file."""
+    if not image.name:
+        raise RequestError(f"{image} is a folder, not an image.", "Give the path of an image.")
     return image.with_name(f"{image.name}.report")
 
 
@@ -161,8 +164,20 @@ def read_record(image: Path) -> dict[str, Any] | None:
     folder = folder_of(image)
     if not is_report(folder):
         return None
-    record = _read(folder / REPORT)
-    return record if isinstance(record, dict) else None
+    try:
+        return as_read(_read(folder / REPORT))
+    except ValueError as error:
+        raise MediaError(
+            f"{folder / REPORT} is damaged: {error}.", "Move the report away to do without it."
+        ) from error
+
+
+def need_record(image: Path) -> dict[str, Any]:
+    """The same of an image that has to have one. Raises MediaError."""
+    record = read_record(image)
+    if record is None:
+        raise MediaError(f"{image} has no report {folder_of(image).name} beside it.")
+    return record
 
 
 def check(image: Path, public_key: Path | None = None) -> list[str]:
@@ -179,14 +194,10 @@ def check(image: Path, public_key: Path | None = None) -> list[str]:
         MediaError: there is no report, or something is not as it was made.
         HostError: what verifies a signature is not installed.
     """
-    folder = folder_of(image)
-    if not is_report(folder):
-        raise MediaError(f"{image} has no report {folder.name} beside it.")
-    digests = sums.read_sums(
-        (folder / sums.NAME).read_text(encoding="utf-8"), str(folder / sums.NAME)
-    )
-    wrong = sums.differences(folder, digests)
-    name = f"../{_read(folder / REPORT)['image']['file']}"
+    folder, record = folder_of(image), need_record(image)
+    digests = sums.read_sums(_text(folder / sums.NAME), str(folder / sums.NAME))
+    name = f"../{record['image']['file']}"
+    wrong = sums.differences(folder, digests, name)
     if f"../{image.name}" != name:
         wrong.append(f"The report is about {name.removeprefix('../')}.")
     if wrong:
@@ -212,8 +223,15 @@ def _check_provenance(
     yield f"The provenance is of this image, {signed}."
 
 
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path} cannot be read.", "Get the image and its report anew.") from error
+
+
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except (OSError, ValueError) as error:
         raise MediaError(f"{path} cannot be read as a report.") from error

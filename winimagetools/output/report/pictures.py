@@ -14,7 +14,7 @@ from winimagetools.output.report.facts import PictureFacts
 MOST = 8
 LARGEST = MIB
 """Bytes of one picture; a desktop of 1280 x 800 with a photograph has fewer."""
-_NAME = re.compile(r"screen-\d+-(.+)\.png")
+_NAME = re.compile(r"screen-\d+-([^/\\]+)\.png")
 """As the machine saves them: a number, and the stage the guest had reached."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -64,12 +64,23 @@ def read_pictures(folder: Path, record: Mapping[str, Any]) -> dict[str, bytes]:
         record: what its ``report.json`` says.
 
     Raises:
-        MediaError: one is missing.
+        MediaError: one is missing, or is none.
     """
-    try:
-        names = [Path(item["file"]).name for item in record.get("pictures", ())]
-        return {name: (folder / name).read_bytes() for name in names}
-    except (OSError, KeyError, TypeError) as error:
-        raise MediaError(
-            f"The report {folder} is damaged: a picture is missing.", "Move it away."
-        ) from error
+    found = {}
+    for item in record["pictures"]:
+        path = folder / item["file"]
+        if not _NAME.fullmatch(path.name) or path.name != item["file"] or not path.is_file():
+            raise _no_picture(path)
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if not data.startswith(_PNG) or len(data) > LARGEST:
+            raise _no_picture(path)
+        found[path.name] = data
+    return found
+
+
+def _no_picture(path: Path) -> MediaError:
+    return MediaError(
+        f"The report {path.parent} is damaged: the picture {path.name} is missing, or none.",
+        "Move it away.",
+    )

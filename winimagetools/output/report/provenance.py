@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools.errors import HostError, MediaError, RequestError
+from winimagetools.files.small import parse_json, read_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -116,10 +117,10 @@ def read_statement(path: Path, public_key: Path | None) -> dict[str, Any]:
     except ImportError as error:
         raise _MISSING from error
     try:
-        envelope = Envelope.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        envelope = Envelope.from_dict(read_json(path))
         if public_key is not None:
             envelope.verify([_public(public_key)], 1)
-        found = json.loads(envelope.payload)
+        found = parse_json(envelope.payload)
         if envelope.payload_type != PAYLOAD_TYPE or found["_type"] != STATEMENT_TYPE:
             raise MediaError(f"{path} holds something else than provenance.")
     except VerificationError as error:

@@ -39,7 +39,8 @@ def read_sums(text: str, name: str) -> dict[str, str]:
         MediaError: a line is none of ``sha256sum``.
     """
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    # Not splitlines(): a name may hold what Unicode takes for the end of a line.
+    for line in text.removesuffix("\n").split("\n") if text else ():
         match = _LINE.fullmatch(line)
         if match is None:
             raise MediaError(f"{name} is no list of SHA-256 sums.", "Use another copy of it.")
@@ -50,15 +51,19 @@ def read_sums(text: str, name: str) -> dict[str, str]:
     return found
 
 
-def differences(folder: Path, sums: Mapping[str, str]) -> list[str]:
+def differences(folder: Path, sums: Mapping[str, str], image: str = "") -> list[str]:
     """What does not have its sum, a sentence each.
 
     Args:
         folder: what the paths are relative to.
         sums: digests by path.
+        image: the only path that may lead out of the folder; none when empty.
     """
     told = []
     for path, digest in sums.items():
+        if path != image and Path(path).name != path:
+            told.append(f"{path} is no part of the report.")
+            continue
         try:
             if sha256_of(folder / path) != digest:
                 told.append(f"{(folder / path).resolve()} is not what was made.")

@@ -19,6 +19,7 @@ from pathlib import Path
 from winimagetools import log
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError, HostError, raise_problems
+from winimagetools.files.small import read_json
 from winimagetools.files.space import free_bytes
 from winimagetools.host import select_host
 from winimagetools.ini import write_atomically
@@ -417,8 +418,7 @@ def _memory_file(store: StageStore, description: Description) -> Path:
 def _read_memory(store: StageStore, description: Description) -> Memory:
     """What went into the stages of the last run: it tells why one is made, and nothing else."""
     try:
-        text = _memory_file(store, description).read_text(encoding="utf-8")
-        memory: Memory = json.loads(text)
+        memory: Memory = read_json(_memory_file(store, description))
         valid = all(
             isinstance(parts, dict) for kinds in memory.values() for parts in kinds.values()
         )

@@ -16,6 +16,7 @@ from winimagetools import log
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError, RequestError, WinImageError
 from winimagetools.files.hash import sha256_of
+from winimagetools.files.small import read_text
 from winimagetools.host import select_host
 from winimagetools.ini import write_atomically
 from winimagetools.matrix.claims import claimed
@@ -89,7 +90,7 @@ def run_job(path: Path, host: Host | None = None) -> Result:
 
 def _read(path: Path) -> Job:
     try:
-        return read_job(path.read_text(encoding="utf-8"))
+        return read_job(read_text(path))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(
             f"{path} is no stage of a matrix.", "They are in the folder runs of its cache."

@@ -84,7 +84,7 @@ def test_in_the_report(tmp_path: Path) -> None:
     assert "Updates <3>" in page.texts
     assert read_pictures(place, record) == {name: PNG}
     (place / name).unlink()
-    with pytest.raises(MediaError, match="a picture is missing"):
+    with pytest.raises(MediaError, match=r"the picture screen-001-Updates-failed.png is missing"):
         read_pictures(place, record)
 
 
