@@ -7,6 +7,7 @@ is replaced in one step, so nobody ever reads half of it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -139,7 +140,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     temporary: Path | None = None
     try:
-        target = path.resolve()
+        target = _file_behind(path)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         access = access_of(target)
         opener = private_opener if access else None
@@ -160,3 +161,16 @@ def write_atomically(path: Path, data: bytes) -> None:
                 "Check that its folder exists and that you may write to it.",
             ) from error
         raise
+
+
+def _file_behind(path: Path) -> Path:
+    """The file that is to be written. Raises OSError when it is something else."""
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EINVAL, "it is no file")
+    return target

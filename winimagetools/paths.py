@@ -22,7 +22,7 @@ def without_extension(path: Path, depth: int = 0) -> Path:
         if not dot or not stem or not _is_extension(extension):
             break
         name = stem
-    return path.with_name(name)
+    return path.with_name(name) if name else path
 
 
 def _is_extension(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from winimagetools.ini import (
     remove_ini_file_value,
     set_ini_file_value,
     to_boolean,
+    write_atomically,
 )
 
 # Booleans
@@ -214,3 +216,22 @@ def test_write_into_a_missing_folder(tmp_path: Path) -> None:
     """A folder that does not exist is one clear error."""
     with pytest.raises(RequestError, match="cannot be written"):
         ini.write_atomically(tmp_path / "none" / "a.ini", b"")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_only_files_are_replaced(make: Callable[[Path], None], tmp_path: Path) -> None:
+    """Not a pipe, nor a device such as ``/dev/null``, which root could replace for everybody."""
+    place = tmp_path / "config.ini"
+    make(place)
+    with pytest.raises(RequestError, match=r"config.ini cannot be written: it is no file"):
+        write_atomically(place, b"[a]")
+    assert not place.is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["config.ini"]
+
+
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    """Lead nowhere."""
+    (tmp_path / "config.ini").symlink_to("other.ini")
+    (tmp_path / "other.ini").symlink_to("config.ini")
+    with pytest.raises(RequestError, match=r"config.ini cannot be written: "):
+        write_atomically(tmp_path / "config.ini", b"[a]")

@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -57,6 +58,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.error(_describe(error), WinImageError.remedy)
         _drop_output()
         return 1
+    except MemoryError:
+        log.error("There is not enough memory.", "End other programs, or use another machine.")
+        return 1
+    except Exception as error:
+        # Python would print it with all that is in it, passwords too.
+        log.LOGGER.debug("%s", traceback.format_exc())
+        log.error(_fault(error), "Report it with what --debug shows.")
+        return 1
+
+
+def _fault(error: Exception) -> str:
+    """What is said of an error that nobody expected."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"This is a fault of winimagetools: {type(error).__name__} in {where}: {error}"
 
 
 def _set_up_log(arguments: argparse.Namespace) -> None:

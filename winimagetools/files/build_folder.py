@@ -113,7 +113,8 @@ class BuildFolder:
 
 def build_folder_of(image_path: Path) -> Path:
     """The folder a build of ``image_path`` works in."""
-    return image_path.with_name(f".{image_path.name}.building")
+    # Not with_name(): the topmost folder has no name, and is refused on entering.
+    return image_path.parent / f".{image_path.name}.building"
 
 
 def _make_private(folder: Path) -> None:

@@ -137,3 +137,38 @@ def test_a_log_file_holds_no_secret(tmp_path: Path) -> None:
     assert main.main(words) == 2
     assert "disk_size" in file.read_text()
     assert "Sesame" not in file.read_text()
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("error", [ValueError("pw-Geheim-91"), RecursionError("x"), KeyError("y")])
+def test_a_fault_of_its_own(
+    error: Exception,
+    debug: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Is one sentence with its place; --debug shows how it came about, without secrets."""
+
+    def fail(_: str) -> None:
+        raise error
+
+    log.add_secret("pw-Geheim-91")
+    monkeypatch.setattr("winimagetools.cli.actions.read_guide", fail)
+    assert main.main(["guide", "openstack", *(["--debug"] if debug else [])]) == 1
+    said = capsys.readouterr().err
+    assert "pw-Geheim-91" not in said
+    assert said.count("error: ") == 1
+    assert f"error: This is a fault of winimagetools: {type(error).__name__} in " in said
+    assert "Report it with what --debug shows" in said
+    assert ("Traceback" in said) is debug
+
+
+def test_no_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is said as such."""
+
+    def fail(_: str) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("winimagetools.cli.actions.read_guide", fail)
+    assert main.main(["guide", "openstack"]) == 1
+    assert "error: There is not enough memory." in capsys.readouterr().err

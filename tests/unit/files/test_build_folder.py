@@ -182,3 +182,9 @@ def test_a_folder_that_cannot_be_written_is_refused(
         BuildFolder(tmp_path / "image.raw"),
     ):
         raise AssertionError("must not begin")
+
+
+def test_the_topmost_folder() -> None:
+    """Has no name, so no folder can be made beside it."""
+    with pytest.raises(RequestError, match="/ is a folder, not a file"):
+        BuildFolder(Path("/")).__enter__()

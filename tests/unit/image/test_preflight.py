@@ -91,6 +91,7 @@ def test_everything_is_told_together(host: Host) -> None:
     [
         ({"image_path": ""}, "image_path", "No image is named."),
         ({"image_path": "drivers"}, "image_path", "drivers is a folder, not a file."),
+        ({"image_path": "/"}, "image_path", "/ is a folder, not a file."),
         ({"virtio_base_path": "no"}, "virtio_base_path", "The file or folder no does not exist."),
         ({"time_zone": "Europe/Atlantis"}, "time_zone", "Windows has no time zone called"),
         ({"install_qemu_ga": "maybe"}, "install_qemu_ga", "'maybe' is neither True nor False"),
