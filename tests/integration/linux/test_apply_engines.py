@@ -14,7 +14,8 @@ from types import FrameType
 
 import pytest
 
-from fixtures import odd_tree
+from fixtures import odd_tree, windows_tree
+from fixtures.filetree import Bulk, FileTree
 from tests.integration.linux.apply_engines import (
     WIMLIB,
     both,
@@ -27,10 +28,11 @@ from tests.integration.linux.test_apply import bulky_wim, make_disk, make_volume
 from tests.integration.linux.test_containers import mounted
 from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.errors import DiskFullError, Interrupted, MediaError
+from winimagetools.files import sparse
 from winimagetools.host.linux.apply.parallel import Job, apply_parallel
 from winimagetools.host.linux.disk import WimSource
 from winimagetools.host.staged_tree import StagedTree
-from winimagetools.model import MIB
+from winimagetools.model import GIB, MIB
 from winimagetools.run import run
 from winimagetools.stamp import Stamp
 
@@ -230,6 +232,21 @@ def test_a_volume_with_little_room(bulky_wim: Path, tmp_path: Path) -> None:
     volume = make_volume(tmp_path / "volume", 104 * MIB)
     only_parallel(make_disk(tmp_path, bulky_wim), volume)
     assert check_file(volume, fresh=True) == ()
+
+
+def test_what_is_written_lies_together(tmp_path: Path) -> None:
+    """However many folders there are: an image has no holes between them, and is read fast."""
+    tree = FileTree(windows_tree.ROOT_SECURITY, windows_tree.PLAIN_FILE)
+    for number in range(2400):  # twelve long names are too many for the record of a folder
+        tree.file(f"{number // 12}/{number}{'x' * 60}", Bulk(number, 5000, compressible=True))
+    wim = odd_tree.write(tmp_path / "folders.wim", tree)
+    volume = make_volume(tmp_path / "volume", GIB)
+    only_parallel(make_disk(tmp_path, wim), volume)
+    assert check_file(volume, fresh=True) == ()
+    with volume.open("rb") as file:
+        data = [each for each in sparse.extents(file.fileno()) if each.offset is not None]
+    assert sum(each.length for each in data) > 2400 * 5000
+    assert len(data) < 12
 
 
 def test_a_staged_file_that_changes_is_not_delivered(

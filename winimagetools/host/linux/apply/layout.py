@@ -42,7 +42,7 @@ class Layout:
     def __init__(self, calls: Calls, blobs: Blobs, give: Give, table: int, cluster: int) -> None:
         self._calls, self._blobs, self._give, self._cluster = calls, blobs, give, cluster
         self._zone = calls.find_zone(table)
-        self._frontier = 0
+        self._corner = self._frontier = 0
         self._security: dict[bytes, int] = {}
         self._links: dict[Node, list[Node]] = defaultdict(list)
         self._short: list[tuple[Node, Node]] = []
@@ -86,7 +86,8 @@ class Layout:
                 nodes += node.children
         if self._zone is not None:
             corner = max(_CORNER, len(nodes) * _NAME)
-            self._frontier = self._zone.value + corner // self._cluster
+            self._corner = self._zone.value
+            self._frontier = self._corner + corner // self._cluster
 
     def _fill_root(self, root: Node) -> None:
         root.inode.record = ROOT_RECORD
@@ -103,6 +104,8 @@ class Layout:
         calls, security = self._calls, self._security
         create, set_times, close_in = calls.create, calls.set_times, calls.close_in
         place = calls.open(folder.inode.record)
+        if self._zone is not None:
+            self._zone.value = self._corner
         for node in folder.children or ():
             inode, name = node.inode, node.name
             if inode.record >= 0 or (inode.home is not None and inode.home is not node):
@@ -149,9 +152,10 @@ class Layout:
         if zone is None:
             runs = self._calls.reserve(made, name, size)
         else:
-            corner, zone.value = zone.value, self._frontier
+            zone.value = self._frontier
             runs = self._calls.reserve(made, name, size)
-            self._frontier, zone.value = runs[-1][0] + runs[-1][1], corner
+            self._frontier = runs[-1][0] + runs[-1][1]
+            zone.value = self._corner
         self.expected.setdefault(record, []).append((name, size))
         self._give(source, size, runs)
 
