@@ -7,6 +7,7 @@ no pages that are empty.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from winimagetools.errors import RequestError
 from winimagetools.model import MIB, Architecture, DiskFormat
@@ -37,7 +38,7 @@ def _commands(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
             "Publish it in an Azure Compute Gallery by hand.",
         )
     account, container = values["storage_account"], values["container"]
-    url = f"https://{account}.blob.core.windows.net/{container}/{image.path.name}"
+    url = f"https://{account}.blob.core.windows.net/{container}/{quote(image.path.name)}"
     group = ("--resource-group", values["resource_group"])
     generation = "V2" if image.uefi else "V1"
     return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Mapping
 from typing import Any
@@ -44,6 +45,7 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _ARCHITECTURES = {Architecture.AMD64: "amd64", Architecture.X86: "386", Architecture.ARM64: "arm64"}
 """As Go calls them, which the specification refers to."""
+_PATTERN = re.compile(r"""[\x00-\x1f\x7f"'$*?[\\\]]""")
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 
 
@@ -54,6 +56,12 @@ def _commands(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
     for label, value in _labels(image).items():
         words += ["--label", f"{label}={value}"]
     owner = f"--chown={_OWNER}:{_OWNER} --chmod=0{_MODE:o}"
+    if _PATTERN.search(name):
+        raise RequestError(
+            f"A Containerfile cannot copy a file called {name!r}: some of its characters are "
+            "patterns or variables there.",
+            "Rename the image, or publish it with --run.",
+        )
     copied = f'COPY {owner} ["{name}", "/disk/{name}"]'
     build = shell(*words, image.path.parent)
     lines = ["FROM scratch", copied]

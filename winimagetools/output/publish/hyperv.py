@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from winimagetools.errors import RequestError
@@ -37,8 +38,11 @@ def _commands(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """A literal of PowerShell."""
-    return "'" + text.replace("'", "''") + "'"
+    """A literal of PowerShell, which takes typographic quotes for quotes too.
+
+    Source: ``CharExtensions.IsSingleQuote`` of PowerShell.
+    """
+    return "'" + re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", text) + "'"
 
 
 TARGET = Target(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from winimagetools.errors import RequestError
 from winimagetools.model import DiskFormat
 from winimagetools.output.publish.target import (
     Parameter,
@@ -19,6 +20,11 @@ _SERVERS = {"2016": "win10", "2019": "win10", "2022": "win11", "2025": "win11"}
 
 def _commands(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
     need_container(image, "Proxmox VE", DiskFormat.QCOW2, DiskFormat.RAW, DiskFormat.VMDK)
+    if "," in str(image.path):
+        raise RequestError(
+            f"qm cannot import {image.path}: a comma ends an option of it.",
+            "Rename the image or its folder.",
+        )
     number, storage = values["vmid"], values["storage"]
     kinds = _SERVERS if image.server else _OS_TYPES
     words = ["qm", "create", number, "--name", values["name"] or image.name]

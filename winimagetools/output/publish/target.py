@@ -81,8 +81,8 @@ class PublishedImage:
 
     @property
     def name(self) -> str:
-        """The name of the file without what tells the format."""
-        return self.path.name.partition(".")[0]
+        """The name of the file without what tells the format, or could be taken for an option."""
+        return self.path.name.lstrip(".-").partition(".")[0] or "image"
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,9 @@ def _commands(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
         f"{convert} {stream}",
         f"cat > {shell(folder / ovf)} <<'END_OF_OVF'\n{text}END_OF_OVF",
         # The OVF comes first in the archive (DSP0243, chapter 5).
-        shell("tar", "--format=ustar", "-cf", folder / f"{name}.ova", "-C", folder, ovf, disk),
+        shell(
+            "tar", "--format=ustar", "-cf", folder / f"{name}.ova", "-C", folder, "--", ovf, disk
+        ),
     ]
 
 

@@ -127,7 +127,7 @@ def test_azure() -> None:
     vhd = image(DiskFormat.VHD, fixed=True)
     container, copy, create = run("azure", vhd)
     assert "az storage container create --account-name acct --name vhds" in container
-    url = "https://acct.blob.core.windows.net/vhds/my server.vhd"
+    url = "https://acct.blob.core.windows.net/vhds/my%20server.vhd"
     assert shlex.split(copy) == ["azcopy", "copy", str(vhd.path), url, "--blob-type", "PageBlob"]
     assert options(create, "--hyper-v-generation") == ["V2"]
     assert options(create, "--source") == [url]
@@ -255,6 +255,50 @@ def test_what_is_refused(
     with pytest.raises(RequestError) as refused:
         run(target, published, *given)
     assert advice in refused.value.hint
+
+
+@pytest.mark.parametrize("quote", "'\u2018\u2019\u201a\u201b")
+def test_typographic_quotes(quote: str) -> None:
+    """PowerShell takes them for quotes: a name with one does not end the literal."""
+    odd = dataclasses.replace(image(DiskFormat.VHDX), path=Path(f"/i/a{quote}; calc; #.vhdx"))
+    line = run("hyperv", odd)[0]
+    assert line.startswith(f"New-VM -Name 'a{quote}{quote}; calc; #' -Generation 2 ")
+    assert f"-VHDPath '/i/a{quote}{quote}; calc; #.vhdx' " in line
+
+
+@pytest.mark.parametrize(
+    ("name", "called"), [("-x.raw", "x"), ("--help", "help"), (".win.raw", "win"), (".", "image")]
+)
+def test_names_that_could_be_options(name: str, called: str) -> None:
+    """An image is not called like an option, nor not at all."""
+    odd = dataclasses.replace(image(DiskFormat.RAW), path=Path("/i") / "x" / name)
+    odd = odd if name != "." else dataclasses.replace(odd, path=Path("/i/..."))
+    assert shlex.split(run("glance", odd)[0])[-1] == called
+
+
+@pytest.mark.parametrize("name", ['a"b', "a'b", "a$b", "a*b", "a?b", "a[b]", "a\\b", "a\nb"])
+def test_what_a_containerfile_cannot_name(name: str) -> None:
+    """Is refused with another way: it would copy something else, or nothing."""
+    odd = dataclasses.replace(SERVER, path=Path("/i") / f"{name}.qcow2")
+    with pytest.raises(RequestError, match="A Containerfile cannot copy a file called") as caught:
+        run("containerdisk", odd)
+    assert "--run" in caught.value.hint
+
+
+def test_a_comma_ends_an_option_of_qm() -> None:
+    """And cannot be escaped."""
+    with pytest.raises(RequestError, match=r"qm cannot import /a,b/w.qcow2"):
+        run("proxmox", dataclasses.replace(CLIENT, path=Path("/a,b/w.qcow2")))
+
+
+def test_what_tar_could_take_for_an_option() -> None:
+    """A name the user gives comes after the options."""
+    pack = shlex.split(run("vmware", image(DiskFormat.VMDK), "name=--checkpoint-action=exec=x")[-1])
+    assert pack[-3:] == [
+        "--",
+        "--checkpoint-action=exec=x.ovf",
+        "--checkpoint-action=exec=x-disk1.vmdk",
+    ]
 
 
 def test_what_is_missing_is_named() -> None:
