@@ -105,6 +105,15 @@ def _print_anything() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def _is_somewhere() -> bool:
+    try:
+        return bool(Path.cwd())
+    except FileNotFoundError:
+        return False
+
+
 def _describe(error: OSError) -> str:
     reason = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError) and not error.filename and not _is_somewhere():
+        return "The folder this was started in does not exist any more."
     return f"{error.filename} cannot be used: {reason}." if error.filename else f"{reason}."

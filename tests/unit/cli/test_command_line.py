@@ -163,6 +163,19 @@ def test_a_fault_of_its_own(
     assert ("Traceback" in said) is debug
 
 
+def test_a_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the current one that does not exist, not some file nobody named."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main.main(["cloud-image", "config.ini"]) == 1
+    monkeypatch.chdir(tmp_path)
+    said = capsys.readouterr().err
+    assert "error: The folder this was started in does not exist any more." in said
+
+
 def test_no_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Is said as such."""
 

@@ -175,6 +175,8 @@ def read_record(image: Path) -> dict[str, Any] | None:
 def need_record(image: Path) -> dict[str, Any]:
     """The same of an image that has to have one. Raises MediaError."""
     record = read_record(image)
+    if not image.is_file():
+        raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")
     if record is None:
         raise MediaError(f"{image} has no report {folder_of(image).name} beside it.")
     return record

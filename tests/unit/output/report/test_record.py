@@ -143,6 +143,12 @@ def test_no_image_at_all(words: list[str], capsys: pytest.CaptureFixture[str]) -
     assert "/ " in capsys.readouterr().err
 
 
+def test_an_image_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is not compared with anything, and its report is not what is missing."""
+    assert main(["verify", str(tmp_path / "win.raw")]) == 2
+    assert f"The image {tmp_path}/win.raw does not exist." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "name", ["../../secret", "/dev/zero", "a/../../b", "screen-001-a.png/../x", "SHA256SUMS"]
 )
