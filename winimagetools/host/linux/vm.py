@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
@@ -18,34 +19,40 @@ from winimagetools.guest.reports import check_failure
 from winimagetools.host.linux.computer import as_problem
 from winimagetools.host.linux.qemu import accelerator, machine, screen, tpm
 from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware, trusts
-from winimagetools.host.linux.qemu.follow import Follower
+from winimagetools.host.linux.qemu.follow import Connection, Follower
 from winimagetools.host.linux.qemu.machine import Machine
 from winimagetools.host.linux.qemu.monitor import Monitor, open_monitor
 from winimagetools.host.linux.qemu.proof import PATIENCE, StartProof
 from winimagetools.host.linux.qemu.screen import screen_for
+from winimagetools.host.linux.qemu.sockets import is_too_long, socket_problem
 from winimagetools.model import MIB, DiskFormat
 from winimagetools.plan import VmRequest
 from winimagetools.run import Program, Tail, show, spawn
 
-_SOCKET_PATH = 107
-"""Bytes the path of a socket may have (unix(7))."""
 _START_TIME = 60.0
 _GLANCE = 0.05
-_END_TIME = 2.0
+_END_TIME = 120.0
+"""Seconds QEMU has for its end: a disk on NFS is written out when it is closed."""
 _SPARE_MEMORY = 256 * MIB
 _BRIDGES = Path("/sys/class/net")
+
+
+class Ending(Protocol):
+    """A program that is to end."""
+
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class LinuxVm:
     """Implements :class:`winimagetools.contract.Vm`."""
 
     def check(self, request: VmRequest | None, force: bool) -> Sequence[Problem]:
-        """Programs, firmware, KVM, network, processors and memory."""
+        """Programs, firmware, KVM, network, processors, memory and the socket of the screen."""
         if request is None:
             return []
         problems = [*_lacking(_looks(request)), *_size_problems(request)]
-        bridge = switch_problem(request.switch)
-        return [*problems, bridge] if bridge else problems
+        screen = socket_problem(Path(request.vnc)) if request.vnc else None
+        return [*problems, *filter(None, (switch_problem(request.switch), screen))]
 
     def check_tpm(self) -> Sequence[Problem]:
         """Whether there is a TPM for Windows that wants one."""
@@ -211,13 +218,17 @@ def _connect(monitor: Monitor, socket: Path, program: Program) -> None:
         time.sleep(_GLANCE)
 
 
-def _quit(monitor: Monitor, program: Program) -> None:
-    """Let QEMU write out what it has and end."""
-    try:
+def _quit(monitor: Connection, program: Ending) -> None:
+    """Let QEMU write out what it has and end. Raises BuildError when it does not."""
+    with suppress(OSError):  # it is gone, or answers no more, and ends all the same
         monitor.execute("quit")
+    try:
         program.wait(_END_TIME)
-    except (TimeoutError, OSError):
-        program.wait(_END_TIME)
+    except TimeoutError as error:
+        raise BuildError(
+            f"QEMU does not end, {_END_TIME:.0f} seconds after its guest powered off.",
+            "Look at the disk the image is made on (dmesg names faults).",
+        ) from error
 
 
 @contextmanager
@@ -229,7 +240,7 @@ def _runtime() -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="winimagetools-") as name:
         runtime = Path(name)
-        if len(os.fsencode(runtime / machine.TPM_SOCKET)) > _SOCKET_PATH:
+        if is_too_long(runtime / machine.TPM_SOCKET):
             raise HostError(
                 f"{runtime} is too long a path for a socket.",
                 "Let TMPDIR name a folder with a shorter path.",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import queue
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from winimagetools.errors import HostError, ToolMissingError
+from winimagetools.errors import BuildError, HostError, ToolMissingError
 from winimagetools.host.linux import vm
 from winimagetools.host.linux.qemu import accelerator
 from winimagetools.host.linux.qemu.firmware import Firmware
@@ -121,3 +124,55 @@ def test_trial_sector() -> None:
     """512 bytes that a BIOS starts."""
     sector = accelerator.trial_sector()
     assert (len(sector), sector[:5].hex(), sector[-2:].hex()) == (512, "b02ae6f4f4", "55aa")
+
+
+class Quitting:
+    """A QEMU that is told to end; ``answer`` is raised then, ``end`` when it is waited for."""
+
+    def __init__(self, answer: Exception | None = None, end: Exception | None = None) -> None:
+        self._answer, self._end = answer, end
+        self.events: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+        self.asked: list[str] = []
+        self.patience = 0.0
+
+    def execute(self, command: str, **_: object) -> Any:
+        """Note what is asked."""
+        self.asked.append(command)
+        if self._answer:
+            raise self._answer
+
+    def picture(self, path: Path) -> Path | None:
+        """None."""
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """End, or not."""
+        self.patience += timeout or 0
+        if self._end:
+            raise self._end
+        return 0
+
+
+@pytest.mark.parametrize("answer", [None, OSError("QEMU is gone"), TimeoutError()])
+def test_the_end_of_qemu(answer: Exception | None) -> None:
+    """It is waited for, also where it does not answer: it writes out what it has."""
+    qemu = Quitting(answer)
+    vm._quit(qemu, qemu)
+    assert (qemu.asked, qemu.patience) == (["quit"], 120.0)
+
+
+def test_no_end_of_qemu() -> None:
+    """Is told as such, and what was made of the disk is kept as of any run that failed."""
+    qemu = Quitting(end=TimeoutError())
+    with pytest.raises(BuildError, match="QEMU does not end, 120 seconds after its guest") as told:
+        vm._quit(qemu, qemu)
+    assert "dmesg" in told.value.hint
+
+
+@pytest.mark.usefixtures("complete")
+def test_a_file_in_the_place_of_the_screen(tmp_path: Path) -> None:
+    """Is not lost to the socket that QEMU would make there."""
+    (tmp_path / "precious").touch()
+    request = replace(REQUEST, vnc=str(tmp_path / "precious"))
+    (problem,) = LinuxVm().check(request, force=False)
+    assert problem.message == f"{tmp_path}/precious is there and is no socket; it would be lost."

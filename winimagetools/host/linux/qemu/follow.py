@@ -23,6 +23,8 @@ STATUS_INTERVAL = 30.0
 _ASK_INTERVAL = 5.0
 """Seconds between two questions whether QEMU still answers."""
 _UNANSWERED = 3
+_LONGEST_LINE = 64 << 10
+"""Bytes kept of a line that does not end; a report has a hundredth."""
 _GLANCE = 0.25
 _NOTHING = "The firmware found nothing to start on the disk."
 _NOT_STARTED = {
@@ -86,7 +88,8 @@ class Growing:
 
     def lines(self) -> list[str]:
         """Whole lines that were added."""
-        *whole, self._rest = (self._rest + self.news()).split(b"\n")
+        *whole, rest = (self._rest + self.news()).split(b"\n")
+        self._rest = rest[-_LONGEST_LINE:]
         return [line.decode(errors="replace") for line in whole]
 
 

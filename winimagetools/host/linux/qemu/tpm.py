@@ -9,7 +9,7 @@ from pathlib import Path
 
 from winimagetools.errors import BuildError
 from winimagetools.host.linux.qemu.machine import TPM_SOCKET
-from winimagetools.run import Tail, Tool, spawn
+from winimagetools.run import Program, Tail, Tool, spawn
 
 SWTPM = Tool("swtpm", "swtpm", "give Windows the TPM it asks for")
 _PATIENCE = 20.0
@@ -35,13 +35,14 @@ def emulated_tpm(runtime: Path) -> Iterator[None]:
     (runtime / "tpm-state").mkdir(mode=0o700)
     with spawn(SWTPM, arguments(runtime), tied="KILL") as program:
         complaints, _ = Tail(program.error), Tail(program.output)
-        _await(runtime / TPM_SOCKET, complaints)
+        _await(runtime / TPM_SOCKET, program, complaints)
         yield
 
 
-def _await(socket: Path, complaints: Tail) -> None:
+def _await(socket: Path, program: Program, complaints: Tail) -> None:
     give_up = time.monotonic() + _PATIENCE
     while not socket.exists():
-        if time.monotonic() > give_up:
-            raise BuildError(f"swtpm does not listen. It said: {complaints.text()}")
+        if not program.running() or time.monotonic() > give_up:
+            said = complaints.text().strip() or "nothing"
+            raise BuildError(f"swtpm does not listen. It said: {said}")
         time.sleep(_GLANCE)

@@ -213,3 +213,17 @@ def test_growing(tmp_path: Path) -> None:
     assert growing.lines() == ["one"]
     path.write_bytes(b"one\ntwo\n\xff\n")
     assert growing.lines() == ["two", "\ufffd"]
+
+
+def test_a_line_without_end(tmp_path: Path) -> None:
+    """Is not kept whole; what comes after it is heard."""
+    path = tmp_path / "port"
+    growing = Growing(path)
+    with path.open("ab") as file:
+        for _ in range(20):
+            file.write(b"x" * (1 << 20))
+            file.flush()
+            assert growing.lines() == []
+        file.write(b"\none\n")
+    (long, one) = growing.lines()
+    assert (len(long), one) == (1 << 16, "one")
