@@ -6,7 +6,10 @@ by a build that was killed: it is emptied and used again.
 
 Its name can be guessed, and the image may lie in a folder others can write to. So it is
 either made by this process or was made by this user; anything else of that name is refused,
-and nothing is ever reached through a link.
+and nothing is ever reached through a link. Where others may rename it, the folder may be another
+one at the end: then nothing in it becomes the image, and nothing in it is removed.
+
+This module owns the list of the folders this process works in, for as long as it does.
 """
 
 from __future__ import annotations
@@ -19,11 +22,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from winimagetools import log
-from winimagetools.errors import RequestError
+from winimagetools.errors import BuildError, RequestError
 from winimagetools.files.access import private_opener
 from winimagetools.files.target import target_problem
 
 _LOCK_NAME = "lock"
+_held: dict[Path, int] = {}
+"""The folders of the builds of this process, with the handles of their locks."""
 _LOCK_OFFSET = 1 << 20
 """Windows forbids others to read a locked range: lock beyond the process number."""
 
@@ -55,11 +60,24 @@ class BuildFolder:
                 f"{self.image_path.parent} cannot be written to: {error.strerror}.",
                 "Let image_path name a folder you may write to.",
             ) from error
+        _held[self.path] = self._lock
         if _empty(self.path):
             log.warning(f"{self.path} was left by a build that was stopped; it was emptied.")
         return self.path
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        try:
+            check_not_replaced(self.path)
+        except BuildError as replaced:
+            os.close(self._lock)
+            # An interruption, and the same said before, count more.
+            if error is None or (isinstance(error, Exception) and str(error) != str(replaced)):
+                raise replaced from error
+            return
+        finally:
+            del _held[self.path]
         _empty(self.path)
         name = self.path / _LOCK_NAME
         try:
@@ -109,6 +127,28 @@ class BuildFolder:
         with suppress(FileNotFoundError):
             return os.path.samestat(status, name.lstat())
         return False
+
+
+def check_not_replaced(folder: Path) -> None:
+    """Refuse to go on in the folder of a build when it is another one by now.
+
+    Args:
+        folder: any; only those of builds of this process are known.
+
+    Raises:
+        BuildError: its lock is not the one that this process holds.
+    """
+    lock = _held.get(folder)
+    if lock is None:
+        return
+    with suppress(OSError):
+        if os.path.samestat(os.fstat(lock), (folder / _LOCK_NAME).lstat()):
+            return
+    raise BuildError(
+        f"{folder} was moved, replaced or emptied by somebody else while the image was made.",
+        "Let image_path name a folder that only you can write to. Nothing was put under the name "
+        "of the image, and nothing of what is there now was removed.",
+    )
 
 
 def build_folder_of(image_path: Path) -> Path:

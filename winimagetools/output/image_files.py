@@ -12,7 +12,7 @@ from pathlib import Path
 from winimagetools import interruption, log
 from winimagetools.errors import BuildError
 from winimagetools.files.access import Access, access_of, give_access
-from winimagetools.files.build_folder import BuildFolder
+from winimagetools.files.build_folder import BuildFolder, check_not_replaced
 from winimagetools.files.copy import copy_file
 from winimagetools.files.hash import Sha256Beside, sha256_of
 from winimagetools.files.space import room_for
@@ -169,9 +169,11 @@ class ImageFiles:
             report: folder that becomes the report of the file; None when there is none.
 
         Raises:
-            BuildError: it cannot be put there; what was there still is.
+            BuildError: it cannot be put there, or somebody has replaced the folder it was made
+                in; what was there still is.
             DiskFullError: no room for the copy.
         """
+        check_not_replaced(source.parent)
         access = _access(destination, mode)
         try:
             give_access(source, access)

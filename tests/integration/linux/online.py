@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,15 +100,20 @@ def fail(job: Job) -> BuildError:
     return raised.value
 
 
-def evidence(job: Job) -> Path:
-    """The one folder that a failed run left, with all that belongs into it."""
+def evidence(job: Job, kept: Collection[str] = EVIDENCE) -> Path:
+    """The one folder that a failed run left, with all that belongs into it.
+
+    Args:
+        job: what was to be made.
+        kept: what is in the folder beside pictures.
+    """
     (name,) = left(job)
     assert name.startswith("win.qcow2.failed-")
     folder = job.folder / name
     assert folder.stat().st_mode & 0o777 == 0o700
     pictures = {item.name for item in folder.iterdir() if item.suffix == ".png"}
     assert pictures
-    assert {item.name for item in folder.iterdir()} - pictures == EVIDENCE
+    assert {item.name for item in folder.iterdir()} - pictures == set(kept)
     return folder
 
 

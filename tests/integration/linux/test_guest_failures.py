@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.linux.online import LOG, evidence, fail, hooked, online_job, reports, start
+from tests.integration.linux.online import (
+    EVIDENCE,
+    LOG,
+    evidence,
+    fail,
+    hooked,
+    online_job,
+    reports,
+    start,
+)
 from tests.needs import program
+from winimagetools.checks.evidence import FROM_DISK
 from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.model import DiskLayout
 
@@ -111,13 +123,23 @@ def test_what_is_said_and_kept(
 def test_a_volume_that_is_not_sound(
     orders: list[str], message: str, medium: Path, tmp_path: Path
 ) -> None:
-    """Whatever the guest says: no image comes of it, and the disk is kept as it is."""
+    """Whatever the guest says: no image comes of it. The disk is kept as it is, and with it what
+    was seen, said and done; only what Windows wrote on it cannot be taken off.
+    """
     job = hooked(online_job(tmp_path, medium, DiskLayout.UEFI), *orders, at="RunAfterSysprep")
     error = fail(job)
     assert message in error.message
-    (folder,) = job.folder.glob("win.qcow2.failed-*")
+    folder = evidence(job, EVIDENCE - {FROM_DISK})
     assert (folder / "win.raw").stat().st_size == 2 << 30
     assert reports(folder)[0][0] == "StatusInitial"
+    command = shlex.split((folder / "qemu-command.txt").read_text())
+    assert command[:2] == ["qemu-system-x86_64", "-name"]
+    assert any(word.endswith(f"file={job.folder}/.win.qcow2.building/win.raw") for word in command)
+    trace = [json.loads(line) for line in (folder / "qmp.log").read_text().splitlines()]
+    assert [item["execute"] for item in trace if "execute" in item][-1] == "quit"
+    assert "SHUTDOWN" in [item.get("event") for item in trace]
+    (end,) = folder.glob("screen-*-end.png")
+    assert end.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
 @pytest.mark.parametrize("name", list(SILENT))

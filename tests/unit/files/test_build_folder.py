@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from winimagetools.errors import RequestError
+from winimagetools.errors import BuildError, RequestError
 from winimagetools.files.build_folder import BuildFolder
+from winimagetools.output.image_files import ImageFiles
 
 
 def test_the_folder_is_private_and_lies_beside_the_image(tmp_path: Path) -> None:
@@ -188,3 +189,58 @@ def test_the_topmost_folder() -> None:
     """Has no name, so no folder can be made beside it."""
     with pytest.raises(RequestError, match="/ is a folder, not a file"):
         BuildFolder(Path("/")).__enter__()
+
+
+REPLACED = r"\.image\.raw\.building was moved, replaced or emptied by somebody else"
+
+
+def replace(folder: Path, how: str) -> Path:
+    """Do to the folder of a build what others can do in theirs; where something precious is."""
+    folder.rename(folder.with_name("taken"))
+    precious = folder.with_name("home") / "precious"
+    precious.parent.mkdir()
+    precious.write_bytes(b"years of work")
+    if how == "link":
+        folder.symlink_to(precious.parent)
+    elif how == "folder":
+        precious.parent.rename(folder)
+        precious = folder / precious.name
+    return precious
+
+
+@pytest.mark.parametrize("how", ["link", "folder", "gone"])
+def test_a_folder_that_was_replaced(how: str, tmp_path: Path) -> None:
+    """Is not taken for the one that was made: it is not emptied, least of all through a link."""
+    with pytest.raises(BuildError, match=REPLACED), BuildFolder(tmp_path / "image.raw") as folder:
+        (folder / "disk").write_bytes(b"ours")
+        precious = replace(folder, how)
+    assert precious.read_bytes() == b"years of work"
+    assert (tmp_path / "taken/disk").read_bytes() == b"ours"
+
+
+@pytest.mark.parametrize("how", ["link", "folder"])
+def test_what_lies_in_another_folder_is_no_image(how: str, tmp_path: Path) -> None:
+    """Somebody else's file of the same name is not delivered; an older image stays."""
+    image = tmp_path / "image.raw"
+    image.write_bytes(b"older")
+    with pytest.raises(BuildError, match=REPLACED) as told, BuildFolder(image) as folder:
+        (folder / "disk").write_bytes(b"ours")
+        replace(folder, how).rename(folder / "disk")
+        ImageFiles().publish(folder / "disk", image)
+    assert "a folder that only you can write to" in told.value.hint
+    assert image.read_bytes() == b"older"
+    assert (folder / "disk").read_bytes() == b"years of work"
+
+
+def test_the_cause_is_told_not_its_consequence(tmp_path: Path) -> None:
+    """A file that is not found any more says less than who took it; Ctrl-C stays what it is."""
+    with pytest.raises(BuildError, match=REPLACED), BuildFolder(tmp_path / "image.raw") as folder:
+        replace(folder, "gone")
+        (folder / "disk").read_bytes()
+    (tmp_path / "taken/lock").unlink()
+    (tmp_path / "taken").rmdir()
+    (tmp_path / "home/precious").unlink()
+    (tmp_path / "home").rmdir()
+    with pytest.raises(KeyboardInterrupt), BuildFolder(tmp_path / "image.raw") as folder:
+        replace(folder, "gone")
+        raise KeyboardInterrupt
