@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-
-import shtab
 
 from winimagetools.files.access import parse_mode
 
-
-def common_arguments(parser: argparse.ArgumentParser) -> None:
-    """What every command takes, before its name or behind it."""
-    group = parser.add_argument_group("messages")
-    amount = group.add_mutually_exclusive_group()
-    amount.add_argument(
-        "--debug",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="show every program that is called",
-    )
-    amount.add_argument(
-        "--quiet",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="show warnings and errors only",
-    )
-    group.add_argument(
-        "--log-file",
-        metavar="FILE",
-        default=argparse.SUPPRESS,
-        help="also add everything that is said, with date and time, to a file",
-    )
+NAMES_FILES = "names_files"
+"""The attribute of an argument whose value a shell may complete with the name of a file."""
 
 
-def _file(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:
+def file_argument(parser: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:
     """A file that exists, which a shell may complete."""
-    argument = parser.add_argument(name, metavar=metavar, help=text)
-    argument.complete = shtab.FILE  # type: ignore[attr-defined]
+    setattr(parser.add_argument(name, metavar=metavar, help=text), NAMES_FILES, True)
 
 
 _CONFIG = "configuration file (config.ini)"
@@ -45,7 +20,7 @@ _CONFIG = "configuration file (config.ini)"
 
 def config_argument(parser: argparse.ArgumentParser) -> None:
     """The configuration file."""
-    _file(parser, "config", "CONFIG", _CONFIG)
+    file_argument(parser, "config", "CONFIG", _CONFIG)
 
 
 def new_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +31,7 @@ def new_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def settings_arguments(parser: argparse.ArgumentParser, about: str = _CONFIG) -> None:
     """The configuration file and what wins over it."""
-    _file(parser, "config", "CONFIG", about)
+    file_argument(parser, "config", "CONFIG", about)
     settings_options(parser)
 
 
@@ -118,7 +93,9 @@ def _result_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="do not write the folder NAME.report beside the image",
     )
-    _file(parser, "--sign-key", "PEM", "sign the provenance in the report with this private key")
+    file_argument(
+        parser, "--sign-key", "PEM", "sign the provenance in the report with this private key"
+    )
 
 
 def failure_argument(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +113,7 @@ def online_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of a build from a medium, and what happens to a machine that fails."""
     workflow_arguments(parser)
     failure_argument(parser)
-    _file(
+    file_argument(
         parser,
         "--offline-disk",
         "RAW",
@@ -147,7 +124,7 @@ def online_arguments(parser: argparse.ArgumentParser) -> None:
 
 def convert_arguments(parser: argparse.ArgumentParser) -> None:
     """A finished disk, and a configuration that says what becomes of it."""
-    _file(parser, "disk", "DISK", "a finished disk, which stays as it is")
+    file_argument(parser, "disk", "DISK", "a finished disk, which stays as it is")
     settings_arguments(parser)
     _result_arguments(parser)
     _json_argument(parser)
@@ -176,7 +153,7 @@ def show_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 def wim_arguments(parser: argparse.ArgumentParser) -> None:
     """An installation medium and the form its editions are shown in."""
-    _file(parser, "wim", "WIM", "a WIM, ESD, SWM or ISO")
+    file_argument(parser, "wim", "WIM", "a WIM, ESD, SWM or ISO")
     parser.add_argument("--json", action="store_true", help="print JSON with all fields")
 
 
@@ -204,7 +181,7 @@ def check_arguments(parser: argparse.ArgumentParser) -> None:
 
 def image_arguments(parser: argparse.ArgumentParser) -> None:
     """An image and the form it is described in."""
-    _file(parser, "image", "IMAGE", "an image of any container")
+    file_argument(parser, "image", "IMAGE", "an image of any container")
     parser.add_argument("--json", action="store_true", help="print JSON for a program")
 
 
@@ -222,7 +199,7 @@ def copy_out_arguments(parser: argparse.ArgumentParser) -> None:
 
 def shrink_arguments(parser: argparse.ArgumentParser) -> None:
     """A disk and how much space is left."""
-    _file(parser, "disk", "DISK", "a virtual disk")
+    file_argument(parser, "disk", "DISK", "a virtual disk")
     parser.add_argument(
         "--free-space", default="500MB", metavar="SIZE", help="bytes to leave spare (500MB)"
     )
@@ -230,7 +207,7 @@ def shrink_arguments(parser: argparse.ArgumentParser) -> None:
 
 def extend_arguments(parser: argparse.ArgumentParser) -> None:
     """An image, and how large its disk is to be."""
-    _file(parser, "image", "IMAGE", "an image of any container")
+    file_argument(parser, "image", "IMAGE", "an image of any container")
     parser.add_argument(
         "--size", default="", metavar="SIZE", help="enlarge the disk to this first, such as 60GB"
     )
@@ -251,6 +228,97 @@ def virtio_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def matrix_arguments(parser: argparse.ArgumentParser) -> None:
+    """A matrix file, which cells, and who runs their stages."""
+    file_argument(parser, "file", "FILE", "the matrix, such as matrix.toml")
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="show the cells, what would be made of each, what is reused and why; make nothing",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="'AXIS=PATTERN ...'",
+        help="only the cells that match, such as 'edition=*2022* target=kubevirt'; may be repeated",
+    )
+    parser.add_argument(
+        "--keep-going", action="store_true", help="go on with other cells when one has failed"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse what otherwise only is warned about"
+    )
+    parser.add_argument(
+        "--executor",
+        default="",
+        metavar="NAME",
+        help="run the stages elsewhere: slurm, kubernetes, or any executor plugin of Snakemake",
+    )
+    parser.add_argument(
+        "--engine-option",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="a further option of Snakemake, written as --engine-option=--name=value",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON for a program")
+
+
+def stage_arguments(parser: argparse.ArgumentParser) -> None:
+    """A job of a matrix."""
+    parser.add_argument("job", metavar="JOB", help="a file in the folder jobs of a run")
+
+
+def cache_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folder of the stages."""
+    parser.add_argument(
+        "--cache",
+        metavar="DIR",
+        help="the folder, when the matrix file names one; else the usual one is meant",
+    )
+
+
+def prune_arguments(parser: argparse.ArgumentParser) -> None:
+    """The folder, and what is to stay in it."""
+    cache_arguments(parser)
+    parser.add_argument(
+        "--size", metavar="SIZE", help="remove the stages used longest ago until no more is taken"
+    )
+    parser.add_argument(
+        "--age", metavar="TIME", help="remove what was not used for so long: 12h, 30d or 8w"
+    )
+
+
+def verify_arguments(parser: argparse.ArgumentParser) -> None:
+    """An image, the key its provenance must be signed with, and how to build it again."""
+    parser.add_argument("image", metavar="IMAGE", help="an image with its report beside it")
+    parser.add_argument(
+        "--key", metavar="PEM", help="the public key the provenance must be signed with"
+    )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="build it again from the inputs its report names, and compare every byte",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="with --rebuild: its configuration; else the options in the report are taken",
+    )
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="with --rebuild: what no report tells, or where an input lies now; may be repeated",
+    )
+    parser.add_argument(
+        "--folder", metavar="FOLDER", help="with --rebuild: where to build; else beside the image"
+    )
+
+
 def modules_arguments(parser: argparse.ArgumentParser) -> None:
     """A folder."""
     parser.add_argument("folder", metavar="DIR", help="where to write them")
@@ -268,20 +336,26 @@ def guide_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def ini_arguments(*names: str) -> Callable[[argparse.ArgumentParser], None]:
-    """A function that adds a file, ``names`` by position, and the section."""
-
-    def add(parser: argparse.ArgumentParser) -> None:
-        _file(parser, "path", "PATH", "the file")
-        for name in names:
-            parser.add_argument(name, metavar=name.upper())
-        parser.add_argument("--section", default="DEFAULT", help="section (DEFAULT)")
-
-    return add
-
-
 def ini_get_arguments(parser: argparse.ArgumentParser) -> None:
     """A key and what to make of it."""
-    ini_arguments("key")(parser)
+    _ini_arguments(parser, "key")
     parser.add_argument("--default", default=None, help="what to print when there is no value")
     parser.add_argument("--as-boolean", action="store_true", help="print True or False")
+
+
+def ini_set_arguments(parser: argparse.ArgumentParser) -> None:
+    """A key and its value."""
+    _ini_arguments(parser, "key", "value")
+
+
+def ini_remove_arguments(parser: argparse.ArgumentParser) -> None:
+    """A key."""
+    _ini_arguments(parser, "key")
+
+
+def _ini_arguments(parser: argparse.ArgumentParser, *names: str) -> None:
+    """A file, ``names`` by position, and the section."""
+    file_argument(parser, "path", "PATH", "the file")
+    for name in names:
+        parser.add_argument(name, metavar=name.upper())
+    parser.add_argument("--section", default="DEFAULT", help="section (DEFAULT)")

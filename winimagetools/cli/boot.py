@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from winimagetools import log
+from winimagetools.cli.output import write
 from winimagetools.host import select_host
 from winimagetools.plan import VmRequest
 from winimagetools.settings.declaration import parse_size
@@ -57,7 +56,7 @@ def boot(arguments: argparse.Namespace) -> int:
     if arguments.no_tpm:
         request = replace(request, tpm=False)
     if arguments.dry_run:
-        sys.stdout.write(log.printable("\n".join(host.vm.describe(request))) + "\n")
+        write("\n".join(host.vm.describe(request)))
     else:
         start_image(request, host)
     return 0

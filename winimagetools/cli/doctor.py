@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from winimagetools import log
 from winimagetools.checks.doctor import Diagnosis, describe, diagnose
 from winimagetools.cli.arguments import settings_options
+from winimagetools.cli.output import write
 from winimagetools.errors import HostError, Problem, RequestError
 from winimagetools.found import Ability
 from winimagetools.host import select_host
@@ -45,9 +45,9 @@ def doctor(arguments: argparse.Namespace) -> int:
 def _machine(arguments: argparse.Namespace) -> int:
     found = diagnose(select_host(), Path.cwd())
     if arguments.json:
-        _write(json.dumps(_diagnosis_record(found), indent=2))
+        write(json.dumps(_diagnosis_record(found), indent=2))
     else:
-        _write("\n".join(describe(found)))
+        write("\n".join(describe(found)))
     return 0 if found.complete else HostError.exit_code
 
 
@@ -60,9 +60,9 @@ def _configuration(arguments: argparse.Namespace) -> int:
     )
     problems = seen.found.refused()
     if arguments.json:
-        _write(json.dumps(_examination_record(arguments.config, seen), indent=2))
+        write(json.dumps(_examination_record(arguments.config, seen), indent=2))
     else:
-        _write("\n".join(_describe(arguments.config, seen)))
+        write("\n".join(_describe(arguments.config, seen)))
     if not problems:
         return 0
     only_host = all(problem.host for problem in problems)
@@ -127,7 +127,3 @@ def _problem_record(problem: Problem) -> dict[str, object]:
         "line": problem.line,
         "host": problem.host,
     }
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(log.printable(text) + "\n")

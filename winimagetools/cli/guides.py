@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import difflib
 from collections.abc import Callable
 
 from winimagetools.checks.causes import troubleshooting
+from winimagetools.cli.output import write
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.settings.guide import options_guide
@@ -47,3 +49,9 @@ def _read(name: str) -> str:
     if name in _MADE:
         return _MADE[name]()
     return (_FOLDER / f"{name}.md").read_text(encoding="utf-8").rstrip()
+
+
+def guide(arguments: argparse.Namespace) -> int:
+    """``guide``: one of them, or what there is."""
+    write(read_guide(arguments.name) if arguments.name else list_guides())
+    return 0

@@ -14,15 +14,16 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from winimagetools import interruption, log
+from winimagetools.cli.commands import Action
 from winimagetools.cli.parser import build_parser
-from winimagetools.cli.powershell_modules import expand_arguments
 from winimagetools.cli.signals import obey_signals
 from winimagetools.cli.translate import translate
+from winimagetools.cli.words import expand_arguments
 from winimagetools.errors import Interrupted, WinImageError
 
 
@@ -35,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     _print_anything()
     log.setup()
-    obey_signals()
     try:
         words = expand_arguments(words, os.environ)
         arguments = build_parser().parse_args(translate(words))
         _set_up_log(arguments)
-        action: Callable[[argparse.Namespace], int] = arguments.action
+        action: Action = arguments.find_action()
+        obey_signals()
         code = action(arguments)
         with interruption.completing():
             sys.stdout.flush()

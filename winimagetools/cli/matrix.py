@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
-import shtab
-
 from winimagetools import log
+from winimagetools.cli.output import write
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.matrix import keeping
 from winimagetools.matrix.outcome import (
@@ -36,44 +34,6 @@ from winimagetools.workflows.matrix.stage import run_job
 _UNITS = {"h": 3600.0, "d": 24 * 3600.0, "w": 7 * 24 * 3600.0}
 
 
-def matrix_arguments(parser: argparse.ArgumentParser) -> None:
-    """A matrix file, which cells, and who runs their stages."""
-    file = parser.add_argument("file", metavar="FILE", help="the matrix, such as matrix.toml")
-    file.complete = shtab.FILE  # type: ignore[attr-defined]
-    parser.add_argument(
-        "--list",
-        action="store_true",
-        help="show the cells, what would be made of each, what is reused and why; make nothing",
-    )
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="'AXIS=PATTERN ...'",
-        help="only the cells that match, such as 'edition=*2022* target=kubevirt'; may be repeated",
-    )
-    parser.add_argument(
-        "--keep-going", action="store_true", help="go on with other cells when one has failed"
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="refuse what otherwise only is warned about"
-    )
-    parser.add_argument(
-        "--executor",
-        default="",
-        metavar="NAME",
-        help="run the stages elsewhere: slurm, kubernetes, or any executor plugin of Snakemake",
-    )
-    parser.add_argument(
-        "--engine-option",
-        action="append",
-        default=[],
-        metavar="OPTION",
-        help="a further option of Snakemake, written as --engine-option=--name=value",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON for a program")
-
-
 def matrix(arguments: argparse.Namespace) -> int:
     """Exit code 1 when an image could not be made."""
     if arguments.list:
@@ -87,19 +47,19 @@ def matrix(arguments: argparse.Namespace) -> int:
     lines = _summary(report)
     log.result("\n".join(lines))
     if arguments.json:
-        _write(json.dumps(_record(report), indent=2))
+        write(json.dumps(_record(report), indent=2))
     elif not vars(arguments).get("quiet"):
-        _write("\n".join(lines))
+        write("\n".join(lines))
     return BuildError.exit_code if report.failed else 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
     decided = decide_matrix(arguments.file, arguments.only)
     if arguments.json:
-        _write(json.dumps(decision_records(decided.matrix.cells, decided.decisions), indent=2))
+        write(json.dumps(decision_records(decided.matrix.cells, decided.decisions), indent=2))
     else:
         names = [plan.cell.name for plan in decided.matrix.cells]
-        _write(decision_table({name: decided.decisions[name] for name in names}))
+        write(decision_table({name: decided.decisions[name] for name in names}))
     return 0
 
 
@@ -121,36 +81,11 @@ def _record(report: MatrixReport) -> dict[str, object]:
     }
 
 
-def stage_arguments(parser: argparse.ArgumentParser) -> None:
-    """A job of a matrix."""
-    parser.add_argument("job", metavar="JOB", help="a file in the folder jobs of a run")
-
-
 def stage(arguments: argparse.Namespace) -> int:
     """Make one stage."""
     result = run_job(Path(arguments.job))
     log.info(f"{result.name} {result.status} in {log.duration(result.seconds)}")
     return 0
-
-
-def cache_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder of the stages."""
-    parser.add_argument(
-        "--cache",
-        metavar="DIR",
-        help="the folder, when the matrix file names one; else the usual one is meant",
-    )
-
-
-def prune_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder, and what is to stay in it."""
-    cache_arguments(parser)
-    parser.add_argument(
-        "--size", metavar="SIZE", help="remove the stages used longest ago until no more is taken"
-    )
-    parser.add_argument(
-        "--age", metavar="TIME", help="remove what was not used for so long: 12h, 30d or 8w"
-    )
 
 
 def list_cache(arguments: argparse.Namespace) -> int:
@@ -167,8 +102,8 @@ def list_cache(arguments: argparse.Namespace) -> int:
         )
         for kept in stages
     ]
-    _write(table(rows))
-    _write(f"{log.size(sum(kept.size for kept in stages))} in {store.root}")
+    write(table(rows))
+    write(f"{log.size(sum(kept.size for kept in stages))} in {store.root}")
     return 0
 
 
@@ -179,7 +114,7 @@ def prune_cache(arguments: argparse.Namespace) -> int:
     store = _store(arguments)
     removed = keeping.prune(store, age=age, size=size)
     for kept in removed:
-        _write(str(kept.name))
+        write(str(kept.name))
     log.info(f"{len(removed)} removed, {log.size(sum(kept.size for kept in removed))}.")
     return 0
 
@@ -190,10 +125,8 @@ def verify_cache(arguments: argparse.Namespace) -> int:
     for kept, state in keeping.verify(_store(arguments)):
         if state is not State.INTACT:
             wrong += 1
-            _write(f"{kept.name}: {state}")
-    _write(
-        f"{wrong} damaged or missing; the next run makes them again." if wrong else "All intact."
-    )
+            write(f"{kept.name}: {state}")
+    write(f"{wrong} damaged or missing; the next run makes them again." if wrong else "All intact.")
     return 1 if wrong else 0
 
 
@@ -206,7 +139,3 @@ def _parse_age(text: str) -> float:
     if unit not in _UNITS or not number.isdecimal():
         raise RequestError(f"{text!r} is not a time.", "Write hours, days or weeks: 12h, 30d, 8w.")
     return int(number) * _UNITS[unit]
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(log.printable(text) + "\n")

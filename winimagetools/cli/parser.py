@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import Any, NoReturn
 
-from winimagetools.cli.arguments import common_arguments
-from winimagetools.cli.commands import COMMANDS, Command
-from winimagetools.version import __version__
+from winimagetools.cli.commands import COMMANDS, Action, Command
+from winimagetools.cli.common import common_arguments
 
 PROGRAM = "winimagetools"
 _GROUPS = {"ini": "read and change ini files", "cache": "look after the stages of matrices"}
@@ -14,8 +15,48 @@ _FORMATTER = argparse.RawDescriptionHelpFormatter
 """Lines stay as they are written: PowerShell's names have hyphens to break at."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the plain spelling, with all commands."""
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of one command, which gets its arguments when it is the one that is asked.
+
+    Args:
+        command: the command; None for a group of them.
+        words: further arguments of any parser.
+    """
+
+    def __init__(self, command: Command | None = None, **words: Any) -> None:
+        super().__init__(**words)
+        self._unasked = command
+
+    def parse_known_args(self, *args: Any, **words: Any) -> Any:
+        """As any parser, once it has its arguments."""
+        self.declare()
+        return super().parse_known_args(*args, **words)
+
+    def declare(self) -> None:
+        """Add the arguments of the command, once."""
+        command, self._unasked = self._unasked, None
+        if command is not None:
+            command.add_arguments(self)
+            common_arguments(self)
+            self.set_defaults(find_action=command.find_action)
+
+
+class _ShowVersion(argparse.Action):
+    """``--version``: only whoever asks for it waits until the metadata are read."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from winimagetools.version import __version__
+
+        sys.stdout.write(f"{PROGRAM} {__version__}\n")
+        parser.exit()
+
+
+def build_parser(*, whole: bool = False) -> argparse.ArgumentParser:
+    """The parser of the plain spelling, with all commands.
+
+    Args:
+        whole: with the arguments of every command, not only of the one that is used.
+    """
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Make Windows images for clouds.",
@@ -27,10 +68,12 @@ def build_parser() -> argparse.ArgumentParser:
         ),
         formatter_class=_FORMATTER,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument(
+        "--version", action=_ShowVersion, nargs=0, help="show program's version number and exit"
+    )
     common_arguments(parser)
     _show_help_when_bare(parser)
-    top = parser.add_subparsers(title="commands", metavar="COMMAND")
+    top = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_CommandParser)
     groups = {"": top}
     for command in COMMANDS:
         group = " ".join(command.names[:-1])
@@ -39,17 +82,16 @@ def build_parser() -> argparse.ArgumentParser:
             common_arguments(outer)
             _show_help_when_bare(outer)
             groups[group] = outer.add_subparsers(title="commands", metavar="COMMAND")
-        about = command.help[0].upper() + command.help[1:] + "."
         sub = groups[group].add_parser(
             command.names[-1],
             help=command.help,
-            description=about,
+            description=f"{command.help[0].upper()}{command.help[1:]}.",
             epilog=_in_powershell(command),
             formatter_class=_FORMATTER,
+            command=command,
         )
-        command.add_arguments(sub)
-        common_arguments(sub)
-        sub.set_defaults(action=command.action)
+        if whole:
+            sub.declare()
     return parser
 
 
@@ -58,7 +100,10 @@ def _show_help_when_bare(parser: argparse.ArgumentParser) -> None:
         parser.print_help()
         return 0
 
-    parser.set_defaults(action=show)
+    def find_action() -> Action:
+        return show
+
+    parser.set_defaults(find_action=find_action)
 
 
 def _in_powershell(command: Command) -> str:

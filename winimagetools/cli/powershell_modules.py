@@ -1,26 +1,20 @@
 """PowerShell modules for scripts that were written for the PowerShell tools.
 
 They have the names, functions and parameters such scripts use and hand every call over to
-``python -m winimagetools.builder``. This module writes them out and owns the Python end of
-how values travel: each word of the command line as Base64 of its UTF-8 bytes, joined by
-commas in an environment variable, because Windows PowerShell 5 damages quotes in the
-arguments of programs.
+``python -m winimagetools.builder``; :mod:`winimagetools.cli.words` takes it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import argparse
 import sys
-from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
+from winimagetools.cli.output import write
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.ini import write_atomically
 
-ARGUMENTS_OPTION = "--arguments-from-env"
-"""First word of a command line whose other words are in the environment variable it names."""
 PYTHON_RECORD = "python.txt"
 """Beside the modules: the Python that wrote them, which has this package."""
 _OURS = b"# winimagetools"
@@ -82,31 +76,8 @@ def _write(target: Path, data: bytes) -> None:
     write_atomically(target, data)
 
 
-def expand_arguments(words: Sequence[str], environment: MutableMapping[str, str]) -> list[str]:
-    """The words of a command line, taken from the environment where the first one says so.
-
-    The variable is removed: programs that are started later do not see what was in it.
-
-    Args:
-        words: the command line.
-        environment: variables of this process.
-
-    Raises:
-        RequestError: there is no such variable, or it does not hold what the modules write.
-    """
-    if list(words[:1]) != [ARGUMENTS_OPTION]:
-        return list(words)
-    name = words[1] if len(words) > 1 else ""
-    if name not in environment:
-        raise RequestError(
-            f"{ARGUMENTS_OPTION} names {name!r}, which is no environment variable.",
-            "It is meant for the PowerShell modules only.",
-        )
-    value = environment.pop(name)
-    try:
-        return [base64.b64decode(word, validate=True).decode() for word in value.split(",")]
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise RequestError(
-            f"The environment variable {name} does not hold a command line: {error}.",
-            "Write the PowerShell modules again with: winimagetools powershell-modules FOLDER",
-        ) from error
+def powershell_modules(arguments: argparse.Namespace) -> int:
+    """``powershell-modules``: prints the path of each module."""
+    for path in write_powershell_modules(Path(arguments.folder)):
+        write(str(path))
+    return 0

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from winimagetools import log
 from winimagetools.model import WimImage
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
-from winimagetools.workflows.build import BuildReport
+
+if TYPE_CHECKING:  # a configuration is shown without what makes images
+    from winimagetools.workflows.build import BuildReport
 
 
 def config_json(settings: WindowsImageConfig) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from winimagetools.cli.arguments import common_arguments
 from winimagetools.cli.commands import COMMANDS, Command, Parameter
+from winimagetools.cli.common import common_arguments
 from winimagetools.errors import RequestError
 
 

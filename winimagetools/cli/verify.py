@@ -3,41 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from winimagetools import log
+from winimagetools.cli.output import write
 from winimagetools.output.report.folder import check
 from winimagetools.workflows.rebuild import rebuild
-
-
-def verify_arguments(parser: argparse.ArgumentParser) -> None:
-    """An image, the key its provenance must be signed with, and how to build it again."""
-    parser.add_argument("image", metavar="IMAGE", help="an image with its report beside it")
-    parser.add_argument(
-        "--key", metavar="PEM", help="the public key the provenance must be signed with"
-    )
-    parser.add_argument(
-        "--rebuild",
-        action="store_true",
-        help="build it again from the inputs its report names, and compare every byte",
-    )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        help="with --rebuild: its configuration; else the options in the report are taken",
-    )
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="with --rebuild: what no report tells, or where an input lies now; may be repeated",
-    )
-    parser.add_argument(
-        "--folder", metavar="FOLDER", help="with --rebuild: where to build; else beside the image"
-    )
 
 
 def verify(arguments: argparse.Namespace) -> int:
@@ -48,11 +18,8 @@ def verify(arguments: argparse.Namespace) -> int:
     """
     image = Path(arguments.image)
     config, folder = (Path(text) if text else None for text in (arguments.config, arguments.folder))
-    _say(check(image, Path(arguments.key) if arguments.key else None))
+    write("\n".join(check(image, Path(arguments.key) if arguments.key else None)))
     if arguments.rebuild:
-        _say(rebuild(image, config=config, overrides=arguments.overrides, folder=folder))
+        told = rebuild(image, config=config, overrides=arguments.overrides, folder=folder)
+        write("\n".join(told))
     return 0
-
-
-def _say(told: list[str]) -> None:
-    sys.stdout.write(log.printable("\n".join(told)) + "\n")

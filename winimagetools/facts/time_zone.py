@@ -7,16 +7,40 @@ out two that Windows keeps though no place has them any more.
 from __future__ import annotations
 
 import difflib
-
-from tzlocal.windows_tz import tz_win, win_tz
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 
 from winimagetools.errors import RequestError
 
 _NOWHERE = ("Kamchatka Standard Time", "Mid-Atlantic Standard Time")
 _WITHOUT_SUMMER_TIME = "_dstoff"
 """What ``tzutil /s`` takes behind a name to leave summer time out."""
-_WINDOWS = {name.casefold(): name for name in (*win_tz, *_NOWHERE)}
-_IANA = {name.casefold(): zone for name, zone in tz_win.items() if name}
+
+
+@dataclass(frozen=True)
+class _Zones:
+    """All names, by what is left of them in small letters.
+
+    Args:
+        windows: names of Windows.
+        iana: IANA names.
+        zone_of: IANA name → name of Windows.
+    """
+
+    windows: Mapping[str, str]
+    iana: Mapping[str, str]
+    zone_of: Mapping[str, str]
+
+
+@cache
+def _zones() -> _Zones:
+    """Read when a zone is named: hardly any configuration does."""
+    from tzlocal.windows_tz import tz_win, win_tz
+
+    iana = {name.casefold(): name for name in tz_win if name}
+    windows = {name.casefold(): name for name in (*win_tz, *_NOWHERE)}
+    return _Zones(windows, iana, tz_win)
 
 
 def windows_time_zone(text: str) -> str:
@@ -30,13 +54,13 @@ def windows_time_zone(text: str) -> str:
         RequestError: Windows has no such zone; the nearest names are told.
     """
     wanted = text.strip().casefold()
-    zone = wanted.removesuffix(_WITHOUT_SUMMER_TIME)
-    if zone in _WINDOWS:
-        return _WINDOWS[zone] + (_WITHOUT_SUMMER_TIME if zone != wanted else "")
-    if wanted in _IANA:
-        return _IANA[wanted]
     if not wanted:
         return ""
+    zone, known = wanted.removesuffix(_WITHOUT_SUMMER_TIME), _zones()
+    if zone in known.windows:
+        return known.windows[zone] + (_WITHOUT_SUMMER_TIME if zone != wanted else "")
+    if wanted in known.iana:
+        return known.zone_of[known.iana[wanted]]
     raise RequestError(
         f"Windows has no time zone called {text.strip()!r}.",
         f"{_nearest(wanted)}The names are English on every Windows; tzutil /l lists them, and "
@@ -48,6 +72,6 @@ def windows_time_zone(text: str) -> str:
 def _nearest(wanted: str) -> str:
     if wanted.startswith(("utc", "gmt")):
         return ""  # zones of another offset would be near in letters only
-    names = {name.casefold(): name for name in (*_WINDOWS.values(), *tz_win)}
+    names = {**_zones().windows, **_zones().iana}
     near = difflib.get_close_matches(wanted, names, n=2, cutoff=0.7)
     return f"Did you mean {' or '.join(names[name] for name in near)}? " if near else ""

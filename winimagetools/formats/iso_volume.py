@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-import pycdlib
-
 from winimagetools.errors import MediaError
 from winimagetools.files.sparse import Extent
 from winimagetools.formats.iso_structures import FIRST_DESCRIPTOR, SECTOR, Structures, TooMuch
@@ -105,7 +103,9 @@ def _promised_size(stream: BinaryIO) -> int:
 
 
 def _read_tree(stream: BinaryIO) -> Iterator[tuple[str, tuple[Extent, ...]]]:
-    iso = pycdlib.PyCdlib()
+    from pycdlib import PyCdlib  # takes long to import, and not every medium is an ISO
+
+    iso = PyCdlib()
     iso.open_fp(cast(BinaryIO, Structures(stream)))
     try:
         if iso.has_udf():

@@ -15,15 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-import pyzipper
-
 from winimagetools import log
 from winimagetools.errors import DiskFullError, MediaError, RequestError
 from winimagetools.files import sparse
 from winimagetools.files.space import free_bytes
 from winimagetools.output.pack import new_file
 
-_DAMAGED = (EOFError, zlib.error, tarfile.TarError, pyzipper.BadZipFile, gzip.BadGzipFile)
 _WITHOUT_HOLES = (".qcow2", ".vhdx", ".vmdk")
 """Containers that store no empty parts, so they take the room their size tells."""
 
@@ -152,7 +149,9 @@ def _files(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _open_zip(opened: ExitStack, outer: _Layer, source: Path, password: str) -> _Layer:
-    archive = opened.enter_context(pyzipper.AESZipFile(outer.content))
+    from pyzipper import AESZipFile
+
+    archive = opened.enter_context(AESZipFile(outer.content))
     members = [item for item in archive.infolist() if not item.is_dir()]
     _check_count(len(members), source)
     (member,) = members
@@ -198,12 +197,19 @@ def _check_room(source: Path, target: Path, size: int | None) -> None:
     log.warning(f"{target.name} fits only if enough of it is empty: of {log.size(size)}, {left}.")
 
 
+def _damaged() -> tuple[type[Exception], ...]:
+    """What the readers raise; that of zip takes long to import, and hardly anything is a zip."""
+    from pyzipper import BadZipFile
+
+    return (EOFError, zlib.error, tarfile.TarError, BadZipFile, gzip.BadGzipFile)
+
+
 @contextmanager
 def _readable(source: Path) -> Iterator[None]:
     """Turn what the readers raise about a damaged or locked archive into MediaError."""
     try:
         yield
-    except _DAMAGED as error:
+    except _damaged() as error:
         raise MediaError(
             f"{source} is damaged or of another kind: {error}.",
             "Copy or download it again, and compare its checksum.",
@@ -241,5 +247,7 @@ def beginning(path: Path, formats: Sequence[str], count: int) -> bytes:
             for kind in reversed(formats):
                 layer = _open_layer(opened, layer, kind, path, "")
             return layer.content.read(count)
-    except (OSError, MediaError, *_DAMAGED):
+    except (OSError, MediaError):
+        return b""
+    except _damaged():
         return b""

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import struct
 import time
-from typing import Protocol
-
-from pyzipper.zipfile_aes import AESZipEncrypter
+from typing import Any, Protocol
 
 from winimagetools.output.deflate import Deflate
 
@@ -48,6 +46,12 @@ class _Plain:
         return b""
 
 
+def _encrypter(password: str) -> Any:
+    from pyzipper.zipfile_aes import AESZipEncrypter  # with a cipher that takes long to import
+
+    return AESZipEncrypter(password.encode())
+
+
 class ZipWriter:
     """Zip what is written to it as the one file ``name``.
 
@@ -64,7 +68,7 @@ class ZipWriter:
         self._out = out
         self._name = name.encode()
         self._time = _dos_time(modified)
-        self._cipher = AESZipEncrypter(password.encode()) if password else _Plain()
+        self._cipher = _encrypter(password) if password else _Plain()
         self._extra = _AES_256 if password else b""
         self._position = 0
         self._deflate = Deflate(self._take_compressed)

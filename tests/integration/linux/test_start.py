@@ -43,7 +43,10 @@ def call(
     )
 
 
-@pytest.mark.parametrize("module", ["winimagetools.cli.main", "argparse", "winimagetools.log"])
+@pytest.mark.parametrize(
+    "module",
+    ["winimagetools.cli.main", "argparse", "winimagetools.log", "winimagetools.checks.doctor"],
+)
 @pytest.mark.parametrize("start", ["winimagetools", "winimagetools.builder"])
 def test_interrupted_while_python_imports(start: str, module: str) -> None:
     """Ctrl-C before the command line is even read: code 130 and one line."""
@@ -128,3 +131,19 @@ def test_the_end_is_not_interrupted() -> None:
     done = call("-c", code, str(data_path("powershell") / "Python.ps1"))
     assert (done.returncode, done.stdout) == (0, "b\n")
     assert signal.SIGINT and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"], ["cloud-image", "--help"]])
+def test_a_question_waits_for_no_library(words: list[str]) -> None:
+    """What is only asked imports nothing that makes images, and none of their libraries."""
+    code = (
+        "import sys\n"
+        "from winimagetools.cli.main import main\n"
+        f"sys.argv[1:] = {words!r}\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "sys.stderr.write(' '.join(sys.modules))\n"
+    )
+    done = call("-c", code)
+    modules = set(done.stderr.split())
+    assert "winimagetools" in done.stdout and "winimagetools.cli.commands" in modules
+    assert not modules & {"requests", "pycdlib", "pyzipper", "defusedxml", "winimagetools.plan"}

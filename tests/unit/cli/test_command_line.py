@@ -153,7 +153,7 @@ def test_a_fault_of_its_own(
         raise error
 
     log.add_secret("pw-Geheim-91")
-    monkeypatch.setattr("winimagetools.cli.actions.read_guide", fail)
+    monkeypatch.setattr("winimagetools.cli.guides.read_guide", fail)
     assert main.main(["guide", "openstack", *(["--debug"] if debug else [])]) == 1
     said = capsys.readouterr().err
     assert "pw-Geheim-91" not in said
@@ -182,6 +182,6 @@ def test_no_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     def fail(_: str) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("winimagetools.cli.actions.read_guide", fail)
+    monkeypatch.setattr("winimagetools.cli.guides.read_guide", fail)
     assert main.main(["guide", "openstack"]) == 1
     assert "error: There is not enough memory." in capsys.readouterr().err

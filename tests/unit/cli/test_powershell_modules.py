@@ -14,12 +14,9 @@ from hypothesis import strategies as st
 from tests.unit.powershell_syntax import Parameter, arrays, functions, strings
 from winimagetools.cli import main, show
 from winimagetools.cli.parser import build_parser
-from winimagetools.cli.powershell_modules import (
-    ARGUMENTS_OPTION,
-    expand_arguments,
-    write_powershell_modules,
-)
+from winimagetools.cli.powershell_modules import write_powershell_modules
 from winimagetools.cli.translate import translate
+from winimagetools.cli.words import ARGUMENTS_OPTION, expand_arguments
 from winimagetools.data import data_path
 from winimagetools.errors import RequestError
 from winimagetools.model import Architecture, WimImage, WindowsVersion

@@ -14,7 +14,7 @@ def linux_host() -> Host:
     from winimagetools.host.linux.media import LinuxMedia
     from winimagetools.host.linux.servicing import LinuxServicing
     from winimagetools.host.linux.vm import LinuxVm
-    from winimagetools.net.download import Downloader
+    from winimagetools.net.on_demand import FetcherOnDemand
     from winimagetools.output.image_files import ImageFiles
 
     return Host(
@@ -27,6 +27,6 @@ def linux_host() -> Host:
         boot=LinuxBoot(),
         vm=LinuxVm(),
         files=ImageFiles(),
-        fetcher=Downloader(),
+        fetcher=FetcherOnDemand(),
         checks=LinuxChecks(),
     )

@@ -7,10 +7,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
@@ -21,13 +21,15 @@ from winimagetools.host.linux.qemu import accelerator, machine, screen, tpm
 from winimagetools.host.linux.qemu.firmware import Firmware, choose_firmware, read_firmware, trusts
 from winimagetools.host.linux.qemu.follow import Connection, Follower
 from winimagetools.host.linux.qemu.machine import Machine
-from winimagetools.host.linux.qemu.monitor import Monitor, open_monitor
 from winimagetools.host.linux.qemu.proof import PATIENCE, StartProof
 from winimagetools.host.linux.qemu.screen import screen_for
 from winimagetools.host.linux.qemu.sockets import is_too_long, socket_problem
 from winimagetools.model import MIB, DiskFormat
 from winimagetools.plan import VmRequest
 from winimagetools.run import Program, Tail, show, spawn
+
+if TYPE_CHECKING:
+    from winimagetools.host.linux.qemu.monitor import Monitor
 
 _START_TIME = 60.0
 _GLANCE = 0.05
@@ -148,7 +150,7 @@ def _prove(planned: Machine) -> str:
     logs = planned.request.logs
     with spawn(machine.QEMU, machine.arguments(planned), tied="KILL") as program:
         said, _ = Tail(program.error), Tail(program.output)
-        with open_monitor(logs / "qmp.log") as monitor:
+        with _open_monitor(logs / "qmp.log") as monitor:
             try:
                 _connect(monitor, planned.runtime / machine.QMP_SOCKET, program)
                 patience = PATIENCE[planned.accel]
@@ -163,7 +165,7 @@ def _show(planned: Machine) -> None:
     """Run QEMU until its machine is off or somebody closes its window."""
     with spawn(machine.QEMU, machine.arguments(planned), tied="KILL") as program:
         said, _ = Tail(program.error), Tail(program.output)
-        with open_monitor(planned.runtime / "qmp.log") as monitor:
+        with _open_monitor(planned.runtime / "qmp.log") as monitor:
             with suppress(BuildError):  # what QEMU said tells more
                 _connect(monitor, planned.runtime / machine.QMP_SOCKET, program)
                 _say_where(planned, monitor)
@@ -192,7 +194,7 @@ def _run(planned: Machine) -> dict[str, str]:
     (request.logs / "qemu-command.txt").write_text(f"{command}\n", encoding="utf-8")
     with spawn(machine.QEMU, words, tied="KILL") as program:
         said, _ = Tail(program.error), Tail(program.output)
-        with open_monitor(request.logs / "qmp.log") as monitor:
+        with _open_monitor(request.logs / "qmp.log") as monitor:
             try:
                 _connect(monitor, planned.runtime / machine.QMP_SOCKET, program)
                 log.info(f"Waiting for {request.name} to finish and power off")
@@ -206,6 +208,13 @@ def _run(planned: Machine) -> dict[str, str]:
                     f"{error.message} QEMU returned {code} and said: {said.text().strip()}"
                 ) from error
     return reports
+
+
+def _open_monitor(log_file: Path) -> AbstractContextManager[Monitor]:
+    # Its event loop takes long to import, and most builds start no machine.
+    from winimagetools.host.linux.qemu.monitor import open_monitor
+
+    return open_monitor(log_file)
 
 
 def _connect(monitor: Monitor, socket: Path, program: Program) -> None:

@@ -15,7 +15,7 @@ def windows_host() -> Host:
     from winimagetools.host.windows.powershell import PowerShell
     from winimagetools.host.windows.servicing import WindowsServicing
     from winimagetools.host.windows.vm import HyperV
-    from winimagetools.net.download import Downloader
+    from winimagetools.net.on_demand import FetcherOnDemand
     from winimagetools.output.image_files import ImageFiles
 
     shell = PowerShell()
@@ -30,6 +30,6 @@ def windows_host() -> Host:
         boot=WindowsBoot(),
         vm=HyperV(shell),
         files=ImageFiles(),
-        fetcher=Downloader(),
+        fetcher=FetcherOnDemand(),
         checks=WindowsChecks(shell),
     )

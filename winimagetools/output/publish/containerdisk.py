@@ -17,8 +17,6 @@ from typing import Any
 from winimagetools import log
 from winimagetools.errors import RequestError, UploadError
 from winimagetools.model import Architecture, DiskFormat
-from winimagetools.net.registry import MANIFEST, Registry
-from winimagetools.net.registry_http import Reference
 from winimagetools.net.sending import Content
 from winimagetools.output.publish.target import (
     Parameter,
@@ -83,6 +81,10 @@ def _plain_http(values: Mapping[str, str]) -> bool:
 
 
 def _run(image: PublishedImage, values: Mapping[str, str]) -> list[str]:
+    # What talks to a registry takes long to import, and commands are mostly printed only.
+    from winimagetools.net.registry import MANIFEST, Registry
+    from winimagetools.net.registry_http import Reference
+
     need_container(image, "a containerDisk", DiskFormat.QCOW2, DiskFormat.RAW)
     place = Reference.parse(values["image"])
     registry = Registry(place, plain_http=_plain_http(values))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.wim_bytes import image_xml, wim_bytes
 from winimagetools.checks.result import Result, State
-from winimagetools.cli import actions, main
+from winimagetools.cli import disk, image, main
 from winimagetools.cli.commands import COMMANDS
 from winimagetools.cli.parser import build_parser
 from winimagetools.cli.translate import translate
@@ -191,7 +191,7 @@ def test_test_image(
         asked.append((words, options))
         return CheckReport(Path("win.raw"), results)
 
-    monkeypatch.setattr(actions, "check_offline_image", check)
+    monkeypatch.setattr(image, "check_offline_image", check)
     words = ["test-image", "c.ini", "--strict", "--set", "force=True"]
     assert main.main(words) == code
     assert asked == [(("c.ini",), {"overrides": ["force=True"], "strict": True, **USUAL})]
@@ -218,7 +218,7 @@ def test_test_image(
 )
 def test_image_info(words: tuple[str, str, str], expected: ImageInfo) -> None:
     """Version, architecture in the spellings of the PowerShell tools, installation type."""
-    assert actions.image_info(*words) == expected
+    assert disk.image_info(*words) == expected
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_image_info(words: tuple[str, str, str], expected: ImageInfo) -> None:
 def test_image_info_refuses(version: str, architecture: str, message: str) -> None:
     """A word that is not understood is named."""
     with pytest.raises(RequestError) as caught:
-        actions.image_info(version, architecture, "Client")
+        disk.image_info(version, architecture, "Client")
     assert message in str(caught.value)
 
 
