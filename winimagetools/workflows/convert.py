@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from winimagetools.output.report.provenance import load_key
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
 from winimagetools.stamp import Stamp
-from winimagetools.version import __version__
 from winimagetools.workflows.build import BuildReport
 from winimagetools.workflows.finish import copy_disk, package
 from winimagetools.workflows.report import now
@@ -33,10 +31,6 @@ _OF_DELIVERY = (
     "compression_format",
 )
 """What a configuration says about the form of an image."""
-
-
-_WITHOUT_TIME = 946_684_800
-"""2000-01-01, where the report of a disk does not say from when it is."""
 
 
 def convert_image(
@@ -74,7 +68,7 @@ def convert_image(
     log.expect_steps(_count_steps(host, delivery))
     with host.files.build_folder(delivery.path) as folder:
         copy = DiskFile(copy_disk(host, disk, folder, delivery))
-        image = package(host, copy, delivery, _stamp(record))
+        image = package(host, copy, delivery, stamp_of(record))
         with log.step("Deliver the image"):
             size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
             sha256 = image.sha256 or sha256
@@ -95,21 +89,21 @@ def convert_image(
     )
 
 
-def _stamp(record: dict[str, Any] | None) -> Stamp | None:
-    """Ids and time of the container: the same ones for disks made of the same things.
+def stamp_of(record: dict[str, Any] | None) -> Stamp | None:
+    """Ids and time of a disk, which its containers share with those of a build that made one.
 
-    None for a disk without a report, of which nobody knows what it was made of.
+    Args:
+        record: the report of the disk.
+
+    Returns:
+        None for a disk without a report, or with one that does not say it.
     """
     if record is None:
         return None
-    made_of = {key: record[key] for key in ("windows", "inputs", "drivers")}
-    options = {
-        f"{item['section']}.{item['key']}": item["value"]
-        for item in record["options"]
-        if item["key"] not in _OF_DELIVERY and not item["key"].endswith("_path")
-    }
-    text = json.dumps({**made_of, **options, "version": __version__}, sort_keys=True)
-    return Stamp.of(int(record.get("source_date_epoch") or _WITHOUT_TIME), text)
+    try:
+        return Stamp(int(record["source_date_epoch"]), bytes.fromhex(record["seed"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _check_disk(disk: Path, delivery: Delivery) -> None:

@@ -177,6 +177,7 @@ class Recorder:
             options=tuple(_options(prepared.found.config)),
             untold=tuple(_untold(prepared.found.config)),
             source_date_epoch=plan.stamp.time,
+            seed=plan.stamp.seed.hex(),
             steps=log.steps_so_far(),
             checks=tuple(checks_of(image.sha256)),
             warnings=log.take_warnings(),

@@ -18,6 +18,7 @@ from winimagetools.model import DiskFormat
 from winimagetools.output.report.folder import check_place, folder_of
 from winimagetools.plan import Delivery, DiskBus, DiskFile, VmRequest
 from winimagetools.workflows.build import STATE, BuildReport
+from winimagetools.workflows.convert import stamp_of
 from winimagetools.workflows.finish import make_small, package
 from winimagetools.workflows.later_report import read_report, write_later
 
@@ -102,7 +103,7 @@ def resume_image(
     with log.step("Run the stage in the virtual machine"):
         _run(host, machine)
     make_small(host, machine.disk, shrink=state.shrink)
-    image = package(host, DiskFile(machine.disk), state.delivery)
+    image = package(host, DiskFile(machine.disk), state.delivery, stamp_of(record))
     with log.step("Deliver the image"):
         size, sha256 = _deliver(host, state.delivery, image, mode, record, machine.logs)
     return BuildReport(

@@ -161,6 +161,8 @@ class Report:
         machine: what it starts in.
         untold: options and keys that were set and whose values no report tells.
         source_date_epoch: the time everything in the image is from, in seconds since 1970.
+        seed: where its ids come from, in hexadecimal; containers that are made of the disk later
+            have the same ones.
     """
 
     workflow: str
@@ -184,6 +186,7 @@ class Report:
     pictures: tuple[PictureFacts, ...] = ()
     untold: tuple[str, ...] = ()
     source_date_epoch: int = 0
+    seed: str = ""
 
 
 def as_record(report: Report) -> dict[str, Any]:
