@@ -140,29 +140,29 @@ class _Cache:
 
     def __init__(self, path: Path) -> None:
         self._function = ctypes.CDLL(None).mincore
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            self._map = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY) if size else None
-        self._address = 0
-        if self._map is not None:
-            self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self._file = path.open("rb")
+        self._size = os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._map is not None:
-            self._map.close()
+        self._file.close()
 
     def holds(self, part: Stretch) -> bool:
         """Whether all of a stretch is there; False also where nobody knows."""
-        if self._map is None or part.offset >= len(self._map):
-            return False
         first = part.offset // mmap.PAGESIZE * mmap.PAGESIZE
-        length = min(part.offset + part.length, len(self._map)) - first
-        found = ctypes.create_string_buffer(-(-length // mmap.PAGESIZE))
-        place = ctypes.c_void_p(self._address + first)
-        if self._function(place, ctypes.c_size_t(length), found) != 0:
+        length = min(part.offset + part.length, self._size) - first
+        if part.offset >= self._size:
             return False
-        return found.raw.count(1) == len(found)
+        try:
+            # Only this stretch: a map of a disk that is larger than the memory is refused.
+            place = mmap.mmap(self._file.fileno(), length, offset=first, access=mmap.ACCESS_COPY)
+        except OSError:
+            return False
+        with place:
+            found = ctypes.create_string_buffer(-(-length // mmap.PAGESIZE))
+            address = ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(place)))
+            told = self._function(address, ctypes.c_size_t(length), found) == 0
+        return told and found.raw.count(1) == len(found)
 
 
 def _read_plainly(part: Stretch, view: memoryview) -> None:

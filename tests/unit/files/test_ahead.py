@@ -70,6 +70,19 @@ def test_the_page_cache_tells_what_it_holds(file: Path) -> None:
     cache.close()
 
 
+def test_a_disk_may_be_larger_than_the_memory(tmp_path: Path) -> None:
+    """A map of all of it would be refused, since it could be written to."""
+    disk = tmp_path / "disk"
+    with disk.open("wb") as file:
+        file.seek(4 << 40)
+        file.write(b"end")
+    parts = [Stretch(disk, 0, 5), Stretch(disk, (4 << 40) - 2, 5)]
+    assert _joined(parts) == bytes(7) + b"end"
+    cache = _Cache(disk)
+    assert cache.holds(parts[1])
+    cache.close()
+
+
 def test_views_are_few(file: Path) -> None:
     """The memory it takes does not grow with the file."""
     parts = [Stretch(file, 0, _SIZE)] * 20
