@@ -11,6 +11,7 @@ from winimagetools.files.space import room_for
 from winimagetools.model import DiskFormat
 from winimagetools.output import in_place, pack
 from winimagetools.output.convert import convert, restamp_vhd
+from winimagetools.output.foretold import Foretold
 from winimagetools.output.in_place import works_in
 from winimagetools.output.raw_disk import RawDisk
 from winimagetools.plan import Delivery, DiskFile
@@ -62,7 +63,13 @@ def become(
     return ""
 
 
-def make_copy(disk: RawDisk, destination: Path, disk_format: DiskFormat, stamp: Stamp) -> str:
+def make_copy(
+    disk: RawDisk,
+    destination: Path,
+    disk_format: DiskFormat,
+    stamp: Stamp,
+    foretold: Foretold | None = None,
+) -> str:
     """Make a container of a raw disk by copying its data, with the same bytes as in place.
 
     Args:
@@ -70,9 +77,10 @@ def make_copy(disk: RawDisk, destination: Path, disk_format: DiskFormat, stamp: 
         destination: the container to make.
         disk_format: its kind; VHD means a fixed one.
         stamp: its identifiers and times.
+        foretold: a checksum, which counts where it is that of the container to make.
 
     Returns:
-        Nothing: the SHA-256 is not at hand.
+        The SHA-256 in hexadecimal; empty when it is not at hand.
 
     Raises:
         DiskFullError: no room for it.
@@ -87,7 +95,7 @@ def make_copy(disk: RawDisk, destination: Path, disk_format: DiskFormat, stamp: 
     ):
         in_place.copy(layout, disk, destination, progress.update)
     _remove(disk)
-    return ""
+    return foretold.sha256_of(layout) if foretold is not None else ""
 
 
 def obstacle(disk_format: DiskFormat, *, compress: bool, fixed: bool) -> str:
@@ -157,6 +165,7 @@ def make_in_place(
     *,
     checksum: bool,
     stamp: Stamp | None = None,
+    foretold: Foretold | None = None,
 ) -> str | None:
     """Make a container of a raw disk without moving its data.
 
@@ -166,6 +175,7 @@ def make_in_place(
         disk_format: container to make; VHD means a fixed one.
         checksum: compute the SHA-256 while the data is at hand.
         stamp: identifiers and times of the container; None for new ones.
+        foretold: a checksum, which counts where it is that of the container to make.
 
     Returns:
         The SHA-256 in hexadecimal, empty when it was not asked for; None where the file system
@@ -179,8 +189,8 @@ def make_in_place(
     way = in_place.way_for(disk, layout)
     if way is None:
         return None
-    found = ""
-    if checksum:
+    found = foretold.sha256_of(layout) if checksum and foretold is not None else ""
+    if checksum and not found:
         with log.Progress("Computing the checksum", layout.size) as progress:
             found = in_place.digest(layout, disk, progress.update)
     with room_for(destination):

@@ -74,7 +74,13 @@ def plan(disk: RawDisk, disk_format: DiskFormat, name: str, stamp: Stamp) -> Lay
     Raises:
         BuildError: the container cannot hold a disk of this size.
     """
-    size = disk.size
+    return layout_of(disk.size, disk.data(), disk_format, name, stamp)
+
+
+def layout_of(
+    size: int, data: Sequence[Piece], disk_format: DiskFormat, name: str, stamp: Stamp
+) -> Layout:
+    """The same for a disk of ``size`` bytes, where ``data`` are what is not a hole."""
     if disk_format is DiskFormat.RAW:
         return Layout(0, (Piece(0, size),), (), size)
     largest = _LARGEST.get(disk_format, size)
@@ -83,7 +89,7 @@ def plan(disk: RawDisk, disk_format: DiskFormat, name: str, stamp: Stamp) -> Lay
             f"A {disk_format} cannot hold a disk of {size} bytes, only up to {largest}.",
             "Make disk_size smaller, or choose another virtual_disk_format.",
         )
-    identifier, data = stamp.uuid("container"), disk.data()
+    identifier = stamp.uuid("container")
     if disk_format is DiskFormat.QCOW2:
         return qcow2_layout(size, data)
     if disk_format is DiskFormat.VHDX:
@@ -100,14 +106,15 @@ def content(layout: Layout, disk: RawDisk) -> Iterator[bytes | int]:
         layout: the container.
         disk: the raw disk it is made of.
     """
-    for part in _content(layout):
+    for part in in_order(layout):
         if isinstance(part, Piece):
             yield from disk.read(part)
         else:
             yield part
 
 
-def _content(layout: Layout) -> Iterator[bytes | int | Piece]:
+def in_order(layout: Layout) -> Iterator[bytes | int | Piece]:
+    """What a container consists of from its beginning; a number stands for so many zeros."""
     position = 0
     parts: list[tuple[int, bytes | Piece]] = [(write.offset, write.data) for write in layout.writes]
     parts += [(offset, piece) for piece, offset in layout.placed()]
@@ -131,7 +138,7 @@ def digest(layout: Layout, disk: RawDisk, on_progress: OnProgress) -> str:
 
 
 def _where(layout: Layout, disk: RawDisk) -> Iterator[Part]:
-    for part in _content(layout):
+    for part in in_order(layout):
         if isinstance(part, Piece):
             yield from disk.parts(part)
         else:

@@ -14,9 +14,11 @@ from tests.integration.linux.build import Job
 from winimagetools.cli.main import main
 from winimagetools.host.linux import disks
 from winimagetools.host.linux.apply.engine import write_inside
+from winimagetools.host.linux.apply.parallel import Laid
 from winimagetools.host.linux.apply.with_libwim import extract_volume
 from winimagetools.host.linux.disk import LinuxDisk
 from winimagetools.model import MIB
+from winimagetools.output.foretold import Foretell
 
 STEP = "Verify the Windows volume"
 CONTAINERS = {
@@ -62,8 +64,10 @@ def damaging(engine: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Volumes are damaged when the engine is done with them; the records that are."""
     records: list[int] = []
 
-    def write_and_damage(disk: LinuxDisk, target: Path, start: int, size: int) -> bool:
-        done = write_inside(disk, target, start, size)
+    def write_and_damage(
+        disk: LinuxDisk, target: Path, start: int, size: int, foretell: Foretell | None
+    ) -> Laid | None:
+        done = write_inside(disk, target, start, size, foretell)
         if done:
             records.append(damage(target, start))
         return done

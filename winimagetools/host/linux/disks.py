@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from winimagetools import log
@@ -17,6 +19,7 @@ from winimagetools.contract import Disk, RawVolume
 from winimagetools.errors import BuildError, MediaError, RequestError
 from winimagetools.files.copy import copy_file
 from winimagetools.files.space import room_for
+from winimagetools.formats.containers.layout import Layout, Piece
 from winimagetools.formats.partition_table import (
     PartitionPlan,
     plan_partitions,
@@ -42,7 +45,9 @@ from winimagetools.host.linux.frozen_clock import frozen_clock
 from winimagetools.host.linux.room import check_room
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.model import ApplyEngine, DiskFormat, DiskLayout
+from winimagetools.output import in_place
 from winimagetools.output.become import make_copy, make_in_place, obstacle, wrap_at_once
+from winimagetools.output.foretold import Foretell, Foretold, foretell
 from winimagetools.output.raw_disk import RawDisk, copy_disk
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.run import Tool, run
@@ -112,10 +117,11 @@ class LinuxDisks:
             raise BuildError(f"{disk.path} was not made here, so it cannot be finished.")
         check_room(disk)
         engine = delivery.apply_engine if delivery is not None else ApplyEngine.AUTO
+        goal = _goal(disk.path, delivery)
         with room_for(disk.path):
-            parts = None
+            parts = foretold = None
             if disk.source is not None and engine is not ApplyEngine.LIBWIM:
-                parts = _write_whole(disk)
+                parts, foretold = _write_whole(disk, goal)
             if parts is None:
                 parts = self._write_parts(disk)
             if verify is not None:
@@ -123,7 +129,11 @@ class LinuxDisks:
                 start = windows.start - parts.start
                 with volume.shown(parts.main, start, windows.size) as written:
                     verify(written)
-            return _join(parts, disk.path, delivery, disk.stamp)
+            if delivery is not None and delivery.compression:
+                archive = wrap_at_once(parts, disk.path.parent, delivery, disk.stamp)
+                if archive is not None:
+                    return archive
+            return _join(parts, disk, goal, foretold)
 
     def _write_parts(self, disk: LinuxDisk) -> RawDisk:
         """Write the volume into a file of its own, and what is around it into another one."""
@@ -180,15 +190,48 @@ class LinuxDisks:
         optimize_image(path)
 
 
-def _write_whole(disk: LinuxDisk) -> RawDisk | None:
-    """Write the disk into one file; None where libwim has to fill the volume."""
+@dataclass(frozen=True)
+class _Goal:
+    """What a disk becomes before it is wrapped: its name, its container, with a checksum or not."""
+
+    path: Path
+    disk_format: DiskFormat = DiskFormat.RAW
+    checksum: bool = False
+
+
+def _goal(raw: Path, delivery: Delivery | None) -> _Goal:
+    """The container that is wanted, if it can be made here, else a raw image."""
+    if delivery is None or obstacle(
+        delivery.disk_format, compress=delivery.compress_qcow2, fixed=delivery.fixed_vhd
+    ):
+        return _Goal(raw)
+    path = raw.with_name(delivery.disk_name(delivery.disk_format))
+    checksum = delivery.checksum and not delivery.compression
+    return _Goal(path, delivery.disk_format, checksum)
+
+
+def _write_whole(disk: LinuxDisk, goal: _Goal) -> tuple[RawDisk | None, Foretold | None]:
+    """Write the disk into one file; no disk where libwim has to fill the volume."""
     windows, raw = disk.plan.windows, disk.work / "whole.raw"
     with log.step("Writing partition table and boot files"):
         _write_around(raw, disk)
-    if write_inside(disk, raw, windows.start, windows.size):
-        return RawDisk.of(raw)
+    laid = write_inside(disk, raw, windows.start, windows.size, _foretelling(disk, raw, goal))
+    if laid is not None:
+        return RawDisk.of(raw), laid.foretold
     raw.unlink()
-    return None
+    return None, None
+
+
+def _foretelling(disk: LinuxDisk, raw: Path, goal: _Goal) -> Foretell | None:
+    """How the checksum is computed meanwhile; zeros of a whole disk would take too long."""
+    if not goal.checksum or goal.disk_format in {DiskFormat.RAW, DiskFormat.VHD}:
+        return None
+    name, size, stamp = goal.path.name, disk.plan.size, disk.stamp
+
+    def layout_of(data: Sequence[Piece]) -> Layout:
+        return in_place.layout_of(size, data, goal.disk_format, name, stamp)
+
+    return partial(foretell, raw, layout_of)
 
 
 def _write_around(path: Path, disk: LinuxDisk) -> None:
@@ -202,26 +245,18 @@ def _write_around(path: Path, disk: LinuxDisk) -> None:
     check_table(path, disk.plan)
 
 
-def _join(parts: RawDisk, raw: Path, delivery: Delivery | None, stamp: Stamp) -> DiskFile:
-    """Make one file of a disk: the archive or container that is wanted, else a raw image."""
-    if delivery is not None and delivery.compression:
-        archive = wrap_at_once(parts, raw.parent, delivery, stamp)
-        if archive is not None:
-            return archive
-    path, disk_format, checksum = raw, DiskFormat.RAW, False
-    if delivery is not None and not obstacle(
-        delivery.disk_format, compress=delivery.compress_qcow2, fixed=delivery.fixed_vhd
-    ):
-        disk_format = delivery.disk_format
-        path = raw.with_name(delivery.disk_name(disk_format))
-        checksum = delivery.checksum and not delivery.compression
-    found = make_in_place(parts, path, disk_format, checksum=checksum, stamp=stamp)
-    if found is None and path == raw:
-        copy_disk(parts, raw)
-        return DiskFile(raw)
+def _join(parts: RawDisk, disk: LinuxDisk, goal: _Goal, foretold: Foretold | None) -> DiskFile:
+    """Make one file of a disk: the container that is wanted, else a raw image."""
+    path, disk_format, stamp = goal.path, goal.disk_format, disk.stamp
+    found = make_in_place(
+        parts, path, disk_format, checksum=goal.checksum, stamp=stamp, foretold=foretold
+    )
+    if found is None and path == disk.path:
+        copy_disk(parts, path)
+        return DiskFile(path)
     if found is None:
-        found = make_copy(parts, path, disk_format, stamp)
-    return DiskFile(path, found, converted=path != raw)
+        found = make_copy(parts, path, disk_format, stamp, foretold)
+    return DiskFile(path, found, converted=path != disk.path)
 
 
 def write_table(raw: Path, plan: PartitionPlan) -> None:

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.errors import WinImageError
 from winimagetools.host.linux import libntfs
 from winimagetools.host.linux import volume as volumes
 from winimagetools.host.linux.apply.blobs import Blobs
 from winimagetools.host.linux.apply.calls import Calls, LayoutError
+from winimagetools.host.linux.apply.follow import coming
 from winimagetools.host.linux.apply.layout import Layout
 from winimagetools.host.linux.apply.merge import Merger
 from winimagetools.host.linux.apply.processes import Crew
@@ -30,6 +32,7 @@ from winimagetools.host.linux.apply.writer import Target, Writer
 from winimagetools.host.linux.disk import WimSource
 from winimagetools.host.linux.frozen_clock import frozen_clock
 from winimagetools.host.staged_tree import Changes, StagedTree
+from winimagetools.output.foretold import Foretell, Foretold
 from winimagetools.run import run
 from winimagetools.stamp import Stamp
 
@@ -52,6 +55,7 @@ class Job:
         start: where the volume begins in there, and on its disk.
         size: bytes of the volume.
         stamp: its number, and the time nothing in it is later than.
+        foretell: computes the checksum of what the file will become, while contents are written.
     """
 
     source: WimSource
@@ -61,6 +65,7 @@ class Job:
     start: int
     size: int
     stamp: Stamp
+    foretell: Foretell | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,12 @@ class Laid:
     Args:
         bare: how many files and folders of the image had no security descriptor.
         steered: whether contents could be laid behind each other.
+        foretold: the checksum of what the file will become; None where it was not computed.
     """
 
     bare: int
     steered: bool
+    foretold: Foretold | None = None
 
 
 def apply_parallel(job: Job) -> Laid:
@@ -129,9 +136,10 @@ def _worker(job: Job, pipe: Pipe, counters: mmap.mmap, number: int) -> Callable[
         blobs = Blobs(job.source.path, job.source.inside, table=False)
         writer = Writer(blobs, Target(job.target, job.start), _CLUSTER)
         done = 0
-        for message in pipe.messages():
+        for unit, message in pipe.messages():
             runs, items = unpack(message)
             writer.write(runs, items)
+            pipe.settle(unit)
             done += sum(size for _, size in items)
             _NUMBER.pack_into(counters, 8 * number, done)
 
@@ -159,9 +167,20 @@ def _layouter(
             Table(volume, table, _CLUSTER).settle(layout.expected)
             volumes.settle(Path(f"/proc/self/fd/{shadow}"), job.stamp)
             _copy(shadow, volume, Target(job.target, job.start))
-        return Laid(merger.bare, layout.steered)
+        return Laid(merger.bare, layout.steered, _foretold(job, shadow, units, pipe))
 
     return work
+
+
+def _foretold(job: Job, shadow: int, units: Units, pipe: Pipe) -> Foretold | None:
+    """Follow those who write; without a result the checksum is computed afterwards, as ever."""
+    if job.foretell is None:
+        return None
+    try:
+        volume = (shadow, job.start, job.size)
+        return job.foretell(coming(job.target, volume, units.places, _CLUSTER, pipe.is_settled))
+    except (OSError, WinImageError):
+        return None
 
 
 def _lay_out(root: Node, shadow: int, blobs: Blobs, units: Units) -> tuple[Layout, list[int]]:

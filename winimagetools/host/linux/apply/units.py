@@ -23,6 +23,7 @@ _MANY = 1000
 """Contents after which it is."""
 _PIPE = 1 << 20
 _PLACE = struct.Struct("<QQ")
+_OPEN, _DONE = b"\0", b"\1"
 _HEAD, _RUN = struct.Struct("<II"), struct.Struct("<QQ")
 _BLOB, _FILE = struct.Struct("<BQQQ20s"), struct.Struct("<BQH")
 _STORED, _PACKED, _LOCAL = range(3)
@@ -62,20 +63,37 @@ class Pipe:
         self.close_writer()
         os.close(self._memory)
 
-    def write(self, message: bytes) -> None:
-        """Say something to the one that reads next. Raises LayoutError when nobody will."""
-        os.pwrite(self._memory, message, self._length)
+    def write(self, message: bytes) -> int:
+        """Say something to the one that reads next.
+
+        Returns:
+            The number of the message.
+
+        Raises:
+            LayoutError: nobody will read it.
+        """
+        number = self._length
+        os.pwrite(self._memory, _OPEN + message, number)
         try:
-            os.write(self.writer, _PLACE.pack(self._length, len(message)))
+            os.write(self.writer, _PLACE.pack(number, len(message)))
         except BrokenPipeError:
             raise LayoutError("the processes that write the contents ended") from None
-        self._length += len(message)
+        self._length += len(_OPEN) + len(message)
+        return number
 
-    def messages(self) -> Iterator[bytes]:
-        """What arrives, up to the end."""
+    def messages(self) -> Iterator[tuple[int, bytes]]:
+        """What arrives, up to the end, with its number."""
         while place := os.read(self.reader, _PLACE.size):
-            offset, length = _PLACE.unpack(place)
-            yield os.pread(self._memory, length, offset)
+            number, length = _PLACE.unpack(place)
+            yield number, os.pread(self._memory, length, number + len(_OPEN))
+
+    def settle(self, number: int) -> None:
+        """Say that what a message asked for is done."""
+        os.pwrite(self._memory, _DONE, number)
+
+    def is_settled(self, number: int) -> bool:
+        """Whether what a message asked for is done."""
+        return os.pread(self._memory, len(_DONE), number) == _DONE
 
 
 class Units:
@@ -84,10 +102,14 @@ class Units:
     Args:
         pipe: where they go.
         cluster: bytes of a cluster.
+
+    Attributes:
+        places: first cluster and count of each stretch, and the number of the unit it is in.
     """
 
     def __init__(self, pipe: Pipe, cluster: int) -> None:
         self._pipe, self._cluster = pipe, cluster
+        self.places: list[tuple[int, int, int]] = []
         self._runs: Runs = []
         self._items: list[bytes] = []
         self._bytes = 0
@@ -116,7 +138,9 @@ class Units:
         if not self._items:
             return
         head = _HEAD.pack(len(self._runs), len(self._items))
-        self._pipe.write(b"".join((head, *(_RUN.pack(*run) for run in self._runs), *self._items)))
+        runs = (_RUN.pack(*run) for run in self._runs)
+        number = self._pipe.write(b"".join((head, *runs, *self._items)))
+        self.places += [(first, count, number) for first, count in self._runs]
         self._items, self._runs, self._bytes = [], [], 0
 
     def finish(self) -> None:

@@ -30,7 +30,8 @@ def blob(number: int, size: int, *, packed: bool = True) -> Blob:
 
 def arrived(pipe: Pipe) -> list[tuple[list[tuple[int, int]], list[object]]]:
     """All units."""
-    return [(runs, [source for source, _ in items]) for runs, items in map(unpack, pipe.messages())]
+    units = [unpack(message) for _, message in pipe.messages()]
+    return [(runs, [source for source, _ in items]) for runs, items in units]
 
 
 def test_contents_behind_each_other_are_one_unit(pipe: Pipe) -> None:
@@ -72,3 +73,18 @@ def test_nobody_reads(pipe: Pipe) -> None:
     units.add(blob(1, 5000), 5000, [(1, 2)])
     with pytest.raises(LayoutError, match="the processes that write the contents ended"):
         units.finish()
+
+
+def test_a_unit_is_done_when_somebody_says_so(pipe: Pipe) -> None:
+    """Each for itself; and whoever laid them out knows where they are."""
+    units = Units(pipe, CLUSTER)
+    units.add(blob(1, 5000), 5000, [(100, 2)])
+    units.add(blob(2, 5000), 5000, [(7, 1), (9, 1)])
+    units.finish()
+    (first, _), (second, _) = pipe.messages()
+    assert units.places == [(100, 2, first), (7, 1, second), (9, 1, second)]
+    assert not pipe.is_settled(first)
+    pipe.settle(second)
+    assert [pipe.is_settled(each) for each in (first, second)] == [False, True]
+    pipe.settle(first)
+    assert pipe.is_settled(first)
