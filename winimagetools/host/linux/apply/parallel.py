@@ -90,7 +90,8 @@ def apply_parallel(job: Job) -> Laid:
         Unsupported: there is something that libwim has to do.
         LayoutError, WinImageError, OSError: it failed.
     """
-    workers = len(os.sched_getaffinity(0))
+    # One more than cores: some wait for the disk while others unpack.
+    workers = len(os.sched_getaffinity(0)) + 1
     counters = mmap.mmap(-1, 8 * (workers + 1))
     pipe = Pipe()
     ready, formatted = os.pipe2(os.O_CLOEXEC)
