@@ -53,8 +53,8 @@ IMAGES = (
 )
 FILES: Mapping[str, bytes] = {
     "install.wim": b"",
-    "gold.vhdx": b"",
-    "gold.vhd": b"",
+    "gold.vhdx": b"vhdxfile",
+    "gold.vhd": b"conectix",
     "virtio.iso": b"",
     "vmware-tools.exe": b"MZ",
     "picture.jpg": b"\xff\xd8\xff\xe0",

@@ -4,26 +4,28 @@ The containers qemu-img makes are the ones the PowerShell tools make, with three
 keeps the exact size of the disk instead of being rounded up to a CHS geometry (Azure and
 Hyper-V want whole MiB); a VHDX grows by 1 MiB, as Microsoft advises for Linux file systems,
 because ntfs-3g begins files 16 MiB apart and blocks of that size, which qemu-img takes, would
-all be touched; and a source whose name tells its container is not probed, so that what a
-guest wrote into a raw disk is never taken for another container.
+all be touched; and a source is read as what it is, whatever it is called, but for one that is
+called raw: what its guest wrote into it is never taken for another container.
 """
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
 import re
 import secrets
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from winimagetools import log
-from winimagetools.errors import BuildError, CommandError
+from winimagetools.errors import BuildError, CommandError, MediaError
 from winimagetools.files.space import room_for
 from winimagetools.formats.containers.layout import SECTOR
 from winimagetools.formats.containers.vhd import restamped
+from winimagetools.formats.images.probe import trusted_container
 from winimagetools.model import DiskFormat
 from winimagetools.retry import execute_retry
 from winimagetools.run import Tool, follow
@@ -31,6 +33,7 @@ from winimagetools.run import Tool, follow
 QEMU_IMG = Tool("qemu-img", "qemu-utils", "convert disk images between containers")
 BUSY_TEXTS = ("being used by another process", "failed to get", "resource temporarily unavailable")
 """What qemu-img says while a virus scanner or the disk service still holds the file."""
+_BUSY_CODES = (errno.EACCES, errno.EAGAIN, errno.EBUSY)
 _OPTIONS = {
     DiskFormat.VHD: ("-o", "subformat=dynamic,force_size=on"),
     DiskFormat.VHDX: ("-o", "subformat=dynamic,block_size=1M"),
@@ -53,6 +56,7 @@ def convert_arguments(
     disk_format: DiskFormat,
     compress: bool,
     *,
+    read_as: DiskFormat | None,
     direct: bool = False,
     fixed: bool = False,
 ) -> list[str | Path]:
@@ -63,12 +67,13 @@ def convert_arguments(
         destination: disk image to make.
         disk_format: container to make.
         compress: compress the clusters of a QCOW2; other containers ignore it.
+        read_as: container of the source; None lets qemu-img look, which knows more of them.
         direct: the destination can be written past the page cache, see :func:`writes_direct`.
         fixed: make a fixed VHD instead of a dynamic one.
     """
     arguments: list[str | Path] = ["convert", "-p"]
-    with suppress(ValueError):
-        arguments += ["-f", DiskFormat(source.suffix[1:].upper()).qemu_name]
+    if read_as is not None:
+        arguments += ["-f", read_as.qemu_name]
     if disk_format is DiskFormat.QCOW2:
         # In any order, many at a time and past the page cache, which is full of the source:
         # a third of the time, and nothing left to flush.
@@ -108,8 +113,55 @@ def percent_of(text: str) -> float | None:
     return float(found[-1]) if found else None
 
 
-class _BusyError(CommandError):
+class _Busy(Exception):
     """Another program still holds the source."""
+
+
+class _BusyError(_Busy, CommandError):
+    """It does, says qemu-img."""
+
+
+class _BusyImageError(_Busy, MediaError):
+    """It does, so that not even its beginning can be read."""
+
+
+def container_to_read(source: Path, *, sleep: Callable[[float], object] = time.sleep) -> DiskFormat:
+    """The container of a disk that is to be copied or converted, by its content.
+
+    A disk that another program still holds is tried again, as it is for :func:`convert`.
+
+    Args:
+        source: disk image to read.
+        sleep: waits a number of seconds.
+
+    Raises:
+        MediaError: it is empty, has its data in other files, or cannot be read.
+    """
+    return execute_retry(lambda: _look(source), retry_on=_Busy, sleep=sleep)
+
+
+def _look(source: Path) -> DiskFormat:
+    try:
+        return trusted_container(source)
+    except MediaError as error:
+        if isinstance(error.__cause__, OSError) and _is_busy(error.__cause__, source):
+            raise _BusyImageError(error.message, error.hint) from error
+        raise
+
+
+def _is_busy(error: OSError, path: Path) -> bool:
+    """Of a file that another program has for itself Windows only says "Permission denied".
+
+    ``os.access`` knows of rights, not of other programs, so one that may be read is busy.
+    """
+    return error.errno in _BUSY_CODES and os.access(path, os.R_OK)
+
+
+def _read_as(source: Path) -> DiskFormat | None:
+    """What to tell qemu-img of a source; nothing of what is of no container known here."""
+    found = _look(source)
+    named = source.suffix[1:].upper() in set(DiskFormat)
+    return found if named or found is not DiskFormat.RAW else None
 
 
 def convert(
@@ -135,6 +187,7 @@ def convert(
         sleep: waits a number of seconds.
 
     Raises:
+        MediaError: the source is no disk image, or cannot be read.
         DiskFullError: no room for the destination.
         CommandError: qemu-img failed.
         BuildError: it said that it did not, but made no such file.
@@ -142,15 +195,14 @@ def convert(
     Port of ``Convert-VirtualDisk``.
     """
     direct = writes_direct(destination.parent)
-    arguments = convert_arguments(
-        source, destination, disk_format, compress, direct=direct, fixed=fixed
-    )
+    make = functools.partial(convert_arguments, source, destination, disk_format, compress)
 
     def attempt() -> None:
+        arguments = make(read_as=_read_as(source), direct=direct, fixed=fixed)
         with room_for(destination):
             _convert_once(arguments, source)
 
-    execute_retry(attempt, retry_on=_BusyError, sleep=sleep)
+    execute_retry(attempt, retry_on=_Busy, sleep=sleep)
     # A fixed VHD begins with the disk itself.
     _check_made(destination, DiskFormat.RAW if fixed else disk_format)
 

@@ -31,6 +31,7 @@ from winimagetools.image.describe import describe, describe_guest
 from winimagetools.image.drivers.plan import describe_plan
 from winimagetools.image.request import Workflow
 from winimagetools.model import DiskFormat, WimImage
+from winimagetools.output.convert import container_to_read
 from winimagetools.output.report.folder import folder_of
 from winimagetools.plan import (
     BuildPlan,
@@ -40,7 +41,6 @@ from winimagetools.plan import (
 from winimagetools.workflows.finish import (
     FREE_SPACE,
     copy_disk,
-    golden_container,
     make_small,
     package,
 )
@@ -355,7 +355,7 @@ def _golden_image(
     prepared.found.settle()
     _announce_replaced(request.delivery.path)
     folder = last.enter_context(host.files.build_folder(request.delivery.path))
-    container = golden_container(request.golden)
+    container = container_to_read(request.golden)
     made_as = container if host.disks.changes(container) else host.work_format
     disk_path = folder / request.delivery.disk_name(made_as)
     with log.step(f"Copy {request.golden.name}"):

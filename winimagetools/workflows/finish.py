@@ -7,8 +7,8 @@ from pathlib import Path
 
 from winimagetools import log
 from winimagetools.contract import Host
-from winimagetools.formats.images.probe import container_of
-from winimagetools.model import MIB, DiskFormat
+from winimagetools.model import MIB
+from winimagetools.output.convert import container_to_read
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.stamp import Stamp
 
@@ -16,19 +16,11 @@ FREE_SPACE = 500 * MIB
 """Bytes left spare when a disk is shrunk, as in the PowerShell tools."""
 
 
-def golden_container(path: Path) -> DiskFormat:
-    """The container of a golden image: as its name says, else by its content."""
-    try:
-        return DiskFormat(path.suffix[1:].upper())
-    except ValueError:
-        return container_of(path)
-
-
 def copy_disk(host: Host, source: Path, folder: Path, delivery: Delivery) -> Path:
     """A copy of a disk in the container this host works in, under the name of an image."""
     copied = folder / delivery.disk_name(host.work_format)
     with log.step(f"Copy {source.name}"):
-        if golden_container(source) is host.work_format:
+        if container_to_read(source) is host.work_format:
             host.disks.copy(source, copied)
         else:
             host.files.convert(source, copied, host.work_format, False)

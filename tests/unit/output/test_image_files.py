@@ -43,9 +43,10 @@ def test_a_busy_source_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     busy = "Could not open 'a.vhdx': The file is being used by another process."
     calls = _fail(monkeypatch, busy, busy)
     source = tmp_path / "a.vhdx"
-    source.touch()
-    convert.convert(source, tmp_path / "a.raw", DiskFormat.RAW, False, sleep=calls.append)
-    arguments = convert_arguments(source, tmp_path / "a.raw", DiskFormat.RAW, False)
+    source.write_bytes(b"vhdxfile")
+    out = tmp_path / "a.raw"
+    convert.convert(source, out, DiskFormat.RAW, False, sleep=calls.append)
+    arguments = convert_arguments(source, out, DiskFormat.RAW, False, read_as=DiskFormat.VHDX)
     assert calls == [arguments, 4.0, arguments, 8.0, arguments]
 
 
@@ -64,7 +65,7 @@ def test_a_qemu_img_that_makes_nothing_is_noticed(
 ) -> None:
     """Or something else, although it ends with exit code 0."""
     source, out = tmp_path / "a.vhdx", tmp_path / "image.out"
-    source.touch()
+    source.write_bytes(b"vhdxfile")
     _fail(monkeypatch, made=beginning)
     convert.convert(source, out, disk_format, False)
     wrong = [b""] if disk_format is DiskFormat.RAW else [b"", b"\0" * 16]

@@ -54,6 +54,20 @@ def container_of(path: Path) -> DiskFormat:
     return DiskFormat.VHD if end == vhd.MAGIC else DiskFormat.RAW
 
 
+def trusted_container(path: Path) -> DiskFormat:
+    """The container a disk is read as: what it is, whatever its name says.
+
+    Only a disk that is named as a raw one is taken at its name: a guest may have written the
+    beginning of a QCOW2 into it, which names other files of this machine.
+
+    Raises:
+        MediaError: see :func:`container_of`.
+    """
+    if path.suffix.lower() == f".{DiskFormat.RAW.extension}":
+        return DiskFormat.RAW
+    return container_of(path)
+
+
 def open_image(path: Path) -> Image:
     """Open a disk image of any container for reading.
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import ctypes
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from winimagetools.errors import BuildError
+from winimagetools.errors import BuildError, MediaError
+from winimagetools.formats.images.probe import container_of
+from winimagetools.model import DiskFormat
 from winimagetools.paths import is_iso
 
 VENDOR_MICROSOFT = uuid.UUID("ec984aec-a0f9-47e9-901f-71415a66345b")
 DEVICE_ISO, DEVICE_VHD, DEVICE_VHDX = 1, 2, 3
+_DEVICES = {DiskFormat.VHD: DEVICE_VHD, DiskFormat.VHDX: DEVICE_VHDX}
 ACCESS_ALL = 0x003F0000
 ACCESS_READ = 0x000D0000
 ATTACH_READ_ONLY = 0x1
@@ -89,6 +92,14 @@ def storage_type(path: Path) -> StorageType:
     if device is None:
         raise BuildError(f"{path} is not an .iso, .vhd or .vhdx file.")
     return StorageType(device, Guid.of(VENDOR_MICROSOFT))
+
+
+def _type_of(path: Path) -> StorageType:
+    """The storage type of a file that is there: of a disk by its content, whatever its name."""
+    found = None
+    with suppress(MediaError):  # Windows says better what is wrong with it
+        found = None if is_iso(path) else _DEVICES.get(container_of(path))
+    return StorageType(found, Guid.of(VENDOR_MICROSOFT)) if found else storage_type(path)
 
 
 class VirtualDisk:
@@ -188,7 +199,7 @@ def open_disk(path: Path, library: Any) -> VirtualDisk:
     """
     handle = ctypes.c_void_p()
     code = library.OpenVirtualDisk(
-        ctypes.byref(storage_type(path)),
+        ctypes.byref(_type_of(path)),
         str(path),
         ACCESS_READ if is_iso(path) else ACCESS_ALL,
         0,

@@ -49,6 +49,28 @@ def test_structures_are_laid_out_as_windows_expects() -> None:
     assert ctypes.sizeof(virtdisk.AttachParameters) >= 24
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "device"),
+    [
+        ("a.vhdx", b"conectix", virtdisk.DEVICE_VHD),
+        ("a.vhd", b"vhdxfile", virtdisk.DEVICE_VHDX),
+        ("a.raw", bytes(512) + b"conectix".ljust(512, b"\0"), virtdisk.DEVICE_VHD),
+        ("a.vhdx", b"other", virtdisk.DEVICE_VHDX),
+        ("a.vhdx", b"", virtdisk.DEVICE_VHDX),
+        ("a.iso", b"conectix", virtdisk.DEVICE_ISO),
+    ],
+)
+def test_a_disk_is_opened_as_what_it_is(
+    name: str, content: bytes, device: int, tmp_path: Path
+) -> None:
+    """By its content; by its name where that tells nothing, so that Windows says what is wrong."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    library = VirtDisk()
+    virtdisk.open_disk(path, library)
+    assert library.calls[0][1] == device
+
+
 def test_unknown_storage_type() -> None:
     """Anything else is refused."""
     with pytest.raises(BuildError, match=r"a\.raw is not an \.iso, \.vhd or \.vhdx file"):

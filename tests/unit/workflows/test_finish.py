@@ -1,0 +1,51 @@
+"""Copying a disk into the folder of a build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.dry_build import FakeMedia
+from tests.unit.recording_host import recording_host
+from winimagetools.errors import MediaError
+from winimagetools.model import DiskFormat
+from winimagetools.plan import Delivery
+from winimagetools.workflows.finish import copy_disk
+
+QCOW2 = b"QFI\xfb"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "asked"),
+    [
+        ("gold.vhdx", b"vhdxfile", "copy the disk gold.vhdx to win.vhdx"),
+        ("gold.vhdx", QCOW2, "convert gold.vhdx to win.vhdx (VHDX)"),
+        ("gold.qcow2", b"vhdxfile", "copy the disk gold.qcow2 to win.vhdx"),
+        ("gold.raw", QCOW2, "convert gold.raw to win.vhdx (VHDX)"),
+    ],
+)
+def test_a_disk_is_taken_as_what_it_is(
+    name: str, content: bytes, asked: str, tmp_path: Path
+) -> None:
+    """Its name does not decide whether it can be copied as it is."""
+    source = tmp_path / name
+    source.write_bytes(content)
+    said: list[str] = []
+    host = recording_host(FakeMedia(), said.append, work_format=DiskFormat.VHDX)
+    copy_disk(
+        host,
+        source,
+        tmp_path / "build",
+        Delivery(tmp_path / "win.vhdx", DiskFormat.VHDX, (), "win"),
+    )
+    assert said == [asked]
+
+
+def test_an_empty_disk(tmp_path: Path) -> None:
+    """Whatever it is called, nothing can be made of it."""
+    (tmp_path / "gold.vhdx").touch()
+    host = recording_host(FakeMedia(), lambda _: None)
+    delivery = Delivery(tmp_path / "win.vhdx", DiskFormat.VHDX, (), "win")
+    with pytest.raises(MediaError, match=r"gold\.vhdx is empty"):
+        copy_disk(host, tmp_path / "gold.vhdx", tmp_path, delivery)
