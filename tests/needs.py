@@ -2,8 +2,8 @@
 
 Skip here, fail in CI: a missing program never hides there. Excused are tests that need
 Windows, and those that need what no clone of the project has: genuine data, PowerShell, the
-right to mount, and on distributions other than Debian its kernel. Where it is there, a test
-that is skipped for want of it is a failure too.
+right to mount, and on distributions other than Debian its kernel and its browser. Where it is
+there, a test that is skipped for want of it is a failure too.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.browser import PROGRAM
 from fixtures.guest import linux
 
 GENUINE_DATA = "WINIMAGETOOLS_GENUINE_DATA"
@@ -28,12 +29,13 @@ In it are ``bcd`` (BCD stores), ``hives`` (SYSTEM hives, xz) and ``configs`` (pu
 configuration files); README.md says which files.
 """
 
-WINDOWS, DATA, POWERSHELL, MOUNT, GUEST = (
+WINDOWS, DATA, POWERSHELL, MOUNT, GUEST, BROWSER = (
     "needs Windows",
     "needs genuine data",
     "needs PowerShell",
     "needs the right to mount",
     "needs a kernel of Debian",
+    "needs Chromium of Debian",
 )
 """How the reason of a skip begins that may be excused."""
 
@@ -81,6 +83,12 @@ def guest() -> None:
         pytest.skip(f"{GUEST}: .ci/guest fetches it into {linux.FOLDER}")
 
 
+def browser() -> None:
+    """Skip the test where there is no browser; Ubuntu has none as a package."""
+    if shutil.which(PROGRAM) is None:
+        pytest.skip(f"{BROWSER}: {PROGRAM} is not in PATH")
+
+
 @functools.cache
 def own_mounts() -> tuple[str, ...]:
     """Start of a command line that may mount; the test is skipped where none does."""
@@ -115,7 +123,7 @@ def unexcused(
     excused = [WINDOWS, MOUNT]
     excused += [] if environment.get(GENUINE_DATA) else [DATA]
     excused += [] if has_powershell else [POWERSHELL]
-    excused += [] if is_debian else [GUEST]
+    excused += [] if is_debian else [GUEST, BROWSER]
     return [
         f"{test}: {reason}"
         for test, reason in skips.items()

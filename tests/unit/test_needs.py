@@ -17,6 +17,7 @@ SKIPS = {
     "d": "xorriso is missing (apt install xorriso)",
     "e": "needs the right to mount a file system",
     "f": "needs a kernel of Debian: .ci/guest fetches it",
+    "g": "needs Chromium of Debian: chromium is not in PATH",
 }
 LINUX_CI = {"CI": "true"}
 
@@ -39,7 +40,7 @@ def test_a_plain_clone_in_ci() -> None:
 def test_what_is_there_must_be_used() -> None:
     """With genuine data, PowerShell or Debian, a test that is skipped for want of it fails too."""
     assert _failed(LINUX_CI, "linux", powershell=True) == "cd"
-    assert _failed(LINUX_CI, "linux", powershell=False, debian=True) == "df"
+    assert _failed(LINUX_CI, "linux", powershell=False, debian=True) == "dfg"
     named = {**LINUX_CI, needs.GENUINE_DATA: "/data"}
     assert _failed(named, "linux", powershell=False) == "bd"
 
@@ -67,6 +68,7 @@ def test_reasons_name_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert _reason(lambda: needs.program("frob", "frob-tools")) == (
         "frob is missing (apt install frob-tools)"
     )
+    assert _reason(needs.browser) == "needs Chromium of Debian: chromium is not in PATH"
     monkeypatch.setenv(needs.GENUINE_DATA, str(tmp_path))
     assert _reason(lambda: needs.genuine("hives/a.xz")) == (
         f"needs genuine data: hives/a.xz is not in {tmp_path}, "

@@ -322,9 +322,14 @@ def _options(config: WindowsImageConfig) -> Iterator[SetOption]:
 
 
 def _untold(config: WindowsImageConfig) -> Iterator[str]:
-    """What the image depends on and no report tells: secrets, and keys that are no options."""
+    """What the image depends on and no report tells: secrets, and keys that are no options.
+
+    Not those with their default, which a generated file sets all: it is what is taken when nobody
+    says another.
+    """
+    usual = WindowsImageConfig()
     for option in OPTIONS:
-        if option.secret and config.origin.is_explicit(option.name):
+        if option.secret and getattr(config, option.name) != getattr(usual, option.name):
             yield f"{option.section}.{option.name}"
     yield from (f"{section}.{key}" for section, key, _ in config.origin.own)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fixtures import report_picture
-from fixtures.browser import PROGRAM, Page, browser
+from fixtures.browser import Page, browser
 from fixtures.sample_report import REPORT
 from tests import needs
 from winimagetools.output.report.facts import PictureFacts, as_record
@@ -28,7 +28,7 @@ LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A browser that shows a report with everything in it, a picture too."""
-    needs.program(PROGRAM, "chromium")
+    needs.browser()
     path = tmp_path_factory.mktemp("report") / "report.html"
     report = dataclasses.replace(REPORT, pictures=(PictureFacts("screen-1-end.png", "the end"),))
     path.write_text(page_html(as_record(report), {"screen-1-end.png": PNG}), encoding="utf-8")
@@ -83,7 +83,7 @@ def test_a_complaint_would_be_heard(page: Page, tmp_path: Path) -> None:
 
 def test_the_picture_of_the_readme(tmp_path: Path) -> None:
     """It can be made again, and the one that is there is no larger than a page should load."""
-    needs.program(PROGRAM, "chromium")
+    needs.browser()
     path = tmp_path / "report.png"
     report_picture.draw(path)
     size = (700, 1050)

@@ -17,6 +17,7 @@ from tests.unit.recording_host import recording_host
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError, ConfigurationError, MediaError, RequestError
 from winimagetools.output.report.folder import folder_of
+from winimagetools.settings.options import WindowsImageConfig
 from winimagetools.workflows.build import new_windows_cloud_image
 from winimagetools.workflows.rebuild import rebuild
 
@@ -156,6 +157,17 @@ def test_what_no_report_tells(image: Path) -> None:
     given = ("vm.administrator_password=hunter2", "hooks.mine=5")
     with pytest.raises(ConfigurationError, match="mine"):
         again(image, b"an image", *given)
+
+
+def test_secrets_of_a_generated_configuration(image: Path) -> None:
+    """They stand there with their defaults, which nobody has to be asked for."""
+    usual = WindowsImageConfig()
+    image = build(
+        administrator_password=usual.administrator_password,
+        product_key="",
+        zip_password="",
+    )
+    again(image)
 
 
 def test_a_configuration_that_changed(image: Path) -> None:

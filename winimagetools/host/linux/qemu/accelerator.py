@@ -22,8 +22,8 @@ _EXIT_CODE = _NUMBER << 1 | 1
 """What QEMU's ``isa-debug-exit`` makes of a byte that is written to its port."""
 _PATIENCE = 15.0
 _ADVICE = (
-    "Set accel = tcg in [vm] to run it in software, which takes ten to twenty times as long, or "
-    "use a machine with hardware virtualization."
+    "Use a machine with hardware virtualization, or software, which takes ten to twenty times as "
+    "long: accel = tcg in [vm] of a configuration, --accel tcg for boot and test-image."
 )
 
 
