@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from winimagetools.host.linux.apply.blobs import Blob, Blobs, Unsupported
 from winimagetools.host.linux.apply.calls import FILE, FOLDER, ROOT_RECORD, Calls, Runs
+from winimagetools.host.linux.apply.self_check import LaidOut
 from winimagetools.host.linux.apply.tree import Inode, Node, Source, size_of
 
 _SHORT = 1024
@@ -36,7 +37,7 @@ class Layout:
 
     Attributes:
         expected: bytes of each content that somebody else writes, by record, by name.
-        files: how many files and folders there are without the root.
+        laid: what there is without the root, and where contents are.
     """
 
     def __init__(self, calls: Calls, blobs: Blobs, give: Give, table: int, cluster: int) -> None:
@@ -47,7 +48,7 @@ class Layout:
         self._links: dict[Node, list[Node]] = defaultdict(list)
         self._short: list[tuple[Node, Node]] = []
         self.expected: dict[int, list[tuple[bytes, int]]] = {}
-        self.files = 0
+        self.laid = LaidOut()
 
     @property
     def steered(self) -> bool:
@@ -125,7 +126,8 @@ class Layout:
                 calls.fail("ntfs_inode_set_times")
             if close_in(made, place):
                 calls.fail("ntfs_inode_close_in_dir")
-            self.files += 1
+            self.laid.files += 1
+            self.laid.folders += kind == FOLDER
             if node.short:
                 self._short.append((folder, node))
         calls.close(place)
@@ -157,6 +159,7 @@ class Layout:
             self._frontier = runs[-1][0] + runs[-1][1]
             zone.value = self._corner
         self.expected.setdefault(record, []).append((name, size))
+        self.laid.give(runs)
         self._give(source, size, runs)
 
     def _add_links(self) -> None:

@@ -25,6 +25,7 @@ from winimagetools.host.linux.apply.follow import coming
 from winimagetools.host.linux.apply.layout import Layout
 from winimagetools.host.linux.apply.merge import Merger
 from winimagetools.host.linux.apply.processes import Crew
+from winimagetools.host.linux.apply.self_check import check_laid_out, count_files
 from winimagetools.host.linux.apply.table import Table
 from winimagetools.host.linux.apply.tree import ImageTree, Node
 from winimagetools.host.linux.apply.units import Pipe, Units, unpack
@@ -160,12 +161,15 @@ def _layouter(
         if not os.read(ready[0], 1):
             raise LayoutError("there is no volume")
         units = Units(pipe, _CLUSTER)
+        with mmap.mmap(shadow, job.size) as volume:
+            empty = count_files(volume, _CLUSTER)
         with frozen_clock(libntfs.load()):
             layout, table = _lay_out(tree.root, shadow, blobs, units)
         total = sum(size for streams in layout.expected.values() for _, size in streams)
         _NUMBER.pack_into(counters, 0, total)
         with mmap.mmap(shadow, job.size) as volume:
             Table(volume, table, _CLUSTER).settle(layout.expected)
+            check_laid_out(volume, shadow, _CLUSTER, empty, layout.laid)
             volumes.settle(Path(f"/proc/self/fd/{shadow}"), job.stamp)
             _copy(shadow, volume, Target(job.target, job.start))
         return Laid(merger.bare, layout.steered, _foretold(job, shadow, units, pipe))
