@@ -57,7 +57,8 @@ def make_disk(folder: Path, wim: Path) -> LinuxDisk:
 def capture(volume: Path, wim: Path) -> Path:
     """The volume as a WIM, nothing left out (the default leaves out ``$Recycle.Bin``)."""
     wim.with_suffix(".config").touch()
-    run.run(WIMLIB, ["capture", volume, wim, "--norpfix", f"--config={wim.with_suffix('.config')}"])
+    how = ["--norpfix", "--compress=none", f"--config={wim.with_suffix('.config')}"]
+    run.run(WIMLIB, ["capture", volume, wim, *how])
     return wim
 
 

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from tests.integration.linux.test_containers import mounted
 from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.errors import DiskFullError, Interrupted, MediaError
 from winimagetools.files import sparse
+from winimagetools.host.linux.apply import parallel
 from winimagetools.host.linux.apply.parallel import Job, apply_parallel
 from winimagetools.host.linux.disk import WimSource
 from winimagetools.host.staged_tree import StagedTree
@@ -227,11 +229,27 @@ def test_a_volume_that_is_too_small(bulky_wim: Path, tmp_path: Path) -> None:
         extract_parallel(make_disk(tmp_path, bulky_wim), make_volume(tmp_path / "v", 40 * MIB))
 
 
-def test_a_volume_with_little_room(bulky_wim: Path, tmp_path: Path) -> None:
-    """The last clusters are found where names were to go, and where the table was to grow."""
-    volume = make_volume(tmp_path / "volume", 104 * MIB)
-    only_parallel(make_disk(tmp_path, bulky_wim), volume)
-    assert check_file(volume, fresh=True) == ()
+def test_a_volume_with_little_room(
+    bulky_wim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last clusters are found where names were to go, and where the table was to grow.
+
+    Nor are metadata that gave their clusters up copied over a content that got them, which
+    shows when all contents are there before.
+    """
+    copy, found = parallel._copy, []
+
+    def copy_last(*arguments: Any) -> None:
+        time.sleep(1)
+        copy(*arguments)
+
+    monkeypatch.setattr(parallel, "_copy", copy_last)
+    for size in (104, 200):
+        volume = make_volume(tmp_path / "volume", size * MIB)
+        only_parallel(make_disk(tmp_path, bulky_wim), volume)
+        assert check_file(volume, fresh=True) == ()
+        found.append(described(volume, tmp_path / "back.wim"))
+    assert found[0] == found[1]
 
 
 def test_what_is_written_lies_together(tmp_path: Path) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +14,7 @@ from tests.integration.linux.apply_engines import extract_parallel, size_in_use
 from tests.integration.linux.test_apply import make_disk
 from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.formats.ntfs_used import read_used
-from winimagetools.host.linux import volume
-from winimagetools.host.linux.apply import self_check
 from winimagetools.host.linux.apply.table import Table
-from winimagetools.model import MIB
 
 Plant = Callable[[NtfsEditor], None]
 PLAIN = "random 4097.bin"

@@ -123,13 +123,23 @@ def clear_unused(path: Path, start: int, ranges: list[tuple[int, int]]) -> None:
     handle = os.open(path, os.O_RDWR)
     try:
         for at, length in ranges:
-            _clear(handle, start + at, length)
+            clear(handle, start + at, length)
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def _clear(handle: int, at: int, length: int) -> None:
+def clear(handle: int, at: int, length: int) -> None:
+    """Make a hole of a range of a file, or zeros where the file system has no holes.
+
+    Args:
+        handle: of the file.
+        at: where the range begins.
+        length: its bytes.
+
+    Raises:
+        OSError: as the operating system says it.
+    """
     function = ctypes.CDLL(None, use_errno=True).fallocate
     function.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
     if function(handle, _PUNCH_HOLE | _KEEP_SIZE, at, length) == 0:

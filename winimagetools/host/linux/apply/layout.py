@@ -33,22 +33,21 @@ class Layout:
         blobs: the WIM.
         give: for contents that are written by somebody else.
         table: first cluster of the master file table.
-        cluster: bytes of a cluster.
+        laid: gets what there is without the root, and where contents are.
 
     Attributes:
         expected: bytes of each content that somebody else writes, by record, by name.
-        laid: what there is without the root, and where contents are.
     """
 
-    def __init__(self, calls: Calls, blobs: Blobs, give: Give, table: int, cluster: int) -> None:
-        self._calls, self._blobs, self._give, self._cluster = calls, blobs, give, cluster
+    def __init__(self, calls: Calls, blobs: Blobs, give: Give, table: int, laid: LaidOut) -> None:
+        self._calls, self._blobs, self._give, self.laid = calls, blobs, give, laid
+        self._cluster = laid.cluster
         self._zone = calls.find_zone(table)
         self._corner = self._frontier = 0
         self._security: dict[bytes, int] = {}
         self._links: dict[Node, list[Node]] = defaultdict(list)
         self._short: list[tuple[Node, Node]] = []
         self.expected: dict[int, list[tuple[bytes, int]]] = {}
-        self.laid = LaidOut()
 
     @property
     def steered(self) -> bool:

@@ -25,7 +25,7 @@ from winimagetools.host.linux.apply.follow import coming
 from winimagetools.host.linux.apply.layout import Layout
 from winimagetools.host.linux.apply.merge import Merger
 from winimagetools.host.linux.apply.processes import Crew
-from winimagetools.host.linux.apply.self_check import check_laid_out, count_files
+from winimagetools.host.linux.apply.self_check import LaidOut, check_laid_out, count_files
 from winimagetools.host.linux.apply.table import Table
 from winimagetools.host.linux.apply.tree import ImageTree, Node
 from winimagetools.host.linux.apply.units import Pipe, Units, unpack
@@ -192,7 +192,7 @@ def _lay_out(root: Node, shadow: int, blobs: Blobs, units: Units) -> tuple[Layou
     """Lay the tree out; also where the records are."""
     first = _NUMBER.unpack(os.pread(shadow, 8, _TABLE_AT))[0]
     calls = Calls(f"/proc/self/fd/{shadow}", _CLUSTER)
-    layout = Layout(calls, blobs, units.add, first, _CLUSTER)
+    layout = Layout(calls, blobs, units.add, first, LaidOut(shadow, _CLUSTER))
     layout.lay_out(root)
     units.finish()
     table = calls.table_places(max(layout.expected, default=0) + 1)

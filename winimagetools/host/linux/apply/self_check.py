@@ -17,6 +17,7 @@ from itertools import pairwise
 from winimagetools.errors import BuildError
 from winimagetools.formats.ntfs_used import Runs, Used, read_used
 from winimagetools.host.linux.apply.calls import LayoutError
+from winimagetools.host.linux.clusters import clear
 
 
 @dataclass
@@ -24,18 +25,28 @@ class LaidOut:
     """What was laid out.
 
     Args:
+        shadow: the file in memory with the volume.
+        cluster: bytes of a cluster.
         files: how many files and folders there are without those of NTFS itself.
         folders: how many of them are folders.
         contents: clusters of contents that somebody else writes, as they were given.
     """
 
+    shadow: int
+    cluster: int
     files: int = 0
     folders: int = 0
     contents: Runs = field(default_factory=list)
 
     def give(self, runs: Runs) -> None:
-        """Remember the places of one more content."""
+        """Remember the places of one more content.
+
+        A place may have been one of metadata that are gone, in a volume that becomes full. What
+        they left in memory is removed, or else it would be copied over the content in the end.
+        """
         for first, count in runs:
+            if _has_data(self.shadow, first * self.cluster, count * self.cluster):
+                clear(self.shadow, first * self.cluster, count * self.cluster)
             if self.contents and sum(self.contents[-1]) == first:
                 self.contents[-1] = self.contents[-1][0], self.contents[-1][1] + count
             else:
@@ -115,6 +126,13 @@ def _bits(runs: Runs, count: int) -> int:
         if first % 8:
             bits[low - 1] |= 0x100 - (1 << first % 8)
     return int.from_bytes(bits, "little")
+
+
+def _has_data(shadow: int, at: int, length: int) -> bool:
+    try:
+        return os.lseek(shadow, at, os.SEEK_DATA) < at + length
+    except OSError:
+        return False
 
 
 def _in_memory(shadow: int, cluster: int, count: int) -> Runs:
