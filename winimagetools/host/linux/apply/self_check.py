@@ -11,7 +11,6 @@ from __future__ import annotations
 import mmap
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 from winimagetools.errors import BuildError
@@ -20,23 +19,23 @@ from winimagetools.host.linux.apply.calls import LayoutError
 from winimagetools.host.linux.clusters import clear
 
 
-@dataclass
 class LaidOut:
     """What was laid out.
 
     Args:
         shadow: the file in memory with the volume.
         cluster: bytes of a cluster.
+
+    Attributes:
         files: how many files and folders there are without those of NTFS itself.
         folders: how many of them are folders.
         contents: clusters of contents that somebody else writes, as they were given.
     """
 
-    shadow: int
-    cluster: int
-    files: int = 0
-    folders: int = 0
-    contents: Runs = field(default_factory=list)
+    def __init__(self, shadow: int, cluster: int) -> None:
+        self.shadow, self.cluster = shadow, cluster
+        self.files = self.folders = 0
+        self.contents: Runs = []
 
     def give(self, runs: Runs) -> None:
         """Remember the places of one more content.
