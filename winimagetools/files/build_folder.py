@@ -58,7 +58,7 @@ class BuildFolder:
         except OSError as error:
             raise RequestError(
                 f"{self.image_path.parent} cannot be written to: {error.strerror}.",
-                "Let image_path name a folder you may write to.",
+                "Let image_path name a folder you may write to, or move the image to one.",
             ) from error
         _held[self.path] = self._lock
         if _empty(self.path):

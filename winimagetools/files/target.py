@@ -36,7 +36,8 @@ def target_problem(path: Path) -> Problem | None:
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         return Problem(
-            f"{folder} cannot be written to.", "Let image_path name a folder you may write to."
+            f"{folder} cannot be written to.",
+            "Let image_path name a folder you may write to, or move the image to one.",
         )
     flags = file_flags(folder)
     if flags & (_IMMUTABLE | _APPEND):
