@@ -172,6 +172,11 @@ def _show(planned: Machine) -> None:
             while program.running():
                 time.sleep(_GLANCE)
         code = program.wait()
+        if code and screen.NO_PORT in said.text():
+            raise HostError(
+                "No port is left for VNC: all of 5900 to 5999 are in use on this machine.",
+                "End what listens there, or use --screen window.",
+            )
         if code:
             raise BuildError(
                 f"The virtual machine ended: QEMU returned {code} and said: {said.text().strip()}"

@@ -12,6 +12,8 @@ from winimagetools.run import run
 WINDOW, VNC, AUTO = "window", "vnc", "auto"
 LOOPBACK = "vnc=127.0.0.1:0,to=99"
 """The first of a hundred displays that is free, for this machine only."""
+NO_PORT = "Failed to find an available port"
+"""What QEMU says when none of them is (``inet_listen_saddr``)."""
 _DESKTOPS = ("WAYLAND_DISPLAY", "DISPLAY")
 _WINDOWS = ("gtk", "sdl")
 
