@@ -6,14 +6,17 @@ around it gives, and the innermost goes straight into a file with holes.
 
 from __future__ import annotations
 
+import errno
 import gzip
+import lzma
+import struct
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from winimagetools import log
 from winimagetools.errors import DiskFullError, MediaError, RequestError
@@ -21,8 +24,25 @@ from winimagetools.files import sparse
 from winimagetools.files.space import free_bytes
 from winimagetools.output.pack import new_file
 
+_DESCRIBING = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+"""Members of a tar that tell something of the next one; the reader keeps them in memory."""
+_LARGEST_DESCRIPTION = 1 << 20
 _WITHOUT_HOLES = (".qcow2", ".vhdx", ".vmdk")
 """Containers that store no empty parts, so they take the room their size tells."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose header is read; refuses one that would fill the memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _DESCRIBING and found.size > _LARGEST_DESCRIPTION:
+            raise tarfile.ReadError(f"the name of a file in it has {found.size} bytes")
+        return found
 
 
 @dataclass(frozen=True)
@@ -129,7 +149,10 @@ def _open_layer(opened: ExitStack, outer: _Layer, kind: str, source: Path, passw
 def _open_tar(opened: ExitStack, outer: _Layer, source: Path) -> _Layer:
     """A tar in something that can only be read forwards tells at its end what else is in it."""
     archive = tarfile.open(  # noqa: SIM115 - the caller closes it
-        fileobj=outer.content, mode="r:" if outer.seekable else "r|", bufsize=sparse.CHUNK
+        fileobj=outer.content,
+        mode="r:" if outer.seekable else "r|",
+        bufsize=sparse.CHUNK,
+        tarinfo=_Member,
     )
     files = _files(opened.enter_context(archive))
     found = list(files) if outer.seekable else [item for item in (next(files, None),) if item]
@@ -201,7 +224,8 @@ def _damaged() -> tuple[type[Exception], ...]:
     """What the readers raise; that of zip takes long to import, and hardly anything is a zip."""
     from pyzipper import BadZipFile
 
-    return (EOFError, zlib.error, tarfile.TarError, BadZipFile, gzip.BadGzipFile)
+    own = (EOFError, struct.error, IndexError)
+    return (*own, zlib.error, lzma.LZMAError, tarfile.TarError, BadZipFile, gzip.BadGzipFile)
 
 
 @contextmanager
@@ -210,10 +234,12 @@ def _readable(source: Path) -> Iterator[None]:
     try:
         yield
     except _damaged() as error:
-        raise MediaError(
-            f"{source} is damaged or of another kind: {error}.",
-            "Copy or download it again, and compare its checksum.",
-        ) from error
+        raise _damage(source, error) from error
+    except OSError as error:
+        # Readers raise it without a number; a damaged zip lets them seek to where nothing is.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise _damage(source, error) from error
     except NotImplementedError as error:
         raise MediaError(
             f"{source} is packed in a way that is not read: {error}.",
@@ -225,6 +251,13 @@ def _readable(source: Path) -> Iterator[None]:
             "encryption is not known.",
             "Set zip_password to the password it was made with.",
         ) from error
+
+
+def _damage(source: Path, error: Exception) -> MediaError:
+    return MediaError(
+        f"{source} is damaged or of another kind: {error}.",
+        "Copy or download it again, and compare its checksum.",
+    )
 
 
 def beginning(path: Path, formats: Sequence[str], count: int) -> bytes:

@@ -292,3 +292,55 @@ def test_too_little_room(
     with pytest.raises(DiskFullError, match=r"takes 3\.0 MiB, and only 2\.0 MiB are free in"):
         unpack(path, tmp_path, formats, "", ignore)
     assert not (tmp_path / "win.vhdx").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+@pytest.mark.parametrize("formats", [("tar",), ("tar", "gz")])
+def test_a_name_that_would_fill_the_memory(
+    kind: bytes, formats: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Is refused when its length is read, not when the memory is full."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, 8 << 30
+    data = member.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)
+    path = tmp_path / ".".join(["win.raw", *formats])
+    path.write_bytes(data if formats == ("tar",) else gzip.compress(data))
+    with pytest.raises(MediaError, match="the name of a file in it has 8589934592 bytes"):
+        unpack(path, tmp_path, formats, "", lambda _: None)
+    assert names(tmp_path) == [path.name]
+    assert beginning(path, formats, 100) == b""
+
+
+def test_a_long_name(tmp_path: Path) -> None:
+    """Of a file, as it may be in a tar, is no obstacle."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("ä" * 4000)
+        member.size = len(DISK)
+        archive.addfile(member, io.BytesIO(DISK))
+    (tmp_path / "win.raw.tar").write_bytes(out.getvalue())
+    made = unpack(tmp_path / "win.raw.tar", tmp_path, ("tar",), "", lambda _: None)
+    assert made.read_bytes() == DISK
+
+
+@pytest.mark.parametrize("method", [0, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_with_other_bytes(method: int, tmp_path: Path) -> None:
+    """Wherever one of them is another: the right disk, or one error; nothing is left."""
+    disk = bytes(range(256)) * 8
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("win.raw", disk)
+    path = tmp_path / "win.raw.zip"
+    places = [*range(120), *range(len(out.getvalue()) - 90, len(out.getvalue()))]
+    for place in places:
+        for value in (0, 0x7F, 0xFF):
+            data = bytearray(out.getvalue())
+            data[place] = value
+            path.write_bytes(data)
+            try:
+                made = unpack(path, tmp_path, ("zip",), "", lambda _: None)
+            except MediaError:
+                assert names(tmp_path) == [path.name]
+                continue
+            assert made.read_bytes() == disk
+            made.unlink()
