@@ -23,6 +23,11 @@ _LOWER_BASE, _LOWER_EXTENSION = 0x08, 0x10
 _LARGEST_FOLDER = 2 * 1024 * 1024
 """65536 entries; see "Directory Structure" of the specification."""
 _DEEPEST = 64
+_SECTORS, _MOST_TABLES = (512, 1024, 2048, 4096), 2
+_LARGEST_TABLE = 128 << 20
+"""Bytes: that of a volume of 128 GiB with clusters of 4 KiB."""
+_LARGEST_FILE = 256 << 20
+"""Bytes; boot managers and stores have a hundredth. What is damaged may say 4 GiB."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ def read_boot_sector(data: bytes) -> BootSector:
         raise MediaError("It is not a FAT32 volume.")
     sector_size, cluster_size, reserved, tables = struct.unpack_from("<HBHB", data, 11)
     hidden, total, table_size, _, root = struct.unpack_from("<5I", data, 28)
-    if 0 in (sector_size, cluster_size, reserved, tables):
+    known = sector_size in _SECTORS and cluster_size.bit_count() == 1 and reserved and tables
+    if not known or tables > _MOST_TABLES or table_size * sector_size > _LARGEST_TABLE:
         raise MediaError("It is not a FAT32 volume.")
     return BootSector(sector_size, cluster_size, reserved, tables, hidden, total, table_size, root)
 
@@ -109,8 +115,10 @@ class Fat32:
         """The bytes of a file.
 
         Raises:
-            MediaError: its clusters end before its size, or lead in a circle.
+            MediaError: it is too large, its clusters end before its size, or lead in a circle.
         """
+        if entry.size > _LARGEST_FILE:
+            raise MediaError(f"{entry.path} has {entry.size} bytes, too many for a boot file.")
         data = self._chain(entry.cluster, entry.size) if entry.size else b""
         if len(data) < entry.size:
             raise MediaError(f"{entry.path} ends after {len(data)} of {entry.size} bytes.")

@@ -102,3 +102,50 @@ def test_a_folder_that_is_in_itself() -> None:
     struct.pack_into("<H", data, place + 26, first)
     with pytest.raises(MediaError, match="The folder A/B has no end"):
         content(bytes(data))
+
+
+@pytest.mark.parametrize(
+    ("place", "form", "value"),
+    [
+        (11, "<H", 513),
+        (11, "<H", 256),
+        (11, "<H", 8192),
+        (13, "<B", 3),
+        (16, "<B", 255),
+        (36, "<I", 0xFFFFFFFF),
+        (36, "<I", 1 << 19),
+    ],
+)
+def test_a_boot_sector_that_makes_no_sense(place: int, form: str, value: int) -> None:
+    """Is refused before anything is read by it, also where other sizes would fit to it."""
+    data = bytearray(make_fat(FILES))
+    struct.pack_into(form, data, place, value)
+    asked: list[int] = []
+
+    def read(offset: int, count: int) -> bytes:
+        asked.append(count)
+        return bytes(data[offset : offset + count])
+
+    with pytest.raises(MediaError, match="It is not a FAT32 volume"):
+        Fat32(read)
+    assert asked == [512]
+
+
+def test_one_table() -> None:
+    """Is enough, but its length has to be one of entries."""
+    boot = bytearray(make_fat(FILES)[:SECTOR])
+    struct.pack_into("<B", boot, 16, 1)
+    whole = make_fat(FILES)
+    table = whole[RESERVED * SECTOR : (RESERVED + TABLE_SECTORS) * SECTOR]
+    assert content(bytes(boot) + whole[SECTOR : RESERVED * SECTOR] + table + whole[DATA:]) == FILES
+
+
+def test_a_file_of_4_gib() -> None:
+    """Is not read, whatever its size says."""
+    data = bytearray(make_fat({"BCD": b"store"}))
+    place = data.index(struct.pack("<I", 5), DATA)
+    struct.pack_into("<I", data, place, 0xFFFFFFFF)
+    volume = opened(bytes(data))
+    (entry,) = volume.entries()
+    with pytest.raises(MediaError, match="BCD has 4294967295 bytes, too many for a boot file"):
+        volume.content(entry)
