@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 
 from winimagetools import log
 from winimagetools.checks.causes import find_cause
+from winimagetools.checks.subject import RangedTree
 from winimagetools.contract import Host, ReadOnlyTree
 from winimagetools.errors import BuildError, WinImageError
 from winimagetools.model import MIB
@@ -53,6 +54,15 @@ def keep_evidence(
     Returns:
         The error to raise: what failed, the likely cause, what to do, and where everything is.
     """
+    try:
+        return _keep(host, target, disk, logs, error)
+    except OSError as failure:
+        # What failed first is what has to be told, also where there is no room for a folder.
+        advice = f"Nothing could be kept of the run beside {target}: {failure.strerror}."
+        return BuildError(error.message, f"{error.hint} {advice}".lstrip())
+
+
+def _keep(host: Host, target: Path, disk: Path, logs: Path, error: BuildError) -> BuildError:
     folder = _make_folder(target)
     texts = [error.message]
     for item in sorted(logs.iterdir()):
@@ -104,13 +114,21 @@ def copy_logs(tree: ReadOnlyTree, folder: Path) -> Iterator[str]:
     """
     for path in LOGS:
         try:
-            data = tree.read_bytes(path)[-_TAIL:]
+            data = _tail(tree, path)
         except (OSError, WinImageError):
             continue
         target = folder.joinpath(*PureWindowsPath(path).parts)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
         yield _text(data[-_READ_FOR_CAUSE:])
+
+
+def _tail(tree: ReadOnlyTree, path: str) -> bytes:
+    """The end of a file; where the tree can do that, no more of it is read."""
+    if isinstance(tree, RangedTree):
+        with tree.open_file(path) as (size, read):
+            return read(max(size - _TAIL, 0), _TAIL)
+    return tree.read_bytes(path)[-_TAIL:]
 
 
 def _end_of(path: Path) -> str:

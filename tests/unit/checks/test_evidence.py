@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import pytest
 from tests.unit.fakes import MemoryTree
 from winimagetools.checks.evidence import copy_logs, keep_evidence
 from winimagetools.errors import BuildError, MediaError
+from winimagetools.model import MIB
 
 SYSPREP = r"Windows\System32\Sysprep\Panther\setuperr.log"
 
@@ -109,3 +112,53 @@ def test_long_logs(tmp_path: Path) -> None:
     assert (tmp_path / "Windows/Logs/CBS/CBS.log").read_bytes() == data[-(2 << 20) :]
     assert text.endswith("new")
     assert len(text) == 256 << 10
+
+
+class Ranged(MemoryTree):
+    """A tree that says how much of its files is read."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        super().__init__(files)
+        self.asked: list[tuple[int, int]] = []
+
+    def read_bytes(self, path: str) -> bytes:
+        """Never whole."""
+        raise AssertionError(path)
+
+    @contextmanager
+    def open_file(self, path: str) -> Iterator[tuple[int, Any]]:
+        """Size, and what reads ranges."""
+        data = MemoryTree.read_bytes(self, path)
+
+        def read(at: int, length: int) -> bytes:
+            self.asked.append((at, length))
+            return data[at : at + length]
+
+        yield len(data), read
+
+
+def test_the_end_of_a_long_log(tmp_path: Path) -> None:
+    """Is all that is read of it: CBS.log may be larger than the memory."""
+    tree = Ranged({r"Windows\Logs\CBS\CBS.log": b"x" * MIB + b"y" * (2 * MIB)})
+    (text,) = copy_logs(tree, tmp_path)
+    assert tree.asked == [(MIB, 2 * MIB)]
+    assert (tmp_path / "Windows/Logs/CBS/CBS.log").read_bytes() == b"y" * (2 * MIB)
+    assert set(text) == {"y"}
+
+
+def test_where_nothing_can_be_kept(
+    tmp_path: Path, run_: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full file system does not hide why the run failed."""
+
+    def mkdir(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    failed = BuildError("Windows stopped.", "Look at it.")
+    told = keep_evidence(a_host({}), tmp_path / "win.qcow2", *run_, failed)
+    assert told.message == "Windows stopped."
+    assert told.hint == (
+        f"Look at it. Nothing could be kept of the run beside {tmp_path}/win.qcow2: "
+        "No space left on device."
+    )

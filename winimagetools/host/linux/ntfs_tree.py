@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from winimagetools import log
 from winimagetools.errors import BuildError
 from winimagetools.files.names import split_file, split_path
 from winimagetools.files.source_folder import source_is_dir, walk_source
@@ -29,6 +30,8 @@ from winimagetools.host.linux.ntfs import (
 from winimagetools.host.staged_tree import PRIVATE
 
 _CHUNK = 1 << 20
+_LARGEST = 1 << 30
+"""Bytes; the largest hives have a fifth of it. A file of holes may say 16 TiB."""
 _NOT_PLAIN = REPARSE_POINT | ENCRYPTED | SPARSE | COMPRESSED
 _SETTABLE = 0x2127
 """Read-only, hidden, system, archive, temporary and not-indexed."""
@@ -62,8 +65,18 @@ class NtfsTree:
         return sorted(item.name for item in self._volume.items(plain))
 
     def read_bytes(self, path: str) -> bytes:
-        """Content of a file. Raises FileNotFoundError."""
+        """Content of a file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            BuildError: it is as no file is that is read whole: of a damaged or foreign volume.
+        """
         with self.open_file(path) as (size, read):
+            if size > _LARGEST:
+                raise BuildError(
+                    f"{path} has {log.size(size)}, too much to be read at once.",
+                    "Let Windows check the volume (chkdsk /f), or use another copy.",
+                )
             return read(0, size)
 
     def size(self, path: str) -> int:
