@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Unpack
 
 from winimagetools import log
 from winimagetools.checks.evidence import keep_evidence
@@ -38,6 +38,7 @@ from winimagetools.plan import (
     DiskFile,
     VmRequest,
 )
+from winimagetools.workflows.asked import Asked, BuildOptions
 from winimagetools.workflows.finish import (
     FREE_SPACE,
     copy_disk,
@@ -77,30 +78,12 @@ class WorkflowFunction(Protocol):
     """One of the functions that make an image from a configuration."""
 
     def __call__(
-        self,
-        config_file_path: Path | str,
-        *,
-        overrides: Sequence[str] = (),
-        strict: bool = False,
-        host: Host | None = None,
-        checksum: bool | None = None,
-        mode: int | None = None,
-        report: bool = True,
-        sign_key: Path | str | None = None,
+        self, config_file_path: Path | str, **options: Unpack[BuildOptions]
     ) -> BuildReport: ...
 
 
 def new_windows_cloud_image(
-    config_file_path: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-    checksum: bool | None = None,
-    mode: int | None = None,
-    report: bool = True,
-    sign_key: Path | str | None = None,
-    verify: bool = False,
+    config_file_path: Path | str, *, verify: bool = False, **options: Unpack[BuildOptions]
 ) -> BuildReport:
     """Make an image from an installation medium, offline.
 
@@ -109,16 +92,9 @@ def new_windows_cloud_image(
 
     Args:
         config_file_path: the configuration.
-        overrides: ``section.key=value`` texts that win over the file.
-        strict: refuse what otherwise only is warned about.
-        host: the machine to work on; this one by default.
-        checksum: compute the SHA-256 of the image; None for the usual, which is yes unless it is
-            a raw image or a fixed VHD that is not wrapped.
-        mode: who may read and change the image, see :func:`winimagetools.files.access.parse_mode`;
-            None for those who may read and change the one it replaces, else its owner only.
-        report: write the folder ``NAME.report`` beside the image.
-        sign_key: a private key in PEM that signs the provenance in the report.
         verify: compare everything in the NTFS volume before the disk becomes anything else.
+        **options: ``overrides``, ``strict``, ``host``, ``checksum``, ``mode``, ``report`` and
+            ``sign_key``, see :class:`winimagetools.workflows.asked.Asked`.
 
     Raises:
         ConfigurationError, MediaError: nothing was started.
@@ -127,32 +103,16 @@ def new_windows_cloud_image(
 
     Port of ``New-WindowsCloudImage``.
     """
-    recorder = Recorder(report, sign_key)
-    return _workflow(
-        Workflow.CLOUD,
-        partial(_from_medium, verify=verify),
-        config_file_path,
-        overrides,
-        strict,
-        host,
-        checksum,
-        mode,
-        recorder,
-    )
+    make = partial(_from_medium, verify=verify)
+    return _workflow(Workflow.CLOUD, make, config_file_path, Asked(**options))
 
 
 def new_windows_online_image(
     config_file_path: Path | str,
     *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-    checksum: bool | None = None,
-    mode: int | None = None,
-    report: bool = True,
-    sign_key: Path | str | None = None,
     offline_disk: Path | str | None = None,
     verify: bool = False,
+    **options: Unpack[BuildOptions],
 ) -> BuildReport:
     """Make an image from an installation medium and finish it in a virtual machine.
 
@@ -165,32 +125,13 @@ def new_windows_online_image(
 
     Port of ``New-WindowsOnlineImage``.
     """
-    recorder = Recorder(report, sign_key)
-    return _workflow(
-        Workflow.ONLINE,
-        partial(
-            _from_medium, offline_disk=Path(offline_disk) if offline_disk else None, verify=verify
-        ),
-        config_file_path,
-        overrides,
-        strict,
-        host,
-        checksum,
-        mode,
-        recorder,
-    )
+    disk = Path(offline_disk) if offline_disk else None
+    make = partial(_from_medium, offline_disk=disk, verify=verify)
+    return _workflow(Workflow.ONLINE, make, config_file_path, Asked(**options))
 
 
 def new_windows_from_golden_image(
-    config_file_path: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-    checksum: bool | None = None,
-    mode: int | None = None,
-    report: bool = True,
-    sign_key: Path | str | None = None,
+    config_file_path: Path | str, **options: Unpack[BuildOptions]
 ) -> BuildReport:
     """Make an image from a golden one, which is copied and never touched itself.
 
@@ -198,18 +139,7 @@ def new_windows_from_golden_image(
 
     Port of ``New-WindowsFromGoldenImage``.
     """
-    recorder = Recorder(report, sign_key)
-    return _workflow(
-        Workflow.GOLDEN,
-        _golden_image,
-        config_file_path,
-        overrides,
-        strict,
-        host,
-        checksum,
-        mode,
-        recorder,
-    )
+    return _workflow(Workflow.GOLDEN, _golden_image, config_file_path, Asked(**options))
 
 
 def resize_vhd_image(
@@ -271,23 +201,19 @@ def _workflow(
     workflow: Workflow,
     make: Callable[[Prepared, Recorder, ExitStack, ExitStack], Made],
     config_file_path: Path | str,
-    overrides: Sequence[str],
-    strict: bool,
-    host: Host | None,
-    checksum: bool | None,
-    mode: int | None,
-    recorder: Recorder,
+    asked: Asked,
 ) -> BuildReport:
     """What all workflows share: read, refuse, work in a private folder, report.
 
     The folder is removed last: what is opened may have put something into it.
     """
+    recorder = Recorder(asked.report, asked.sign_key)
     log.take_steps()
-    host = host or select_host()
+    host = asked.host or select_host()
     with ExitStack() as last, ExitStack() as opened:
-        prepared = prepare(workflow, host, config_file_path, overrides, strict, opened).asking(
-            checksum
-        )
+        prepared = prepare(
+            workflow, host, config_file_path, asked.overrides, asked.strict, opened
+        ).asking(asked.checksum)
         opened.enter_context(recorder.watching(prepared))
         made = make(prepared, recorder, opened, last)
         image, delivery = made.image, made.plan.delivery
@@ -295,7 +221,7 @@ def _workflow(
             size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
             sha256 = image.sha256 or sha256
             report = recorder.write(prepared, made, size, sha256)
-            host.files.publish(image.path, delivery.path, mode, report)
+            host.files.publish(image.path, delivery.path, asked.mode, report)
     return BuildReport(
         path=delivery.path,
         description=delivery.describe(),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from winimagetools import log
 from winimagetools.config import read_config
@@ -22,6 +21,7 @@ from winimagetools.output.report.provenance import load_key
 from winimagetools.plan import Delivery, DiskFile
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
 from winimagetools.stamp import Stamp
+from winimagetools.workflows.asked import Asked, BuildOptions
 from winimagetools.workflows.build import BuildReport
 from winimagetools.workflows.finish import copy_disk, package
 from winimagetools.workflows.report import now
@@ -34,16 +34,7 @@ _OF_DELIVERY = (
 
 
 def convert_image(
-    disk: Path | str,
-    config_file_path: Path | str,
-    *,
-    overrides: Sequence[str] = (),
-    strict: bool = False,
-    host: Host | None = None,
-    checksum: bool | None = None,
-    mode: int | None = None,
-    report: bool = True,
-    sign_key: Path | str | None = None,
+    disk: Path | str, config_file_path: Path | str, **options: Unpack[BuildOptions]
 ) -> BuildReport:
     """Make an image of a disk that is finished, which stays as it is.
 
@@ -55,14 +46,16 @@ def convert_image(
     :func:`winimagetools.workflows.build.new_windows_cloud_image`.
     """
     log.take_steps()
-    host, disk = host or select_host(), Path(disk).absolute()
-    signer = load_key(Path(sign_key)) if report and sign_key is not None else None
-    found = read_config(config_file_path, overrides=overrides, strict=strict)
+    asked, disk = Asked(**options), Path(disk).absolute()
+    host = asked.host or select_host()
+    key = asked.sign_key if asked.report else None
+    signer = load_key(Path(key)) if key is not None else None
+    found = read_config(config_file_path, overrides=asked.overrides, strict=asked.strict)
     request = preflight.read_request(found, Workflow.CONVERT, host)
-    delivery = with_checksum(request.delivery, checksum)
+    delivery = with_checksum(request.delivery, asked.checksum)
     found.attempt("image_path", lambda: _check_disk(disk, delivery), None)
     found.settle()
-    record = read_record(disk) if report else None
+    record = read_record(disk) if asked.report else None
     if record is not None:
         check_place(delivery.path)
     log.expect_steps(_count_steps(host, delivery))
@@ -76,9 +69,8 @@ def convert_image(
                 made = _record(record, found.config, delivery, size, sha256)
                 pictures = read_pictures(folder_of(disk), record)
                 write_record(folder / "report", made, signer, pictures)
-            host.files.publish(
-                image.path, delivery.path, mode, folder / "report" if record is not None else None
-            )
+            report = folder / "report" if record is not None else None
+            host.files.publish(image.path, delivery.path, asked.mode, report)
     return BuildReport(
         path=delivery.path,
         description=delivery.describe(),
