@@ -37,16 +37,20 @@ def settings_arguments(parser: argparse.ArgumentParser, about: str = _CONFIG) ->
 
 def settings_options(parser: argparse.ArgumentParser) -> None:
     """What wins over a configuration file, and how strictly it is read."""
+    _set_option(parser, "win over an option of the file; may be repeated")
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse what otherwise only is warned about"
+    )
+
+
+def _set_option(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument(
         "--set",
         dest="overrides",
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="win over an option of the file; may be repeated",
-    )
-    parser.add_argument(
-        "--strict", action="store_true", help="refuse what otherwise only is warned about"
+        help=text,
     )
 
 
@@ -306,13 +310,8 @@ def verify_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --rebuild: its configuration; else the options in the report are taken",
     )
-    parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="with --rebuild: what no report tells, or where an input lies now; may be repeated",
+    _set_option(
+        parser, "with --rebuild: what no report tells, or where an input lies now; may be repeated"
     )
     parser.add_argument(
         "--folder", metavar="FOLDER", help="with --rebuild: where to build; else beside the image"

@@ -12,6 +12,7 @@ import pytest
 
 from fixtures import media
 from tests import needs
+from tests.integration.linux.build import Job
 from tests.integration.linux.processes import machines
 from tests.integration.linux.web import Client, Server
 from winimagetools.model import DiskLayout
@@ -34,6 +35,22 @@ def install_media(tmp_path_factory: pytest.TempPathFactory) -> Callable[[media.M
 def install_wim(install_media: Callable[[media.MediaSpec], Path]) -> Path:
     """A small WIM with one image: Windows Server 2022 Standard (amd64)."""
     return install_media(media.MediaSpec(editions=("ServerStandard",)))
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory, install_wim: Path) -> Callable[[str], Path]:
+    """An image for each firmware, made once; nobody may change it."""
+    made: dict[str, Path] = {}
+
+    def image(layout: str) -> Path:
+        if layout not in made:
+            folder = tmp_path_factory.mktemp(layout)
+            job = Job(folder, install_wim, {"DEFAULT.disk_layout": layout})
+            assert job.build() == 0
+            made[layout] = job.image
+        return made[layout]
+
+    return image
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +79,15 @@ def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert list(folder.iterdir()) == []
     assert machines(folder) == []
     folder.rmdir()
+
+
+@pytest.fixture
+def clean_guests(guest_media: Callable[[DiskLayout], Path], request: pytest.FixtureRequest) -> None:
+    """Nothing runs on and nothing stays; media are made before."""
+    needs.program("qemu-system-x86_64", "qemu-system-x86")
+    for layout in DiskLayout:
+        guest_media(layout)
+    request.getfixturevalue("nothing_left")
 
 
 @pytest.fixture

@@ -36,22 +36,6 @@ def programs() -> None:
     program("qemu-system-x86_64", "qemu-system-x86")
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory, install_wim: Path) -> Callable[[str], Path]:
-    """An image for each firmware, made once."""
-    made: dict[str, Path] = {}
-
-    def image(layout: str) -> Path:
-        if layout not in made:
-            folder = tmp_path_factory.mktemp(layout)
-            job = Job(folder, install_wim, {"DEFAULT.disk_layout": layout})
-            assert job.build() == 0
-            made[layout] = job.image
-        return made[layout]
-
-    return image
-
-
 def digest(path: Path) -> list[tuple[int, str]]:
     """Where a sparse file has data, and the SHA-256 of each piece."""
     with path.open("rb") as file:

@@ -10,22 +10,14 @@ import pytest
 
 from fixtures.played import AGENT
 from tests.integration.linux.online import check_finished, left, online_job
-from tests.needs import program
 from winimagetools.checks.first_boot import GENERALIZED, image_state
 from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.model import DiskLayout
 from winimagetools.workflows.build import new_windows_from_golden_image, new_windows_online_image
 
+pytestmark = pytest.mark.usefixtures("clean_guests")
+
 ORDER = ["Write the disk", "Run the stage in the virtual machine", "Make the disk small"]
-
-
-@pytest.fixture(autouse=True)
-def clean(guest_media: Callable[[DiskLayout], Path], request: pytest.FixtureRequest) -> None:
-    """Nothing runs on and nothing stays; media are made before."""
-    program("qemu-system-x86_64", "qemu-system-x86")
-    for layout in DiskLayout:
-        guest_media(layout)
-    request.getfixturevalue("nothing_left")
 
 
 @pytest.mark.parametrize("layout", list(DiskLayout))

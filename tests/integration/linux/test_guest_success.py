@@ -8,19 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.linux.online import check_finished, hooked, left, online_job
-from tests.needs import program
 from winimagetools.cli.main import main
 from winimagetools.model import GIB, DiskLayout
 from winimagetools.workflows.build import new_windows_online_image
 
-
-@pytest.fixture(autouse=True)
-def clean(guest_media: Callable[[DiskLayout], Path], request: pytest.FixtureRequest) -> None:
-    """Nothing runs on and nothing stays; media are made before."""
-    program("qemu-system-x86_64", "qemu-system-x86")
-    for layout in DiskLayout:
-        guest_media(layout)
-    request.getfixturevalue("nothing_left")
+pytestmark = pytest.mark.usefixtures("clean_guests")
 
 
 @pytest.mark.parametrize("layout", list(DiskLayout))

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from fixtures import guest
-from tests.integration.linux.build import Job
 from tests.integration.linux.processes import machines
 from tests.integration.linux.test_boot_command import digest
 from tests.integration.linux.test_vm import wait_until
@@ -31,22 +30,6 @@ pytestmark = pytest.mark.usefixtures("nothing_left")
 def programs() -> None:
     """What all of these tests need."""
     program("qemu-system-x86_64", "qemu-system-x86")
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory, install_wim: Path) -> Callable[[str], Path]:
-    """An image for each firmware, made once."""
-    made: dict[str, Path] = {}
-
-    def image(layout: str) -> Path:
-        if layout not in made:
-            folder = tmp_path_factory.mktemp(layout)
-            job = Job(folder, install_wim, {"DEFAULT.disk_layout": layout})
-            assert job.build("--no-report") == 0
-            made[layout] = job.image
-        return made[layout]
-
-    return image
 
 
 def start(image: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, str]]:
