@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -161,10 +162,12 @@ class WindowsDisks:
         With ``read_only`` a copy is attached: what is written to it is gone with it. (The
         reference makes a differencing disk for that, with a cmdlet of Hyper-V.)
         """
-        attached = path.with_name(f"{path.stem}-scratch{path.suffix}") if read_only else path
-        if read_only:
-            self.copy(path, attached)
+        # A name of its own: two may look at an image at once, and nothing else is replaced.
+        copied = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
+        attached = copied if read_only else path
         try:
+            if read_only:
+                self.copy(path, attached)
             with virtdisk.attached(virtdisk.open_disk(attached, self._load())) as device:
                 yield self._find_windows(device.disk_number(), attached)
         finally:

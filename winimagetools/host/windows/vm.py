@@ -93,7 +93,7 @@ def convert_kvp_data(items: Iterable[str]) -> dict[str, str]:
     for item in items:
         try:
             instance = ElementTree.fromstring(item)
-        except ElementTree.ParseError:
+        except (ElementTree.ParseError, ValueError):  # also a definition, which is not read
             continue
         values = {
             element.get("NAME", ""): element.findtext("VALUE", "")
@@ -129,7 +129,7 @@ class Screen:
         if self._taken >= MOST_PICTURES and stage != "end":
             return
         width, height = SCREEN
-        with suppress(BuildError, ValueError):
+        with suppress(BuildError, ValueError, OSError):
             answer = self._shell.invoke(
                 scripts.VM_SCREEN, name=self._request.name, width=width, height=height
             )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from pathlib import Path
 
 import pytest
@@ -104,10 +105,31 @@ def test_open_read_only_works_on_a_copy(tmp_path: Path) -> None:
     path.write_bytes(b"image")
     recorder = Recorder({"FIND_WINDOWS": {"windows": "G", "partition": 3, "style": "GPT"}})
     library = VirtDisk()
-    with disks(recorder, library).open(path, read_only=True) as disk:
-        assert disk.path == tmp_path / "win-scratch.vhdx"
-        assert disk.path.read_bytes() == b"image"
-    assert library.calls[0][2] == str(tmp_path / "win-scratch.vhdx")
+    host = disks(recorder, library)
+    with host.open(path, read_only=True) as disk, host.open(path, read_only=True) as other:
+        copies = [disk.path, other.path]
+        assert {item for item in tmp_path.iterdir() if item != path} == set(copies)
+        assert [item.read_bytes() for item in copies] == [b"image", b"image"]
+        assert {item.suffix for item in copies} == {".vhdx"}
+    assert library.calls[0][2] == str(copies[0])
+    assert [item.name for item in tmp_path.iterdir()] == ["win.vhdx"]
+
+
+def test_a_copy_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the disk is full in the middle of it."""
+    path = tmp_path / "win.vhdx"
+    path.write_bytes(b"image")
+
+    def fill(_: Path, destination: Path) -> None:
+        destination.write_bytes(b"im")
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("shutil.copyfile", fill)
+    with (
+        pytest.raises(OSError, match="full"),
+        disks(Recorder(), VirtDisk()).open(path, read_only=True),
+    ):
+        raise AssertionError("there is no copy to attach")
     assert [item.name for item in tmp_path.iterdir()] == ["win.vhdx"]
 
 

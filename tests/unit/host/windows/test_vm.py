@@ -14,6 +14,7 @@ from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import (
     SCREEN,
     HyperV,
+    Screen,
     convert_kvp_data,
     processor_problems,
     switch_problems,
@@ -38,6 +39,7 @@ def test_convert_kvp_data() -> None:
         kvp_item("ImageGenerationLog-Updates", "12 &lt;installed&gt;"),
         kvp_item("OSName", "Windows"),
         "<broken",
+        '<!DOCTYPE a [<!ENTITY b "c">]><INSTANCE>&b;</INSTANCE>',
     ]
     assert convert_kvp_data(items) == {"Updates": "12 <installed>"}
 
@@ -120,6 +122,15 @@ def test_pictures(request_: VmRequest) -> None:
     assert first[:2] == last[:2] == SCREEN
     assert set(b"".join(first[2])) == {255}
     assert set(b"".join(last[2])) == {0}
+
+
+def test_no_room_for_a_picture(request_: VmRequest) -> None:
+    """Does not end the run."""
+    picture = base64.b64encode(bytes(2 * SCREEN[0] * SCREEN[1])).decode()
+    screen = Screen(PowerShell(Recorder({"VM_SCREEN": picture})), request_)
+    request_.logs.rmdir()
+    screen.picture("Updates")
+    assert not request_.logs.exists()
 
 
 def test_what_failed_in_the_guest_is_a_warning(
