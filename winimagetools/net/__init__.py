@@ -1,1 +1,1 @@
-"""The one door to the network, and the cache behind it."""
+"""All that uses the network: downloads with their cache, image services, registries."""

@@ -1,4 +1,4 @@
-"""The one door to the network: downloads with a cache, resume, retries and checks."""
+"""Downloads with a cache, resume, retries and checks."""
 
 from __future__ import annotations
 

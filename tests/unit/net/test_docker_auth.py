@@ -121,3 +121,13 @@ def test_nested_without_end(home: Path) -> None:
     place.write_text("[" * 100_000)
     with pytest.raises(RequestError, match="cannot be read"):
         find_credentials("r.example", "a")
+
+
+def test_the_folder_of_docker(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DOCKER_CONFIG names another one; what stands for a password is not shown either."""
+    write(home / ".docker/config.json", {"auths": {"r.example": entry("me:pw-1")}})
+    write(tmp_path / "else/config.json", {"auths": {"r.example": {"identitytoken": "token-79"}}})
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "else"))
+    found = find_credentials("r.example", "a")
+    assert found == Credentials(identity="token-79")
+    assert "token-79" not in repr(found)
