@@ -10,7 +10,7 @@ from winimagetools import log
 from winimagetools.config import read_config
 from winimagetools.contract import Host
 from winimagetools.errors import RequestError
-from winimagetools.formats.images.probe import container_of
+from winimagetools.formats.images.probe import trusted_container
 from winimagetools.host import select_host
 from winimagetools.image import preflight
 from winimagetools.image.delivery import with_checksum
@@ -105,7 +105,7 @@ def _check_disk(disk: Path, delivery: Delivery) -> None:
         raise RequestError(
             f"{delivery.path} is the disk itself.", "Let image_path name another file."
         )
-    container_of(disk)
+    trusted_container(disk)
 
 
 def _count_steps(host: Host, delivery: Delivery) -> int:

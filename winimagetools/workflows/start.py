@@ -13,6 +13,7 @@ from winimagetools.checks.subject import Subject
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError, MediaError, RequestError, raise_problems
 from winimagetools.facts.releases import wants_tpm
+from winimagetools.formats.images.probe import trusted_container
 from winimagetools.host import select_host
 from winimagetools.image.boot_manager import read_boot_manager
 from winimagetools.model import GIB, Architecture, DiskLayout
@@ -40,12 +41,13 @@ def plan_start(
 
     Raises:
         RequestError: it is wrapped, missing, or for another processor.
-        MediaError: it holds no Windows that can be looked at.
+        MediaError: it holds no Windows that can be looked at, or names other files.
     """
     path = Path(image).absolute()
     _refuse(path)
     usual = asked or VmRequest("", path, MEMORY, PROCESSORS, "", 2, accel="auto", screen="auto")
     asked = replace(usual, name=path.name, disk=path, throw_away=True)
+    trusted_container(path)
     record = read_record(path)
     if record is not None and _is_of(record, path):
         return _of_report(asked, record)

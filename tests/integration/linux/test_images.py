@@ -11,8 +11,9 @@ import pytest
 from winimagetools.errors import MediaError
 from winimagetools.formats.images.probe import container_of, open_image
 from winimagetools.model import KIB, MIB, DiskFormat
-from winimagetools.output.convert import QEMU_IMG
+from winimagetools.output.convert import QEMU_IMG, convert
 from winimagetools.run import run
+from winimagetools.workflows.start import plan_start
 
 SIZE = 70 * MIB + 512
 CONTAINERS = {
@@ -109,3 +110,26 @@ def test_a_file_that_is_empty_or_missing(tmp_path: Path) -> None:
         open_image(tmp_path / "empty")
     with pytest.raises(MediaError, match="cannot be read as a disk image: No such"):
         open_image(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-f", "qcow2", "-b", "secret.raw", "-F", "raw"],
+        ["-f", "qcow2", "-o", "data_file=secret.raw,data_file_raw=on"],
+        ["-f", "vmdk", "-b", "base.vmdk", "-F", "vmdk"],
+    ],
+    ids=["backing", "data", "parent"],
+)
+def test_what_others_made_opens_no_file_of_this_machine(options: list[str], tmp_path: Path) -> None:
+    """An image that names one is neither converted nor started: both would show its content."""
+    (tmp_path / "base.raw").write_bytes(bytes(1 << 20))
+    run(QEMU_IMG, ["convert", "-O", "vmdk", "base.raw", "base.vmdk"], cwd=tmp_path)
+    run(QEMU_IMG, ["create", "-f", "raw", "secret.raw", "1M"], cwd=tmp_path)
+    run(QEMU_IMG, ["create", *options, "image.img", "1M"], cwd=tmp_path)
+    (tmp_path / "secret.raw").write_bytes(b"secret".ljust(1 << 20))
+    with pytest.raises(MediaError, match=r"image.img has data in other files"):
+        convert(tmp_path / "image.img", tmp_path / "made.raw", DiskFormat.RAW, False)
+    assert not (tmp_path / "made.raw").exists()
+    with pytest.raises(MediaError, match=r"image.img has data in other files"):
+        plan_start(tmp_path / "image.img")

@@ -9,6 +9,7 @@ from pathlib import Path
 from winimagetools.errors import MediaError
 from winimagetools.formats.images import qcow2, vhd, vhdx, vmdk
 from winimagetools.formats.images.image import Image, RawImage
+from winimagetools.formats.images.references import BEGINNING, describes_others, names_others
 from winimagetools.model import DiskFormat
 
 READERS: dict[DiskFormat, type[Image]] = {
@@ -24,7 +25,6 @@ _BEGINNINGS = {
     vmdk.MAGIC: DiskFormat.VMDK,
     vhd.MAGIC: DiskFormat.VHD,
 }
-_DESCRIPTOR = b"# Disk DescriptorFile"
 
 
 def container_of(path: Path) -> DiskFormat:
@@ -35,13 +35,13 @@ def container_of(path: Path) -> DiskFormat:
     """
     try:
         with path.open("rb") as file:
-            beginning = file.read(len(_DESCRIPTOR))
+            beginning = file.read(BEGINNING)
             length = file.seek(0, os.SEEK_END)
             file.seek(max(length - vhd.FOOTER, 0))
             end = file.read(len(vhd.MAGIC))
     except OSError as error:
         raise MediaError(f"{path} cannot be read as a disk image: {error.strerror}.") from error
-    if beginning == _DESCRIPTOR:
+    if describes_others(beginning):
         raise MediaError(
             f"{path} describes a VMDK whose data are in other files.",
             "Make one file of it with qemu-img convert.",
@@ -61,11 +61,18 @@ def trusted_container(path: Path) -> DiskFormat:
     beginning of a QCOW2 into it, which names other files of this machine.
 
     Raises:
-        MediaError: see :func:`container_of`.
+        MediaError: see :func:`container_of`; or it names other files, which QEMU would open.
     """
     if path.suffix.lower() == f".{DiskFormat.RAW.extension}":
         return DiskFormat.RAW
-    return container_of(path)
+    found = container_of(path)
+    with path.open("rb") as file:
+        if names_others(file.read(BEGINNING)):
+            raise MediaError(
+                f"{path} has data in other files, or in no way that is known here.",
+                "Make an image of its own of it with qemu-img convert, if you know who made it.",
+            )
+    return found
 
 
 def open_image(path: Path) -> Image:

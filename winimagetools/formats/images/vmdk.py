@@ -11,6 +11,7 @@ import zlib
 from functools import lru_cache
 
 from winimagetools.formats.images.image import Image
+from winimagetools.formats.images.references import BEGINNING, names_others
 from winimagetools.model import DiskFormat
 
 MAGIC = b"KDMV"
@@ -40,6 +41,8 @@ class VmdkImage(Image):
             raise self._damaged("its header makes no sense")
         self.size, self._grain = capacity * _SECTOR, grain * _SECTOR
         self._compressed = bool(flags & _COMPRESSED)
+        if not capacity:
+            raise self._incomplete("its data are in other files")
         self._check_descriptor(text * _SECTOR, text_size * _SECTOR)
         tables = -(-self.size // (self._grain * self._entries))
         if tables * 4 > _LARGEST_DIRECTORY:
@@ -51,7 +54,8 @@ class VmdkImage(Image):
 
     def _check_descriptor(self, at: int, length: int) -> None:
         text = self._stored(at, min(length, 1 << 20)) if at else b""
-        if b"parentCID" in text and not _NO_PARENT.search(text):
+        differs = b"parentCID" in text and not _NO_PARENT.search(text)
+        if differs or names_others(self._stored(0, min(BEGINNING, self._length))):
             raise self._incomplete("it holds only the differences to another disk")
 
     def _read_table(self, number: int) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from winimagetools import log
 from winimagetools.errors import BuildError, HostError, Problem
-from winimagetools.formats.images.probe import container_of
+from winimagetools.formats.images.probe import trusted_container
 from winimagetools.guest.reports import check_failure
 from winimagetools.host.linux.computer import as_problem
 from winimagetools.host.linux.qemu import accelerator, machine, screen, tpm
@@ -136,7 +136,7 @@ def _prepared(request: VmRequest) -> Iterator[Machine]:
 def _machine(request: VmRequest, accel: str, firmware: Firmware | None, runtime: Path) -> Machine:
     return Machine(
         request,
-        container_of(request.disk).qemu_name if request.throw_away else _format(request.disk),
+        trusted_container(request.disk).qemu_name if request.throw_away else _format(request.disk),
         accel,
         firmware,
         runtime,
