@@ -153,6 +153,8 @@ def placed(report: Path | None, image: Path, private: Path) -> Iterator[None]:
         raise
     if older:
         shutil.rmtree(aside, ignore_errors=True)
+        if report is None:
+            log.info(f"{place} was of the image before and is gone.")
 
 
 def read_record(image: Path) -> dict[str, Any] | None:
@@ -178,7 +180,11 @@ def need_record(image: Path) -> dict[str, Any]:
     if not image.is_file():
         raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")
     if record is None:
-        raise MediaError(f"{image} has no report {folder_of(image).name} beside it.")
+        raise MediaError(
+            f"{image} has no report {folder_of(image).name} beside it.",
+            "A build writes one unless --no-report is given. Copy it along with the image; after "
+            "shrink or extend there is none.",
+        )
     return record
 
 

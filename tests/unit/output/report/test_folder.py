@@ -87,11 +87,17 @@ def test_a_second_build_replaces_both(tmp_path: Path) -> None:
     assert folder.check(image)[0] == "5 files have the SHA-256 they were made with."
 
 
-def test_without_a_report_the_older_one_goes(tmp_path: Path) -> None:
-    """It would be about another image."""
+def test_without_a_report_the_older_one_goes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be about another image; a line says so."""
+    caplog.set_level("INFO")
     build(tmp_path)
+    assert "is gone" not in caplog.text
     build(tmp_path, b"another image", report=False)
     assert listing(tmp_path) == ["win.qcow2"]
+    line = f"{tmp_path / 'win.qcow2.report'} was of the image before and is gone."
+    assert line in caplog.messages
 
 
 def test_an_image_that_cannot_be_put_there_leaves_both_as_they_were(tmp_path: Path) -> None:
