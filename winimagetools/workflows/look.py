@@ -12,6 +12,7 @@ from winimagetools.checks.subject import RangedTree, Subject
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.files.access import private_opener
+from winimagetools.files.names import name_fault
 from winimagetools.files.space import room_for
 from winimagetools.host import select_host
 from winimagetools.workflows.opened import opened_image
@@ -21,7 +22,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Listed:
-    """A name in a folder of an image; ``size`` is None for a folder or a link."""
+    """A name in a folder of an image; ``size`` is None for all but files that can be read."""
 
     name: str
     size: int | None
@@ -108,6 +109,10 @@ def _below(subject: Subject, inside: str, target: Path) -> Iterator[tuple[str, P
         yield inside, target
         return
     for name in subject.tree.list_dir(inside):
+        # A slash in a name, which no Windows makes, would lead out of the folder.
+        if fault := name_fault(name):
+            log.warning(f"{_join(inside, name)!r} is left out: its name {fault}.")
+            continue
         yield from _below(subject, _join(inside, name), target / name)
 
 
@@ -147,14 +152,14 @@ def _must_exist(subject: Subject, inside: str) -> None:
 
 
 def _size(subject: Subject, inside: str) -> int | None:
-    if subject.tree.is_dir(inside):
-        return None
     try:
+        if subject.tree.is_dir(inside):
+            return None
         if isinstance(subject.tree, RangedTree):
             with subject.tree.open_file(inside) as (size, _):
                 return size
         return len(subject.tree.read_bytes(inside))
-    except BuildError:
+    except (BuildError, FileNotFoundError):
         return None
 
 
