@@ -12,7 +12,7 @@ from winimagetools.image.request import Workflow
 from winimagetools.workflows import build
 from winimagetools.workflows.build import WorkflowFunction
 from winimagetools.workflows.convert import convert_image
-from winimagetools.workflows.resume import resume_image
+from winimagetools.workflows.matrix import again
 
 
 def cloud_image(arguments: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def golden_image(arguments: argparse.Namespace) -> int:
 
 def resume(arguments: argparse.Namespace) -> int:
     """``resume``."""
-    write(summary(resume_image(arguments.folder)))
+    write(summary(again.resume(arguments.folder)))
     return 0
 
 

@@ -76,7 +76,11 @@ def _delivery(fields: dict[str, Any]) -> Delivery:
 
 
 def resume_image(
-    folder: Path | str, *, host: Host | None = None, mode: int | None = None
+    folder: Path | str,
+    *,
+    host: Host | None = None,
+    mode: int | None = None,
+    path: Path | None = None,
 ) -> BuildReport:
     """Start a failed machine again on its disk, and deliver the image when it is finished.
 
@@ -87,6 +91,7 @@ def resume_image(
         folder: what was kept of the run.
         host: the machine to work on; this one by default.
         mode: as in :func:`winimagetools.workflows.build.new_windows_cloud_image`.
+        path: where the image goes; None for where the failed run would have put it.
 
     Raises:
         RequestError: it is no such folder, or something else has the name of the report.
@@ -96,6 +101,9 @@ def resume_image(
     log.take_warnings()
     host, folder = host or select_host(), Path(folder).absolute()
     state = read_state(folder)
+    if path is not None:
+        delivery = dataclasses.replace(state.delivery, path=path)
+        state = dataclasses.replace(state, delivery=delivery)
     record = read_report(folder)
     if record is not None:
         check_place(state.delivery.path)

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fixtures import guest
 from fixtures.boot_proof import boot
 from fixtures.media import MediaSpec
+from fixtures.played import Played, finish
 from fixtures.virtio import package_files
 from tests.integration.linux.build import MSI
 from tests.needs import program
 from winimagetools.cli.main import main
+from winimagetools.host.linux import linux_host
 from winimagetools.matrix.outcome import CellOutcome
 from winimagetools.matrix.stages import IMAGE, OFFLINE
 from winimagetools.matrix.store import record_of
+from winimagetools.workflows.matrix import again
 from winimagetools.workflows.matrix.run import Engine, MatrixReport, decide_matrix, make_matrix
 
 STAGE = ("tests.integration.linux.matrix_stage",)
@@ -254,13 +260,15 @@ def test_interrupted(folder: Path) -> None:
     assert list((folder / "cache" / "claims").iterdir()) == []
 
 
-def test_online(folder: Path) -> None:
-    """The machine runs once for all containers; of one that fails everything is kept."""
+def test_online(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The machine runs once for all containers; one that failed goes on where it was."""
     program("qemu-system-x86_64", "qemu-system-x86")
     path = write(
         folder,
         '[axes]\neditions = ["*STANDARD"]\ncontainers = ["QCOW2", "VHDX"]\nfirmware = ["BIOS"]',
-        'workflow = "online"',
+        'workflow = "online"\n[options]\nvm.administrator_password = "secret"\n',
     )
     name = "windows-server-2022-serverstandard-bios-qcow2"
     (folder / "fail").write_text(f"{name}\n")
@@ -273,10 +281,26 @@ def test_online(folder: Path) -> None:
     assert evidence.parent == folder / "cache" / "failed"
     assert (evidence / "disk.raw").is_file()
     assert str(evidence) in cell(first, name).hint
+    assert "secret" not in "".join(
+        item.read_text(errors="replace") for item in evidence.glob("*.json")
+    )
     (folder / "fail").unlink()
+    words = shlex.split(cell(first, name).hint.rpartition(": ")[2])
+    assert words[:2] == ["winimagetools", "resume"]
+    done = replace(linux_host(), vm=Played((guest.BEGUN, guest.DONE), finish))
+    monkeypatch.setattr(again, "select_host", lambda: done)
+    assert main(words[1:]) == 0
+    assert main(words[1:]) == 2
+    assert "was made in the meantime" in capsys.readouterr().err
     second = make(path)
-    assert count(second, "made") == {"finished": 1, IMAGE: 2}
-    assert boot(Path(cell(second, name).image), "qcow2", "bios").started
+    assert count(second, "made") == {IMAGE: 2}
+    image = Path(cell(second, name).image)
+    assert boot(image, "qcow2", "bios").started
+    assert main(["verify", str(image)]) == 0
+    steps = json.loads((Path(f"{image}.report") / "report.json").read_text())["steps"]
+    names = [step["name"] for step in steps]
+    assert names.count("Run the stage in the virtual machine") == 1
+    assert main(["cache", "verify", "--cache", str(folder / "cache")]) == 0
 
 
 def test_golden(folder: Path) -> None:

@@ -40,6 +40,7 @@ from winimagetools.workflows.build import (
     new_windows_online_image,
 )
 from winimagetools.workflows.convert import convert_image
+from winimagetools.workflows.matrix.again import keep_stage
 from winimagetools.workflows.matrix.plan import GOLD, check_inputs
 from winimagetools.workflows.publish import look_at_image
 
@@ -235,6 +236,10 @@ def _with_evidence(job: Job, disk: Path, error: BuildError) -> BuildError:
         place = job.failed / f"{job.stage.cell}{kept.name.removeprefix(disk.name)}"
         job.failed.mkdir(parents=True, exist_ok=True, mode=0o700)
         kept.rename(place)  # both are in the cache
-        texts = (text.replace(str(kept), str(place)) for text in (error.message, error.hint))
-        return MachineFailedError(*texts, evidence=place)
+        message, hint = (
+            text.replace(str(kept), str(place)) for text in (error.message, error.hint)
+        )
+        command = keep_stage(place, job.stage, job.cache, disk.name)
+        hint = f"{hint} This goes on with its disk, for the next run to take: {command}"
+        return MachineFailedError(message, hint, evidence=place)
     return error
