@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from winimagetools.errors import BuildError
 from winimagetools.files import ranges
-from winimagetools.files.ahead import Part
+from winimagetools.files.ahead import Part, read_ahead
 from winimagetools.files.hash import sha256_of_parts
 from winimagetools.files.ranges import RangesUnsupportedError
 from winimagetools.files.sparse import SparseWriter
@@ -100,17 +100,14 @@ def layout_of(
 
 
 def content(layout: Layout, disk: RawDisk) -> Iterator[bytes | int]:
-    """The bytes of a container from its beginning; a number stands for so many zeros.
+    """The bytes of a container from its beginning, read ahead; a number is so many zeros.
 
     Args:
         layout: the container.
         disk: the raw disk it is made of.
     """
-    for part in in_order(layout):
-        if isinstance(part, Piece):
-            yield from disk.read(part)
-        else:
-            yield part
+    for part in read_ahead(_where(layout, disk)):
+        yield part if isinstance(part, (bytes, int)) else bytes(part)
 
 
 def in_order(layout: Layout) -> Iterator[bytes | int | Piece]:
