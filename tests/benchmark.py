@@ -11,14 +11,16 @@
 * with ``--growth`` also RAW builds of 1 and 4 GiB of files, and of 5,000 and 60,000 files.
 
 All of them run once in each round, one after the other, so that whatever else the machine does
-falls on all of them. Printed are medians, the ratio to what each is compared with, the largest
-resident set of any of its processes, and the most disk space in use beside the result.
+falls on all of them. Memory is measured in a round of its own, as looking at it takes time. Printed
+are medians, the ratio to what each is compared with, the most memory all of its processes had
+together at one time, and the most disk space in use beside the result.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -41,12 +43,12 @@ _APPLY = 'mkntfs -F -f -q "$1" && wimlib-imagex apply "$2" 1 "$1" --quiet'
 _CONVERT = ' && qemu-img convert -W -m 16 -f raw -O qcow2 "$1" "$1.qcow2"'
 _PACK = ' && tar -C "$(dirname "$1")" -cS "$(basename "$1")" | pigz -p 2 > "$1.tar.gz"'
 _WATCH = 0.1
-"""Seconds between two looks at the disk space."""
+"""Seconds between two looks at memory and disk space."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One run: seconds, peak resident bytes, most disk bytes in use beside the result."""
+    """One run: seconds, most bytes of memory, most disk bytes in use beside the result."""
 
     seconds: float
     memory: int
@@ -59,12 +61,12 @@ class Contestant:
 
     Args:
         name: what the table calls it.
-        run: does it once.
+        run: does it once; told whether to look at its memory.
         against: name of what it is compared with; empty for none.
     """
 
     name: str
-    run: Callable[[], Result]
+    run: Callable[[bool], Result]
     against: str = ""
 
 
@@ -79,23 +81,61 @@ def disk_use(folder: Path) -> int:
     return total
 
 
-def measure(argv: Sequence[str | Path], folder: Path) -> Result:
-    """Run a program that leaves its result in a folder, and empty that. Exits when it fails."""
-    most = 0
+def family(process: int) -> list[int]:
+    """A process and all that it started, which may end meanwhile."""
+    found = [process]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").glob("*/children"):
+            with suppress(OSError):
+                found += map(int, task.read_text().split())
+    return found
+
+
+def memory_of(processes: Sequence[int]) -> int:
+    """Bytes of memory processes have together.
+
+    What they share counts once: the proportional part of each (proc_pid_smaps(5)), and files in
+    memory as a whole, whether or not anybody has mapped them.
+    """
+    total, files = 0, dict[int, int]()
+    for process in processes:
+        with suppress(OSError):
+            for mapping in re.split(
+                r"(?m)^(?=[0-9a-f]+-)", Path(f"/proc/{process}/smaps").read_text()
+            ):
+                if share := re.search(r"(?m)^Pss: +([0-9]+) kB", mapping):
+                    total += 0 if " /memfd:" in mapping else int(share[1]) * 1024
+            for name in Path(f"/proc/{process}/fd").iterdir():
+                if str(name.readlink()).startswith("/memfd:"):
+                    status = name.stat()
+                    files[status.st_ino] = status.st_blocks * 512
+    return total + sum(files.values())
+
+
+def measure(argv: Sequence[str | Path], folder: Path, look: bool) -> Result:
+    """Run a program that leaves its result in a folder, and empty that. Exits when it fails.
+
+    Args:
+        argv: its command line.
+        folder: where the result goes.
+        look: look at the memory of its processes, which makes it slower.
+    """
+    most = memory = 0
     done = threading.Event()
 
     def watch() -> None:
-        nonlocal most
+        nonlocal most, memory
         while not done.wait(_WATCH):
             most = max(most, disk_use(folder))
+            memory = max(memory, memory_of(family(process.pid)) if look else 0)
 
     os.sync()
-    watcher = threading.Thread(target=watch)
-    watcher.start()
     began = time.monotonic()
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     output = process.stdout.read() if process.stdout is not None else ""
-    _, status, usage = os.wait4(process.pid, 0)
+    status = process.wait()
     seconds = time.monotonic() - began
     done.set()
     watcher.join()
@@ -104,7 +144,7 @@ def measure(argv: Sequence[str | Path], folder: Path) -> Result:
     beside = max(most - disk_use(folder), 0)
     shutil.rmtree(folder)
     folder.mkdir()
-    return Result(seconds, usage.ru_maxrss * 1024, beside)
+    return Result(seconds, memory, beside)
 
 
 @dataclass(frozen=True)
@@ -114,22 +154,24 @@ class Bench:
     work: Path
     disk_size: int
 
-    def shell(self, script: str, wim: Path) -> Callable[[], Result]:
+    def shell(self, script: str, wim: Path) -> Callable[[bool], Result]:
         """A script that gets the NTFS file to make and the WIM."""
         volume = self.work / "floor.ntfs"
         path = f"PATH={os.environ['PATH']}:/usr/sbin:/sbin"
 
-        def run() -> Result:
+        def run(look: bool) -> Result:
             with volume.open("wb") as file:
                 file.truncate(self.disk_size)
-            return measure(["env", path, "sh", "-c", script, "sh", volume, wim], self.work)
+            return measure(["env", path, "sh", "-c", script, "sh", volume, wim], self.work, look)
 
         return run
 
-    def build(self, medium: Path, ending: str, *more: str, **options: str) -> Callable[[], Result]:
+    def build(
+        self, medium: Path, ending: str, *more: str, **options: str
+    ) -> Callable[[bool], Result]:
         """A whole build."""
 
-        def run() -> Result:
+        def run(look: bool) -> Result:
             values: dict[str, object] = {
                 "DEFAULT.image_path": self.work / f"image.{ending}",
                 "vm.disk_size": self.disk_size,
@@ -137,7 +179,7 @@ class Bench:
             }
             config = str(Job(self.work, medium, values).write())
             argv = [sys.executable, "-m", "winimagetools", "cloud-image", config, *more]
-            return measure(argv, self.work)
+            return measure(argv, self.work, look)
 
         return run
 
@@ -169,19 +211,19 @@ def looking(folder: Path, bench: Bench, wim: Path) -> list[Contestant]:
     """A finished image looked at, and made smaller; it is built once, when one is measured."""
     start = [sys.executable, "-m", "winimagetools"]
 
-    def look(disk_format: str) -> Callable[[], Result]:
-        return lambda: measure(
-            [*start, "test-image", finished(folder, bench, wim, disk_format)], bench.work
+    def check(disk_format: str) -> Callable[[bool], Result]:
+        return lambda look: measure(
+            [*start, "test-image", finished(folder, bench, wim, disk_format)], bench.work, look
         )
 
-    def shrink() -> Result:
+    def shrink(look: bool) -> Result:
         copy = bench.work / "shrunk.raw"
         copy_file(finished(folder, bench, wim, "raw"), copy)
-        return measure([*start, "shrink", copy], bench.work)
+        return measure([*start, "shrink", copy], bench.work, look)
 
     return [
-        Contestant("test-image of RAW", look("raw")),
-        Contestant("test-image of QCOW2", look("qcow2")),
+        Contestant("test-image of RAW", check("raw")),
+        Contestant("test-image of QCOW2", check("qcow2")),
         Contestant("shrink of RAW", shrink),
     ]
 
@@ -226,7 +268,9 @@ def medium(folder: Path, name: str, spec: MediaSpec) -> Path:
     return path
 
 
-def report(results: dict[str, list[Result]], measured: Sequence[Contestant]) -> None:
+def report(
+    results: dict[str, list[Result]], measured: Sequence[Contestant], memory: dict[str, int]
+) -> None:
     """Print medians, ratios, memory and disk."""
     medians = {
         name: statistics.median(result.seconds for result in runs) for name, runs in results.items()
@@ -235,11 +279,10 @@ def report(results: dict[str, list[Result]], measured: Sequence[Contestant]) -> 
     print(f"|{'-' * 28}|{'-' * 9}|{'-' * 7}|{'-' * 27}|{'-' * 12}|{'-' * 17}|")
     for each in measured:
         ratio = f"{medians[each.name] / medians[each.against]:.2f}" if each.against else ""
-        memory = max(result.memory for result in results[each.name]) / MIB
         disk = max(result.disk for result in results[each.name]) / MIB
         print(
             f"| {each.name:26} | {medians[each.name]:7.2f} | {ratio:>5} | {each.against:25} "
-            f"| {memory:10.0f} | {disk:15.0f} |"
+            f"| {memory[each.name] / MIB:10.0f} | {disk:15.0f} |"
         )
 
 
@@ -276,9 +319,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in range(1, options.rounds + 1):
         print(f"Round {number} of {options.rounds}", flush=True)
         for each in measured:
-            results[each.name].append(each.run())
+            results[each.name].append(each.run(False))
             print(f"  {each.name}: {results[each.name][-1].seconds:.2f} s", flush=True)
-    report(results, measured)
+    print("Memory", flush=True)
+    report(results, measured, {each.name: each.run(True).memory for each in measured})
     shutil.rmtree(work)
 
 
