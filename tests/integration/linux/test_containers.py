@@ -33,16 +33,34 @@ def mounted(kind: str, folder: Path) -> Iterator[Path]:
     if kind == "here":
         yield folder
         return
+    if kind == "overlay":
+        with mounted("ext4", folder) as place:
+            yield from _laid_over(place)
+        return
     image, point = folder / "file-system", folder / "mounted"
     point.mkdir()
     if kind == "tmpfs":
         options = ["-t", "tmpfs", "tmpfs"]
     else:
-        needs.program(f"mkfs.{kind}", {"xfs": "xfsprogs", "btrfs": "btrfs-progs"}[kind])
+        packages = {"xfs": "xfsprogs", "btrfs": "btrfs-progs", "ext4": "e2fsprogs"}
+        needs.program(f"mkfs.{kind}", packages[kind])
         with image.open("wb") as file:
             file.truncate(600 * MIB)
         subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
         options = ["-o", "loop", str(image)]
+    yield from _mounted(options, point)
+
+
+def _laid_over(place: Path) -> Iterator[Path]:
+    """What containers have: a folder that writes into another one."""
+    lower, upper, work, point = (place / name for name in ("lower", "upper", "work", "point"))
+    for folder in (lower, upper, work, point):
+        folder.mkdir()
+    folders = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    yield from _mounted(["-t", "overlay", "overlay", "-o", folders], point)
+
+
+def _mounted(options: list[str], point: Path) -> Iterator[Path]:
     done = subprocess.run(["mount", *options, point], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{needs.MOUNT}: {done.stderr.strip()}")
