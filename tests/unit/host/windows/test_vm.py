@@ -124,6 +124,26 @@ def test_pictures(request_: VmRequest) -> None:
     assert set(b"".join(last[2])) == {0}
 
 
+def test_as_many_pictures_as_anybody_looks_at(
+    request_: VmRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one of the end."""
+    monkeypatch.setattr("winimagetools.host.windows.vm.MOST_PICTURES", 3)
+    picture = base64.b64encode(bytes(2 * SCREEN[0] * SCREEN[1])).decode()
+    recorder = Recorder({"VM_SCREEN": picture})
+    screen = Screen(PowerShell(recorder), request_)
+    for stage in ("Updates", "Updates", "Drivers", "Hooks", "Hooks"):
+        screen.picture(stage)
+    assert len(recorder.calls) == 3
+    screen.picture("end")
+    assert sorted(path.name for path in request_.logs.glob("screen-*.png")) == [
+        "screen-001-Updates.png",
+        "screen-002-Updates.png",
+        "screen-003-Drivers.png",
+        "screen-004-end.png",
+    ]
+
+
 def test_no_room_for_a_picture(request_: VmRequest) -> None:
     """Does not end the run."""
     picture = base64.b64encode(bytes(2 * SCREEN[0] * SCREEN[1])).decode()

@@ -20,7 +20,7 @@ Step = Mapping[str, Any] | Callable[[], object]
 
 def watch(logs: Path, qemu: FakeQemu) -> str:
     """Watch a machine with a clock that goes on by a second at every look."""
-    moments = iter(range(1_000_000))
+    moments = iter(range(5_000, 1_000_000))
     return StartProof(logs, qemu, qemu, 60, lambda: float(next(moments))).watch()
 
 
@@ -29,7 +29,11 @@ def has_read(qemu: FakeQemu, size: int) -> Callable[[], object]:
 
     def read() -> None:
         stats = {"rd_bytes": size, "wr_bytes": 0}
-        qemu.answer = [{"device": "disk0", "stats": stats}, {"device": "pflash0", "stats": stats}]
+        firmware = {"rd_bytes": 2 * ENOUGH, "wr_bytes": 0}
+        qemu.answer = [
+            {"device": "disk0", "stats": stats},
+            {"device": "pflash0", "stats": firmware},
+        ]
 
     return read
 
@@ -77,6 +81,29 @@ def test_an_error_page_is_no_start(tmp_path: Path) -> None:
         lambda qemu: has_read(qemu, 5 * MIB),
     )
     with pytest.raises(BuildError, match=r"read only 5.0 MiB of the disk within 1 min"):
+        watch(tmp_path, qemu)
+
+
+@pytest.mark.parametrize("size", [ENOUGH - 1, ENOUGH])
+def test_how_much_is_enough(size: int, tmp_path: Path) -> None:
+    """To the byte; what the firmware reads of its own memory does not count."""
+    qemu = machine(
+        tmp_path,
+        lambda _: says(tmp_path / "serial.log", UEFI),
+        lambda qemu: has_read(qemu, size),
+    )
+    if size == ENOUGH:
+        assert watch(tmp_path, qemu) == "The boot manager started and read 32.0 MiB of the disk."
+        return
+    with pytest.raises(BuildError, match=r"read only 32.0 MiB of the disk"):
+        watch(tmp_path, qemu)
+
+
+def test_a_blue_screen(tmp_path: Path) -> None:
+    """Is no start, although Windows was read for it."""
+    stopped = {"event": "GUEST_PANICKED", "data": {"action": "pause"}}
+    qemu = machine(tmp_path, lambda _: says(tmp_path / "serial.log", UEFI), lambda _: stopped)
+    with pytest.raises(BuildError, match="Windows stopped with a blue screen"):
         watch(tmp_path, qemu)
 
 
