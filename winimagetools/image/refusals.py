@@ -27,6 +27,7 @@ from winimagetools.image.drivers import plan as drivers
 from winimagetools.image.edition_needs import check_values
 from winimagetools.image.platform_needs import missing_hooks
 from winimagetools.image.request import Request, Workflow, split_list
+from winimagetools.image.wrapped import foreign_wrapping, layers_of
 from winimagetools.model import (
     GIB,
     MIB,
@@ -104,7 +105,8 @@ def _check_delivery(found: Findings, request: Request) -> None:
     """Where the image goes, and in which form."""
     config = found.config
     found.attempt("image_path", lambda: _check_target(found, request), None)
-    if config.zip_password and "zip" not in request.delivery.compression:
+    zips = (*request.delivery.compression, *layers_of(request.golden))
+    if config.zip_password and "zip" not in zips:
         found.warn(
             "zip_password",
             "It is not used: compression_format has no zip.",
@@ -296,13 +298,20 @@ def _check_golden_output(found: Findings, request: Request) -> None:
 _DISKS = (*(each.extension for each in DiskFormat), "img", "dd")
 
 
+def _may_be_disk(path: Path) -> bool:
+    return path.suffix.casefold()[1:] in _DISKS or bool(layers_of(path))
+
+
 def _check_golden(found: Findings, request: Request) -> None:
     if not found.config.gold_image_path:
         found.add("gold_image_path", "No golden image is given.", "Set it to a disk image.")
-    elif request.golden.name and request.golden.suffix.casefold()[1:] not in _DISKS:
+    elif foreign := foreign_wrapping(request.golden):
+        found.add("gold_image_path", *foreign)
+    elif request.golden.name and not _may_be_disk(request.golden):
         found.add(
             "gold_image_path",
-            f"{request.golden} is not a disk image: it ends in none of .{', .'.join(_DISKS)}.",
+            f"{request.golden} is not a disk image: it ends in none of .{', .'.join(_DISKS)}, and "
+            "in no wrapping.",
             "Give the golden image that online-image made with gold_image = True.",
         )
 

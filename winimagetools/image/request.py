@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from winimagetools.model import DiskLayout, ImageType
+from winimagetools.model import MIB, DiskLayout, ImageType
 from winimagetools.plan import AddPackage, Delivery, VmRequest
 
 
@@ -121,6 +121,11 @@ class Request:
     machine: VmRequest | None = None
     shrink: bool = False
     boot_authority: str = "auto"
+
+    @property
+    def whole_disk_size(self) -> int:
+        """Bytes a disk that is there gets: whole MiB."""
+        return self.disk_size - self.disk_size % MIB
 
 
 def split_list(text: str) -> tuple[str, ...]:

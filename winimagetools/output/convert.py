@@ -25,7 +25,7 @@ from winimagetools.errors import BuildError, CommandError, MediaError
 from winimagetools.files.space import room_for
 from winimagetools.formats.containers.layout import SECTOR
 from winimagetools.formats.containers.vhd import restamped
-from winimagetools.formats.images.probe import trusted_container
+from winimagetools.formats.images.probe import container_of, trusted_container
 from winimagetools.model import DiskFormat
 from winimagetools.retry import execute_retry
 from winimagetools.run import Tool, follow
@@ -135,9 +135,17 @@ def container_to_read(source: Path, *, sleep: Callable[[float], object] = time.s
         sleep: waits a number of seconds.
 
     Raises:
-        MediaError: it is empty, has its data in other files, or cannot be read.
+        MediaError: it is empty, has its data in other files, cannot be read, or is called raw
+            and is not.
     """
-    return execute_retry(lambda: _look(source), retry_on=_Busy, sleep=sleep)
+    container = execute_retry(lambda: _look(source), retry_on=_Busy, sleep=sleep)
+    found = container_of(source)
+    if found is not container:
+        raise MediaError(
+            f"{source} is called a raw disk, but begins as a {found} does.",
+            f"If it is one, let its name end in .{found.extension}; if not, do not trust it.",
+        )
+    return container
 
 
 def _look(source: Path) -> DiskFormat:

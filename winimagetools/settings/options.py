@@ -95,7 +95,8 @@ class WindowsImageConfig:
     )
     zip_password: str = option(
         "",
-        help="The password of the zip archive. It is used when compression_format contains zip.",
+        help="The password of the zip archive. Used when compression_format contains zip, and "
+        "for a golden image in a zip.",
         secret=True,
     )
     gold_image: bool = option(
@@ -105,7 +106,9 @@ class WindowsImageConfig:
         guest=True,
     )
     gold_image_path: str = option(
-        "", help="The golden image to start from, a VHDX file. It is never changed."
+        "",
+        help="The golden image to start from, in any container, also wrapped as tar, gz or zip. It "
+        "is never changed.",
     )
     vmware_tools_path: str = option(
         "", help="The installer of the VMware tools to run in the image.", guest=True

@@ -30,8 +30,8 @@ from winimagetools.image.boot_manager import (
 from winimagetools.image.describe import describe, describe_guest
 from winimagetools.image.drivers.plan import describe_plan
 from winimagetools.image.request import Workflow
+from winimagetools.image.wrapped import refuse_wrapped
 from winimagetools.model import DiskFormat, WimImage
-from winimagetools.output.convert import container_to_read
 from winimagetools.output.report.folder import folder_of
 from winimagetools.plan import (
     BuildPlan,
@@ -44,6 +44,7 @@ from winimagetools.workflows.finish import (
     copy_disk,
     make_small,
     package,
+    take_golden,
 )
 from winimagetools.workflows.later_report import keep_report
 from winimagetools.workflows.prepare import Prepared, look_at_golden, plan_from_medium, prepare
@@ -152,6 +153,7 @@ def resize_vhd_image(
         free_space: bytes to leave spare.
         host: the machine to work on; this one by default.
     """
+    refuse_wrapped(Path(virtual_disk_path))
     host = host or select_host()
     with log.step(f"Shrink {virtual_disk_path}"):
         host.disks.shrink(Path(virtual_disk_path), free_space)
@@ -170,6 +172,7 @@ def extend_image(image: Path | str, size: int = 0, *, host: Host | None = None) 
         RequestError: the disk is larger already.
         BuildError: it failed; the image is as it was.
     """
+    refuse_wrapped(Path(image))
     host = host or select_host()
     with log.step(f"Extend {image}"):
         host.disks.extend(Path(image), size)
@@ -281,15 +284,8 @@ def _golden_image(
     prepared.found.settle()
     _announce_replaced(request.delivery.path)
     folder = last.enter_context(host.files.build_folder(request.delivery.path))
-    container = container_to_read(request.golden)
-    made_as = container if host.disks.changes(container) else host.work_format
-    disk_path = folder / request.delivery.disk_name(made_as)
-    with log.step(f"Copy {request.golden.name}"):
-        if made_as is container:
-            host.disks.copy(request.golden, disk_path)
-        else:
-            host.files.convert(request.golden, disk_path, made_as, False)
-        host.disks.resize(disk_path, request.disk_size)
+    password = prepared.found.config.zip_password
+    disk_path, made_as = take_golden(host, request, folder, password)
     with host.disks.open(disk_path) as disk:
         with log.step("Let Windows fill the disk"):
             host.disks.extend_windows(disk)
@@ -315,6 +311,7 @@ def _check_offline_disk(path: Path) -> None:
             f"The disk {path} does not exist.",
             "Make it with: winimagetools cloud-image CONFIG --set virtual_disk_format=RAW",
         )
+    refuse_wrapped(path)
 
 
 def _count_steps(workflow: Workflow, plan: BuildPlan, made_as: DiskFormat) -> int:

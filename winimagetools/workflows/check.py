@@ -16,8 +16,9 @@ from winimagetools.formats.images.probe import container_of
 from winimagetools.host import select_host
 from winimagetools.image import preflight
 from winimagetools.image.request import Request, Workflow
+from winimagetools.image.wrapped import is_wrapped
 from winimagetools.model import DiskFormat
-from winimagetools.workflows.opened import FOREIGN, WRAPPED, opened_image
+from winimagetools.workflows.opened import opened_image
 from winimagetools.workflows.start import prove_start
 
 _DISKS = (*(each.extension for each in DiskFormat), "img", "dd")
@@ -134,7 +135,7 @@ def _read(host: Host, path: Path, overrides: Sequence[str], strict: bool) -> Req
 def is_image(path: Path) -> bool:
     """Whether a file is a disk image, by its name or its content, and no configuration."""
     suffix = path.suffix.casefold()[1:]
-    if suffix in _DISKS or suffix in WRAPPED or suffix in FOREIGN:
+    if suffix in _DISKS or is_wrapped(path):
         return True
     return path.is_file() and path.stat().st_size > 0 and container_of(path) is not DiskFormat.RAW
 

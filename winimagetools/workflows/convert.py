@@ -15,6 +15,7 @@ from winimagetools.host import select_host
 from winimagetools.image import preflight
 from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Workflow
+from winimagetools.image.wrapped import refuse_wrapped
 from winimagetools.output.report.folder import check_place, folder_of, read_record, write_record
 from winimagetools.output.report.pictures import read_pictures
 from winimagetools.output.report.provenance import load_key
@@ -105,6 +106,7 @@ def _check_disk(disk: Path, delivery: Delivery) -> None:
         raise RequestError(
             f"{delivery.path} is the disk itself.", "Let image_path name another file."
         )
+    refuse_wrapped(disk)
     trusted_container(disk)
 
 

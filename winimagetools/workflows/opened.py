@@ -10,15 +10,10 @@ from winimagetools import log
 from winimagetools.checks.subject import Subject
 from winimagetools.contract import Host
 from winimagetools.errors import MediaError, raise_problems
-from winimagetools.image.delivery import COMPRESSIONS
 from winimagetools.image.request import Request
+from winimagetools.image.wrapped import foreign_wrapping, layers_of
 from winimagetools.model import DiskFormat, DiskLayout
 from winimagetools.plan import Requirements
-
-WRAPPED = {"tgz": ("tar", "gz"), **{layer: (layer,) for layer in COMPRESSIONS}}
-"""What an extension says of a wrapping, innermost first."""
-FOREIGN = {"xz": "xz -dk", "zst": "zstd -dk", "bz2": "bunzip2 -k", "lz4": "lz4 -d", "7z": "7z x"}
-"""Wrappings that are not read, with the command that takes them off."""
 
 
 @contextmanager
@@ -39,11 +34,8 @@ def opened_image(
     """
     if not image.is_file():
         raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")
-    if unwrap := FOREIGN.get(image.suffix.casefold()[1:]):
-        raise MediaError(
-            f"{image} is wrapped in a way that is not read; tar, gz and zip are.",
-            f"Unwrap it first: {unwrap} {image.name}",
-        )
+    if foreign := foreign_wrapping(image):
+        raise MediaError(*foreign)
     raise_problems(host.checks.check(Requirements(DiskLayout.UEFI, existing_disk=True)))
     layers = layers_of(image) if request is None else request.delivery.compression
     password = "" if request is None else request.delivery.password
@@ -79,17 +71,6 @@ def _private_folder(host: Host, image: Path, needed: bool) -> Iterator[Path]:
         return
     with host.files.build_folder(image) as folder:
         yield folder
-
-
-def layers_of(image: Path) -> tuple[str, ...]:
-    """How an image is wrapped, by its name, innermost first."""
-    layers: tuple[str, ...] = ()
-    for suffix in reversed(image.suffixes):
-        found = WRAPPED.get(suffix.casefold()[1:])
-        if found is None:
-            break
-        layers = (*found, *layers)
-    return layers
 
 
 def _container(host: Host, disk: Path) -> DiskFormat:

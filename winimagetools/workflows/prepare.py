@@ -24,7 +24,8 @@ from winimagetools.image.decide import choose_drivers, decide
 from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Request, Workflow
 from winimagetools.image.stamping import read_epoch
-from winimagetools.model import MIB, WimImage
+from winimagetools.image.wrapped import layers_of
+from winimagetools.model import WimImage
 from winimagetools.plan import BuildPlan, ImageInfo, Sources, SourceTree
 from winimagetools.settings.findings import Findings
 
@@ -157,13 +158,15 @@ def look_at_medium(
 def look_at_golden(prepared: Prepared) -> None:
     """Find what is wrong with a golden image before it is copied, as far as a host can tell.
 
+    One that is wrapped is looked at when it is unwrapped.
+
     Args:
         prepared: what speaks against the image is put into its findings.
     """
     request, nothing = prepared.request, None
-    if request.golden.is_file():
-        size = request.disk_size - request.disk_size % MIB
-        looking = partial(prepared.host.disks.refuse_unusable, request.golden, size)
+    if request.golden.is_file() and not layers_of(request.golden):
+        size, host = request.whole_disk_size, prepared.host
+        looking = partial(host.disks.refuse_unusable, request.golden, size)
         prepared.found.attempt("gold_image_path", looking, nothing)
 
 

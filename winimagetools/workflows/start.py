@@ -16,10 +16,11 @@ from winimagetools.facts.releases import wants_tpm
 from winimagetools.formats.images.probe import trusted_container
 from winimagetools.host import select_host
 from winimagetools.image.boot_manager import read_boot_manager
+from winimagetools.image.wrapped import refuse_wrapped
 from winimagetools.model import GIB, Architecture, DiskLayout
 from winimagetools.output.report.folder import read_record
 from winimagetools.plan import DiskBus, VmRequest
-from winimagetools.workflows.opened import layers_of, opened_image
+from winimagetools.workflows.opened import opened_image
 
 MEMORY = 4 * GIB
 PROCESSORS = 2
@@ -114,11 +115,7 @@ def _check_machine(host: Host, request: VmRequest) -> None:
 def _refuse(path: Path) -> None:
     if not path.is_file():
         raise RequestError(f"The image {path} does not exist.", "Give the path of a disk image.")
-    if layers_of(path):
-        raise RequestError(
-            f"{path} is wrapped, and a machine starts from a disk image only.",
-            "Unwrap it first with tar -xf, gunzip -k or 7z x.",
-        )
+    refuse_wrapped(path)
 
 
 def _is_of(record: dict[str, Any], image: Path) -> bool:

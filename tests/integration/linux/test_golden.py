@@ -30,8 +30,10 @@ from winimagetools.cli.main import main
 from winimagetools.files.copy import copy_file
 from winimagetools.host.linux.existing_disk import open_existing, part_of
 from winimagetools.host.linux.servicing import LinuxServicing
+from winimagetools.image.delivery import parse_compression
 from winimagetools.model import GIB, MIB, DiskFormat
 from winimagetools.output.convert import QEMU_IMG, convert
+from winimagetools.output.image_files import ImageFiles
 from winimagetools.plan import RegistryEdit, RegistryValue
 from winimagetools.run import Tool, run
 from winimagetools.workflows.check import check_offline_image
@@ -137,6 +139,96 @@ def test_drivers_of_a_finished_windows_are_updated(gold: Path, tmp_path: Path) -
     assert any(key.name.startswith("VEN_1AF4&DEV_1001") for key in ids.subkeys())
     found = {item.name: item.state for item in check_offline_image(tmp_path / "new.qcow2").results}
     assert found["storage driver"] is State.OK
+
+
+@pytest.mark.parametrize("wrapping", ["gz", "tar.gz", "zip", "zip.gz"])
+def test_a_wrapped_golden_image(wrapping: str, gold: Path, tmp_path: Path) -> None:
+    """Unwrapped straight into the folder of the build, and as good as one that was not."""
+    source, password = tmp_path / "source.raw", "Sesame open"
+    copy_file(gold, source)
+    formats = parse_compression(wrapping)
+    packed = ImageFiles().compress(source, formats, password if "zip" in formats else "")
+    before = sha256(packed)
+    config = configure(tmp_path, packed, "new.raw", image_type="MAAS", zip_password=password)
+    assert main(["golden-image", str(config)]) == 0
+    assert sha256(packed) == before
+    made = {"new.raw", "new.raw.report", "config.ini", "cloudbase-init.msi"}
+    assert {item.name for item in tmp_path.iterdir()} == {packed.name, *made}
+    is_whole(tmp_path / "new.raw")
+    target = Target.open(tmp_path / "new.raw")
+    assert target.fs.path("c:/UnattendResources/CloudbaseInit.msi").read_bytes() == MSI
+
+
+@pytest.mark.parametrize("fault", ["password", "cut off", "two files", "not clean", "a qcow2"])
+def test_a_wrapped_golden_image_of_no_use(
+    fault: str, gold: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, no image, and nothing left; what is in it counts, not what it is called."""
+    source = tmp_path / "source.raw"
+    copy_file(gold, source)
+    if fault == "not clean":
+        change_volume(source, lambda volume: run(NTFSFIX, ["-b", volume]))
+    elif fault == "a qcow2":
+        convert(gold, tmp_path / "other", DiskFormat.QCOW2, False)
+        (tmp_path / "other").replace(source)
+    packed = ImageFiles().compress(source, ["zip" if fault == "password" else "tar"], "Sesame")
+    if fault == "cut off":
+        os.truncate(packed, packed.stat().st_size // 2)
+    elif fault == "two files":
+        run(Tool("tar", "tar", "add a file"), ["-rf", packed, "-C", tmp_path, "-P", "/etc/hosts"])
+    before = sha256(packed)
+    config = configure(tmp_path, packed, "new.qcow2", zip_password="Sesame shut")
+    assert main(["golden-image", str(config)]) == 2
+    said = capsys.readouterr().err
+    expected = {
+        "password": "the password is wrong or missing",
+        "cut off": "is damaged",
+        "two files": "holds 2 files",
+        "not clean": "was not left clean",
+        "a qcow2": "is called a raw disk, but begins as a QCOW2 does",
+    }
+    assert expected[fault] in said and "Traceback" not in said
+    left = {"config.ini", "cloudbase-init.msi", packed.name}
+    assert {item.name for item in tmp_path.iterdir()} == left
+    assert sha256(packed) == before
+
+
+def test_interrupted_while_it_is_unwrapped(gold: Path, tmp_path: Path) -> None:
+    """Ctrl-C leaves the archive, and nothing of what was in it."""
+    source = tmp_path / "source.raw"
+    copy_file(gold, source)
+    packed = ImageFiles().compress(source, ["gz"], "")
+    before = sha256(packed)
+    config = configure(tmp_path, packed, "new.raw", image_type="MAAS")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "winimagetools", "golden-image", str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr is not None
+    said = next(line for line in process.stderr if "Unwrap source.raw.gz" in line)
+    os.killpg(process.pid, signal.SIGINT)
+    rest = process.communicate()[1]
+    assert process.returncode == 130, said + rest
+    assert "nothing was left behind" in rest
+    left = {"config.ini", "cloudbase-init.msi", packed.name}
+    assert {item.name for item in tmp_path.iterdir()} == left
+    assert sha256(packed) == before
+
+
+@pytest.mark.parametrize("command", ["shrink", "extend", "convert"])
+def test_a_wrapped_disk_is_not_changed(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused with the command that unwraps it."""
+    packed = tmp_path / "disk.raw.tar.gz"
+    packed.write_bytes(b"\x1f\x8b")
+    config = configure(tmp_path, packed, "new.qcow2")
+    assert main([command, str(packed), *([str(config)] if command == "convert" else [])]) == 2
+    said = capsys.readouterr().err
+    assert "is wrapped" in said and "tar -xf disk.raw.tar.gz" in said
 
 
 @pytest.mark.parametrize("fault", ["too large", "not clean", "no Windows"])

@@ -237,7 +237,7 @@ def test_without_sysprep(host: Host, workflow: Workflow) -> None:
     assert read(host, workflow, force=True, **options).machine is None
 
 
-@pytest.mark.parametrize("path", ["", "nowhere.vhdx", "virtio.iso"])
+@pytest.mark.parametrize("path", ["", "nowhere.vhdx", "virtio.iso", "nowhere.raw.gz", "g.xz"])
 def test_start_from_a_golden_image(host: Host, path: str) -> None:
     """A golden image has to be given, to exist, and to be a VHD or VHDX."""
     assert keys(host, Workflow.GOLDEN, gold_image_path=path) == ["gold_image_path"]

@@ -22,7 +22,7 @@ QCOW2 = b"QFI\xfb"
         ("gold.vhdx", b"vhdxfile", "copy the disk gold.vhdx to win.vhdx"),
         ("gold.vhdx", QCOW2, "convert gold.vhdx to win.vhdx (VHDX)"),
         ("gold.qcow2", b"vhdxfile", "copy the disk gold.qcow2 to win.vhdx"),
-        ("gold.raw", QCOW2, "convert gold.raw to win.vhdx (VHDX)"),
+        ("gold.raw", b"\x33\xc0", "convert gold.raw to win.vhdx (VHDX)"),
     ],
 )
 def test_a_disk_is_taken_as_what_it_is(
@@ -49,3 +49,13 @@ def test_an_empty_disk(tmp_path: Path) -> None:
     delivery = Delivery(tmp_path / "win.vhdx", DiskFormat.VHDX, (), "win")
     with pytest.raises(MediaError, match=r"gold\.vhdx is empty"):
         copy_disk(host, tmp_path / "gold.vhdx", tmp_path, delivery)
+
+
+def test_a_disk_that_is_called_raw_and_is_not(tmp_path: Path) -> None:
+    """Its guest may have written that; read as it looks, it names other files of this machine."""
+    (tmp_path / "gold.raw").write_bytes(QCOW2)
+    host = recording_host(FakeMedia(), lambda _: None)
+    delivery = Delivery(tmp_path / "win.vhdx", DiskFormat.VHDX, (), "win")
+    with pytest.raises(MediaError, match="but begins as a QCOW2 does") as caught:
+        copy_disk(host, tmp_path / "gold.raw", tmp_path, delivery)
+    assert "let its name end in .qcow2" in caught.value.hint
