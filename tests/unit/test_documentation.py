@@ -39,7 +39,7 @@ def test_commands_exist(page: str) -> None:
         arguments = build_parser().parse_args(translate(words))
         if words[:2] == ["ini", "set"]:
             assert SECTION_OF[arguments.key] == arguments.section, words
-    assert found or page in ("differences", "hacking", "proxmox")
+    assert found or page in ("differences", "hacking", "proof", "proxmox")
 
 
 def test_every_command_is_in_the_readme() -> None:

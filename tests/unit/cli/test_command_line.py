@@ -104,20 +104,24 @@ def test_guides(capsys: pytest.CaptureFixture[str]) -> None:
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == [
         "azure",
+        "checking",
         "differences",
         "hacking",
         "hyper-v",
         "kubevirt",
+        "linux",
         "maas",
         "matrix",
         "migrating",
         "offline",
         "openstack",
         "options",
+        "proof",
         "proxmox",
         "reproducible",
         "secure-boot-2026",
         "troubleshooting",
+        "virtual-machine",
         "vmware",
     ]
     assert "maas              From an image to MAAS" in listed
