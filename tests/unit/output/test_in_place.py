@@ -307,3 +307,9 @@ def test_whether_a_container_will_take_a_second_copy(
     monkeypatch.setattr(in_place, "_works", lambda *_: False)
     assert not asked(qcow2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_entered(tmp_path: Path) -> None:
+    """Lets nothing be made in place; what is wrong with it others say."""
+    (tmp_path / "file").touch()
+    assert not in_place.works_in(tmp_path / "file" / "folder")
