@@ -94,6 +94,8 @@ class Blobs:
         self._library = libwim.load().handle
         self._unpacker = self._make_unpacker() if self._kind else c_void_p()
         self._packed = Buffer(_WINDOW)
+        self._window = range(0)
+        self._row_end = 0
         self._known: tuple[Blob, list[int]] | None = None
         self.metadata: list[Blob] = []
         self.by_hash: dict[bytes, Blob] = {}
@@ -103,7 +105,8 @@ class Blobs:
     def _make_unpacker(self) -> c_void_p:
         library, unpacker = self._library, c_void_p()
         library.wimlib_create_decompressor.argtypes = (c_int, c_size_t, c_void_p)
-        library.wimlib_decompress.argtypes = (c_void_p, c_size_t, c_void_p, c_size_t, c_void_p)
+        self._decompress = library.wimlib_decompress
+        self._decompress.argtypes = (c_void_p, c_size_t, c_void_p, c_size_t, c_void_p)
         if library.wimlib_create_decompressor(self._kind, self.chunk, ctypes.byref(unpacker)):
             raise Unsupported("libwim does not unpack it piece by piece")
         return unpacker
@@ -137,6 +140,14 @@ class Blobs:
             raise self._damaged()
         return content
 
+    def expect(self, row_end: int) -> None:
+        """Say that contents lie behind each other that will all be read.
+
+        Args:
+            row_end: where in the WIM the last of them ends; the next one that is read is the first.
+        """
+        self._row_end = row_end
+
     def read(self, blob: Blob, start: int, length: int, buffer: Buffer, at: int) -> None:
         """Unpack a range of a content.
 
@@ -152,29 +163,42 @@ class Blobs:
         """
         if not blob.packed:
             self._fetch(buffer.view[at : at + length], blob.offset + start)
-            return
-        starts = self._starts(blob) if blob.size > self.chunk else [0, blob.stored]
+        elif blob.size <= self.chunk:
+            place = self._place(blob.offset, blob.stored)
+            self._expand(place, blob.stored, buffer.address + at, length)
+        else:
+            self._read_chunks(blob, start, length, buffer.address + at)
+
+    def _read_chunks(self, blob: Blob, start: int, length: int, target: int) -> None:
+        starts = self._starts(blob)
         first, last = start // self.chunk, -(-(start + length) // self.chunk)
         while first < last:
             stop = first + 1
             while stop < last and starts[stop + 1] - starts[first] <= _WINDOW:
                 stop += 1
-            self._fetch(
-                self._packed.view[: starts[stop] - starts[first]], blob.offset + starts[first]
-            )
+            place = self._place(blob.offset + starts[first], starts[stop] - starts[first])
             for chunk in range(first, stop):
-                place = self._packed.address + starts[chunk] - starts[first]
-                whole = min(self.chunk, length)
-                self._expand(place, starts[chunk + 1] - starts[chunk], buffer.address + at, whole)
-                at, length = at + whole, length - whole
+                whole, stored = min(self.chunk, length), starts[chunk + 1] - starts[chunk]
+                self._expand(place, stored, target, whole)
+                place, target, length = place + stored, target + whole, length - whole
             first = stop
+
+    def _place(self, offset: int, length: int) -> int:
+        """Where in memory a range of the WIM is, read together with what is read next."""
+        window = self._window
+        if offset < window.start or offset + length > window.stop:
+            if length > _WINDOW:
+                raise self._damaged()
+            count = max(length, min(_WINDOW, self._row_end - offset))
+            self._window = range(0)
+            self._fetch(self._packed.view[:count], offset)
+            self._window = window = range(offset, offset + count)
+        return self._packed.address + offset - window.start
 
     def _expand(self, source: int, stored: int, target: int, length: int) -> None:
         if stored == length:
             ctypes.memmove(target, source, length)
-        elif stored > length or self._library.wimlib_decompress(
-            source, stored, target, length, self._unpacker
-        ):
+        elif stored > length or self._decompress(source, stored, target, length, self._unpacker):
             raise self._damaged()
 
     def _fetch(self, view: memoryview, offset: int) -> None:

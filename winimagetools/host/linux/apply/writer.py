@@ -69,14 +69,16 @@ class Writer:
             OSError: it cannot be written.
         """
         self._runs, self._filled, self._done = runs, 0, 0
-        for source, size in items:
+        ends = row_ends(items)
+        for (source, size), row_end in zip(items, ends, strict=True):
             if isinstance(source, Blob):
+                self._blobs.expect(row_end)
                 self._unpack(source)
             else:
                 self._copy(source, size)
-            end = -(-self._filled // self._cluster) * self._cluster
-            self._buffer.view[self._filled : end] = bytes(end - self._filled)
-            self._filled = end
+            if rest := -self._filled % self._cluster:
+                self._buffer.view[self._filled : self._filled + rest] = bytes(rest)
+                self._filled += rest
         self._flush()
 
     def _unpack(self, blob: Blob) -> None:
@@ -123,3 +125,19 @@ class Writer:
                 self._target.write(data, cluster * self._cluster + low - first)
             first += size
         self._done, self._filled = end, 0
+
+
+def row_ends(items: list[Item]) -> list[int]:
+    """Where each row of packed contents that lie behind each other ends, for each of them."""
+    ends: list[int] = []
+    row_end = follows = -1
+    for source, _ in reversed(items):
+        if isinstance(source, Blob) and source.packed:
+            end = source.offset + source.stored
+            row_end = row_end if end == follows else end
+            follows = source.offset
+        else:
+            follows = -1
+        ends.append(row_end)
+    ends.reverse()
+    return ends
