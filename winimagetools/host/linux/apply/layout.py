@@ -70,6 +70,8 @@ class Layout:
             stack += [node for node in reversed(folder.children or ()) if node.children is not None]
         self._add_short_names()  # the library refuses one where a file has two names
         self._add_links()
+        self._short.clear()
+        self._links.clear()
 
     def _prepare(self, root: Node) -> None:
         """Number the descriptors, find the name of each file that has a short one."""

@@ -155,24 +155,23 @@ def _layouter(
         pipe.close_reader()
         os.close(ready[1])  # so that it is seen when nobody will format
         blobs = Blobs(job.source.path, job.source.inside)
-        tree = ImageTree(blobs, job.source.index)
-        merger = Merger(tree.root, job.tree)
-        merger.merge(job.changes)
+        root, bare = _read(job, blobs)
         if not os.read(ready[0], 1):
             raise LayoutError("there is no volume")
         units = Units(pipe, _CLUSTER)
         with mmap.mmap(shadow, job.size) as volume:
             empty = count_files(volume, _CLUSTER)
         with frozen_clock(libntfs.load()):
-            layout, table = _lay_out(tree.root, shadow, blobs, units)
+            layout, table = _lay_out(root, shadow, blobs, units)
+        del root  # it is half of the memory of this process
         total = sum(size for streams in layout.expected.values() for _, size in streams)
         _NUMBER.pack_into(counters, 0, total)
         with mmap.mmap(shadow, job.size) as volume:
             Table(volume, table, _CLUSTER).settle(layout.expected)
             check_laid_out(volume, shadow, _CLUSTER, empty, layout.laid)
-            volumes.settle(Path(f"/proc/self/fd/{shadow}"), job.stamp)
-            _copy(shadow, volume, Target(job.target, job.start))
-        return Laid(merger.bare, layout.steered, _foretold(job, shadow, units, pipe))
+        volumes.settle(Path(f"/proc/self/fd/{shadow}"), job.stamp)
+        _copy(shadow, job.size, Target(job.target, job.start))
+        return Laid(bare, layout.steered, _foretold(job, shadow, units, pipe))
 
     return work
 
@@ -188,6 +187,15 @@ def _foretold(job: Job, shadow: int, units: Units, pipe: Pipe) -> Foretold | Non
         return None
 
 
+def _read(job: Job, blobs: Blobs) -> tuple[Node, int]:
+    """What is to be laid out, and how much of it had no security descriptor."""
+    tree = ImageTree(blobs, job.source.index)
+    merger = Merger(tree.root, job.tree)
+    merger.merge(job.changes)
+    blobs.by_hash.clear()
+    return tree.root, merger.bare
+
+
 def _lay_out(root: Node, shadow: int, blobs: Blobs, units: Units) -> tuple[Layout, list[int]]:
     """Lay the tree out; also where the records are."""
     first = _NUMBER.unpack(os.pread(shadow, 8, _TABLE_AT))[0]
@@ -200,18 +208,17 @@ def _lay_out(root: Node, shadow: int, blobs: Blobs, units: Units) -> tuple[Layou
     return layout, table
 
 
-def _copy(shadow: int, volume: mmap.mmap, target: Target) -> None:
-    """Copy what the copy in memory holds; contents are not in it."""
+def _copy(shadow: int, size: int, target: Target) -> None:
+    """Copy what the copy in memory holds, piece by piece; contents are not in it."""
     at = 0
-    with memoryview(volume) as view:
-        while at < len(view):
-            try:
-                at = os.lseek(shadow, at, os.SEEK_DATA)
-            except OSError:
-                return
-            end = os.lseek(shadow, at, os.SEEK_HOLE)
-            while at < end:
-                length = min(_CHUNK, end - at)
-                with view[at : at + length] as part:
-                    target.write(part, at)
-                at += length
+    while at < size:
+        try:
+            at = os.lseek(shadow, at, os.SEEK_DATA)
+        except OSError:
+            return
+        end = os.lseek(shadow, at, os.SEEK_HOLE)
+        while at < end:
+            length = min(_CHUNK, end - at)
+            piece = mmap.mmap(shadow, length, prot=mmap.PROT_READ, offset=at)
+            target.write(memoryview(piece), at)
+            at += length

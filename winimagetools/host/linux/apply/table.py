@@ -14,6 +14,8 @@ from winimagetools.host.linux.apply.calls import LayoutError
 
 RECORD = 1024
 _SECTOR = 512
+_SEEN = 8192
+"""Records after which those that were looked at need no longer be in the memory of a process."""
 _DATA, _END = 0x80, 0xFFFFFFFF
 _IN_USE = 1
 _HEAD = struct.Struct("<4sHH12xHHII")
@@ -29,7 +31,7 @@ class Table:
     """The records of a volume in memory.
 
     Args:
-        volume: the whole volume.
+        volume: the whole volume, shared with whoever else has it.
         places: the cluster in which each group of records is.
         cluster: bytes of a cluster.
     """
@@ -48,7 +50,9 @@ class Table:
             LayoutError: one of them is not in the table as it should be.
         """
         volume, left = self._volume, {}
-        for record, streams in expected.items():
+        for number, (record, streams) in enumerate(expected.items()):
+            if not number % _SEEN:
+                volume.madvise(mmap.MADV_DONTNEED)  # out of this process, not out of the volume
             missing = [each for each in streams if not self._settle(volume, self._at(record), each)]
             if missing:
                 left[record] = missing

@@ -92,6 +92,16 @@ def test_a_file_of_several_records() -> None:
     assert written(made, 2, 0) == 5000
 
 
+def test_more_records_than_are_kept_in_sight() -> None:
+    """What was looked at leaves the memory of this process, and stays in the volume."""
+    count, clusters = 8300, 8300 // 4 + 1
+    made = mmap.mmap(-1, (clusters + 1) * CLUSTER)
+    made[CLUSTER : CLUSTER + count * RECORD] = record(content(5000)) * count
+    expected = {number: [(b"", 5000)] for number in range(count)}
+    Table(made, list(range(1, clusters + 1)), CLUSTER).settle(expected)
+    assert {written(made, number, 0) for number in range(count)} == {5000}
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
