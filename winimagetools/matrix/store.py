@@ -94,7 +94,13 @@ class Record:
 
 
 def record_of(
-    file: Path, shown: str, *, seconds: float, parts: dict[str, str], sha256: str = ""
+    file: Path,
+    shown: str,
+    *,
+    seconds: float,
+    parts: dict[str, str],
+    sha256: str = "",
+    content: str = "",
 ) -> Record:
     """The record of a stage whose file is complete.
 
@@ -103,7 +109,8 @@ def record_of(
         shown: its name in the record.
         seconds: it took so long.
         parts: what went into it.
-        sha256: of the whole file, when it is known; otherwise the file is read.
+        sha256: of the whole file, when it is known.
+        content: its :func:`content_digest`, when that is known; without either the file is read.
     """
     status = file.stat()
     return Record(
@@ -111,7 +118,7 @@ def record_of(
         size=status.st_size,
         modified=status.st_mtime_ns,
         inode=status.st_ino,
-        content="" if sha256 else content_digest(file),
+        content="" if sha256 else content or content_digest(file),
         sha256=sha256,
         seconds=seconds,
         finished=time.time(),

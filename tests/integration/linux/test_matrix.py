@@ -108,6 +108,7 @@ def test_a_matrix(folder: Path) -> None:
     images = {cell.name: Path(cell.image) for cell in first.cells if cell.image}
     assert boot(images["windows-server-2022-serverstandard-uefi-qcow2"], "qcow2", "uefi").started
     assert main(["verify", str(images["windows-server-2022-serverstandard-bios-vhdx"])]) == 0
+    assert main(["cache", "verify", "--cache", str(folder / "cache")]) == 0
 
     (folder / "fail").unlink()
     second = make(path)

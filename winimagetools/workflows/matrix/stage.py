@@ -33,6 +33,7 @@ from winimagetools.matrix.stages import (
     result_text,
 )
 from winimagetools.matrix.store import StageName, StageStore, State, record_of
+from winimagetools.model import DiskFormat
 from winimagetools.output.publish.choose import TARGETS, commands, run
 from winimagetools.workflows.build import (
     new_windows_cloud_image,
@@ -170,7 +171,14 @@ def _make_image(job: Job, store: StageStore, host: Host) -> None:
         host=host,
         sign_key=stage.sign_key or None,
     )
-    _commit_delivered(store, stage, target, report.sha256, began)
+    _commit_delivered(store, stage, target, report.sha256, began, _copied(store, stage))
+
+
+def _copied(store: StageStore, stage: StagePlan) -> str:
+    """The digest of an image that is a copy of its disk; empty for any other."""
+    record = store.record(_parent(stage))
+    copied = stage.parts["format"] == DiskFormat.RAW.value
+    return record.content if copied and record is not None else ""
 
 
 def _make_publication(job: Job, store: StageStore, _host: Host) -> None:
@@ -213,12 +221,23 @@ def _commit(store: StageStore, stage: StagePlan, disk: Path, began: float) -> No
 
 
 def _commit_delivered(
-    store: StageStore, stage: StagePlan, file: Path, sha256: str, began: float
+    store: StageStore,
+    stage: StagePlan,
+    file: Path,
+    sha256: str,
+    began: float,
+    content: str = "",
 ) -> None:
     """Write down what was delivered; the file itself is in the user's folder."""
     with store.private(stage.name) as folder:
-        seconds = time.monotonic() - began
-        record = record_of(file, str(file), seconds=seconds, parts=dict(stage.parts), sha256=sha256)
+        record = record_of(
+            file,
+            str(file),
+            seconds=time.monotonic() - began,
+            parts=dict(stage.parts),
+            sha256=sha256,
+            content=content,
+        )
         store.commit(stage.name, folder, record)
 
 
