@@ -175,9 +175,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rounds.append({**took, **(per_stage(bench) if "stage" in only else {})})
     for name in rounds[0]:
         middle = statistics.median(took[name] for took in rounds)
-        ratio = f"  {middle / statistics.median(t['separate'] for t in rounds):5.2f} x separate"
-        known = name in ("matrix", "two at a time")
-        sys.stdout.write(f"{name:18} {middle:7.2f} s{ratio if known else ''}\n")
+        ratio = ""
+        if name in ("matrix", "two at a time"):
+            alone = statistics.median(took["separate"] for took in rounds)
+            ratio = f"  {middle / alone:5.2f} x separate"
+        sys.stdout.write(f"{name:18} {middle:7.2f} s{ratio}\n")
 
 
 if __name__ == "__main__":
