@@ -140,6 +140,11 @@ def container_to_read(source: Path, *, sleep: Callable[[float], object] = time.s
     """
     container = execute_retry(lambda: _look(source), retry_on=_Busy, sleep=sleep)
     found = container_of(source)
+    if found is not container and container is not DiskFormat.RAW:
+        raise MediaError(
+            f"{source} is no {container}, although its name says so.",
+            "Use another copy of it; if it is a raw disk, let its name end in .raw.",
+        )
     if found is not container:
         raise MediaError(
             f"{source} is called a raw disk, but begins as a {found} does.",
@@ -150,7 +155,9 @@ def container_to_read(source: Path, *, sleep: Callable[[float], object] = time.s
 
 def _look(source: Path) -> DiskFormat:
     try:
-        return trusted_container(source)
+        found = trusted_container(source)
+        # What begins as no container may be a damaged one, and is no disk because of that.
+        return found if found is not DiskFormat.RAW else _named(source) or found
     except MediaError as error:
         if isinstance(error.__cause__, OSError) and _is_busy(error.__cause__, source):
             raise _BusyImageError(error.message, error.hint) from error
@@ -168,8 +175,15 @@ def _is_busy(error: OSError, path: Path) -> bool:
 def _read_as(source: Path) -> DiskFormat | None:
     """What to tell qemu-img of a source; nothing of what is of no container known here."""
     found = _look(source)
-    named = source.suffix[1:].upper() in set(DiskFormat)
-    return found if named or found is not DiskFormat.RAW else None
+    return found if found is not DiskFormat.RAW else _named(source)
+
+
+def _named(path: Path) -> DiskFormat | None:
+    """The container a name tells."""
+    try:
+        return DiskFormat(path.suffix[1:].upper())
+    except ValueError:
+        return None
 
 
 def convert(

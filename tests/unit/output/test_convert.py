@@ -83,7 +83,7 @@ def test_what_cannot_be_written_past_the_page_cache(
         ("disk.vhd", b"conectix", "vpc"),
         ("disk.qcow2", b"QFI\xfb", "qcow2"),
         ("disk.vhdx", b"QFI\xfb", "qcow2"),
-        ("disk.qcow2", b"\x33\xc0", "raw"),
+        ("disk.qcow2", b"\x33\xc0", "qcow2"),
         ("disk.raw", b"QFI\xfb", "raw"),
         ("disk.RAW", b"QFI\xfb", "raw"),
         ("disk.img", b"QFI\xfb", "qcow2"),

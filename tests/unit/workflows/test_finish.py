@@ -59,3 +59,12 @@ def test_a_disk_that_is_called_raw_and_is_not(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="but begins as a QCOW2 does") as caught:
         copy_disk(host, tmp_path / "gold.raw", tmp_path, delivery)
     assert "let its name end in .qcow2" in caught.value.hint
+
+
+def test_a_disk_that_is_not_what_its_name_says(tmp_path: Path) -> None:
+    """A damaged QCOW2 is not copied as if it were a raw disk."""
+    (tmp_path / "gold.qcow2").write_bytes(b"nothing of the kind")
+    host = recording_host(FakeMedia(), lambda _: None)
+    delivery = Delivery(tmp_path / "win.vhdx", DiskFormat.VHDX, (), "win")
+    with pytest.raises(MediaError, match=r"gold\.qcow2 is no QCOW2, although its name says so"):
+        copy_disk(host, tmp_path / "gold.qcow2", tmp_path, delivery)
