@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()  # whoever read it has gone; there is nobody left to tell
         return 1
     except OSError as error:
-        log.error(_describe(error), WinImageError.remedy)
+        log.error(_describe(error), _advice(error))
         _drop_output()
         return 1
     except MemoryError:
@@ -104,6 +104,12 @@ def _print_anything() -> None:
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _advice(error: OSError) -> str:
+    if isinstance(error, PermissionError) and error.filename:
+        return "Let this user have it and enter the folders above it, or name another place."
+    return WinImageError.remedy
 
 
 def _is_somewhere() -> bool:

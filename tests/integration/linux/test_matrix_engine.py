@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,8 +43,7 @@ def test_a_stage_that_is_killed_or_has_a_fault(folder: Path) -> None:
         assert cell(report, name).message == "The image ended without a result."
     assert report.logs is not None
     said = (report.logs / "engine.log").read_text()
-    assert "ZeroDivisionError: the moon is round" in said
-    assert "matrix_stage" in said
+    assert re.search(r"fault .*: ZeroDivisionError in matrix_stage\.py.*: the moon is round", said)
     for way in ("kill", "bug"):
         (folder / way).unlink()
     assert count(make(path), "made") == {IMAGE: 2}

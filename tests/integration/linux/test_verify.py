@@ -81,6 +81,14 @@ def damaging(engine: str, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return records
 
 
+ENGINES = {
+    "auto": "libntfs-3g laid the volume out, and several processes filled it.",
+    "parallel": "libntfs-3g laid the volume out, and several processes filled it.",
+    "libwim": "libwim applies the image: apply_engine = libwim.",
+}
+"""How the log says which engine was taken."""
+
+
 @pytest.mark.parametrize("ending", CONTAINERS)
 def test_a_sound_volume(
     tmp_path: Path,
@@ -95,6 +103,7 @@ def test_a_sound_volume(
     printed = capsys.readouterr()
     assert f"  {STEP}: " in printed.out
     assert "files, folders, clusters and security of the volume agree" in printed.err
+    assert ENGINES[engine] in printed.err
     report = json.loads((tmp_path / f"{job.image.name}.report" / "report.json").read_text())
     assert STEP in [step["name"] for step in report["steps"]]
     assert job.left_over() == []

@@ -93,6 +93,14 @@ def test_errors_of_the_system_name_the_file() -> None:
     assert main._describe(OSError("odd")) == "odd."
 
 
+def test_advice_for_what_may_not_be_used() -> None:
+    """Whoever lacks a right on a path is told so; all else is to be reported."""
+    advice = "Let this user have it and enter the folders above it, or name another place."
+    assert main._advice(PermissionError(13, "Permission denied", "a/b")) == advice
+    assert main._advice(PermissionError(1, "Operation not permitted")).endswith("report both.")
+    assert main._advice(OSError(27, "File too large", "a")).endswith("report both.")
+
+
 def test_a_golden_image_has_no_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
     """What would be done depends on what is in the golden image, so it is not offered."""
     with pytest.raises(SystemExit):

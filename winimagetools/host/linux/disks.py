@@ -120,7 +120,9 @@ class LinuxDisks:
         goal = _goal(disk.path, delivery)
         with room_for(disk.path):
             parts = foretold = None
-            if disk.source is not None and engine is not ApplyEngine.LIBWIM:
+            if engine is ApplyEngine.LIBWIM:
+                log.info("libwim applies the image: apply_engine = libwim.")
+            elif disk.source is not None:
                 parts, foretold = _write_whole(disk, goal)
             if parts is None:
                 parts = self._write_parts(disk)

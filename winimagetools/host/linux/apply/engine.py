@@ -59,6 +59,7 @@ def write_inside(
         log.info(f"libwim applies the image; the parallel engine failed: {said.rstrip('.')}.")
         return None
     disk.tree.detach()
+    log.info("libntfs-3g laid the volume out, and several processes filled it.")
     if laid.bare:
         log.info(
             f"{laid.bare} files and folders of the medium have no security descriptor; they get "
