@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fixtures.media import MediaSpec, make
+from tests.benchmark import compile_package
 from tests.integration.linux.build import MSI
 from winimagetools.settings.declaration import parse_size
 
@@ -163,6 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", choices=("twelve", "hundred", "stage"), action="append")
     given = parser.parse_args(arguments)
+    compile_package()
     only = given.only or ["twelve", "hundred", "stage"]
     bench = lay_out(given.folder, parse_size(given.bulk) if given.bulk != "0" else 0)
     rounds: list[dict[str, float]] = []
