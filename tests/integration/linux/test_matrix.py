@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -242,16 +243,23 @@ def test_a_hundred_cells_with_nothing_to_do(folder: Path, monkeypatch: pytest.Mo
     assert time.monotonic() - began < 15
 
 
-def test_interrupted(folder: Path) -> None:
-    """Ctrl-C lets the stages take away what they began."""
-    path = write(folder)
+@contextmanager
+def in_the_middle(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command that makes a matrix, while its first disk is being made."""
     words = [sys.executable, "-m", "winimagetools", "matrix", str(path)]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120
-        while not list((folder / "cache").glob("work/offline-*/.disk.raw.building")):
+        while not list((path.parent / "cache").glob("work/offline-*/.disk.raw.building")):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
+        yield process
+
+
+def test_interrupted(folder: Path) -> None:
+    """Ctrl-C lets the stages take away what they began."""
+    path = write(folder)
+    with in_the_middle(path) as process:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=90)
     assert process.returncode == 130, said

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from tests.integration.linux.test_matrix import (
     cell,
     count,
     folder,
+    in_the_middle,
     make,
     named,
     write,
@@ -52,13 +51,7 @@ def test_a_stage_that_is_killed_or_has_a_fault(folder: Path) -> None:
 def test_snakemake_is_killed(folder: Path) -> None:
     """The stages it ran take away what they began, and the next run makes them."""
     path = write(folder, AXES)
-    words = [sys.executable, "-m", "winimagetools", "matrix", str(path)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 120
-        while not list((folder / "cache").glob("work/offline-*/.disk.raw.building")):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with in_the_middle(path) as process:
         os.kill(_child(process.pid), signal.SIGKILL)
         _, said = process.communicate(timeout=90)
     assert process.returncode == 1, said
