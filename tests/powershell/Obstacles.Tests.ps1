@@ -73,6 +73,31 @@ Describe 'An encrypted disk' {
         { Disable-Encryption } | Should -Throw 'The disk is encrypted, and its decryption has stopped (status 5).'
     }
 
+    It 'may be called encrypted for a while after decryption was asked for' -ForEach @(
+        @{ Status = 1 }, @{ Status = 2 }, @{ Status = 4 }, @{ Status = 5 }) {
+        . "$PSScriptRoot/Prelude.ps1" -Release '11'
+        Add-StandInEncryption 80 -Status $Status -Late 6
+        Disable-Encryption
+        @(Get-StandInCalls 'sleep*') | Should -Be (@('sleep 10') * 7)
+        Get-StandInCalls 'report*' | Should -Be @(
+            'report Encryption: The disk is being decrypted, 40 percent are left. (running)'
+            'report Encryption: The disk was decrypted. (running)')
+    }
+
+    It 'that stays encrypted fails the image after a minute' {
+        . "$PSScriptRoot/Prelude.ps1" -Release '11'
+        Add-StandInEncryption 80 -Late 7
+        { Disable-Encryption } | Should -Throw 'The disk is encrypted, and Windows has not begun to decrypt it within 60 seconds (status 1).'
+        @(Get-StandInCalls 'sleep*') | Should -Be (@('sleep 10') * 6)
+    }
+
+    It 'whose decryption stops once it has begun is not waited for' {
+        . "$PSScriptRoot/Prelude.ps1" -Release '11'
+        Add-StandInEncryption 100 -StopsWith 1 -Late 1
+        { Disable-Encryption } | Should -Throw 'The disk is encrypted, and its decryption has stopped (status 1).'
+        @(Get-StandInCalls 'sleep*') | Should -Be 'sleep 10', 'sleep 10'
+    }
+
     It 'is none when nothing is encrypted, or Windows knows no encryption' {
         . "$PSScriptRoot/Prelude.ps1" -Release '7'
         Disable-Encryption

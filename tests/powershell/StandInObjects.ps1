@@ -186,19 +186,21 @@ function Remove-StandInPackage {
 }
 
 function Add-StandInEncryption {
-    # A volume that is encrypted; each question finds less of it encrypted.
-    param([int]$Percent = 100, [int]$Refuses = 0, [int]$StopsWith = 0)
-    $W.Wmi['Win32_EncryptableVolume'] = @(New-StandInObject @{ DriveLetter = $W.Root; Percent = $Percent; Status = 1; Refuses = $Refuses; StopsWith = $StopsWith } @{
+    # A volume that is encrypted; each question finds less of it encrypted, the first ones after it was
+    # asked to decrypt may find it as it was.
+    param([int]$Percent = 100, [int]$Refuses = 0, [int]$StopsWith = 0, [int]$Status = 1, [int]$Late = 0)
+    $W.Wmi['Win32_EncryptableVolume'] = @(New-StandInObject @{ DriveLetter = $W.Root; Percent = $Percent; Status = $Status; Asked = $false; Late = $Late; Refuses = $Refuses; StopsWith = $StopsWith } @{
             GetConversionStatus = {
+                if ($this.Asked -and $this.Late-- -le 0) { $this.Status, $this.Asked = 3, $false }
                 if ($this.Status -eq 3) {
                     $this.Percent = [Math]::Max($this.Percent - 40, 0)
-                    if (-not $this.Percent) { $this.Status = 0 } elseif ($this.StopsWith) { $this.Status = $this.StopsWith }
+                    if (-not $this.Percent) { $this.Status = 0 } elseif ($this.StopsWith -and $this.Percent -le 20) { $this.Status = $this.StopsWith }
                 }
                 New-StandInObject @{ ConversionStatus = $this.Status; EncryptionPercentage = $this.Percent }
             }
             Decrypt = {
                 Add-Call 'wmi Win32_EncryptableVolume: Decrypt'
-                if (-not $this.Refuses) { $this.Status = 3 }
+                $this.Asked = -not $this.Refuses
                 New-StandInObject @{ ReturnValue = $this.Refuses }
             }
         })

@@ -3,6 +3,7 @@
 $volumeEncryption = "root\CIMV2\Security\MicrosoftVolumeEncryption"
 $fullyDecrypted = 0
 $decrypting = 3
+$decryptionBegins = 60  # seconds
 
 function Disable-Encryption {
     # Windows may have turned device encryption on by itself, which sysprep refuses.
@@ -23,22 +24,28 @@ function Disable-Encryption {
 }
 
 function Wait-Decryption {
-    # As long as it gets on: only a number that changes is news for the host.
+    # As long as it gets on: only a number that changes is news for the host. Windows takes the
+    # request and may go on telling for a while what was before it.
     param($Volume)
-    $last = -1
+    $last, $waited = -1, 0
     while ($true) {
         $status = $Volume.GetConversionStatus()
         if ($status.ConversionStatus -eq $fullyDecrypted) {
             return
         }
-        if ($status.ConversionStatus -ne $decrypting) {
+        $begun = $status.ConversionStatus -eq $decrypting
+        if (-not $begun -and $last -ge 0) {
             throw "The disk is encrypted, and its decryption has stopped (status $($status.ConversionStatus))."
         }
-        if ($status.EncryptionPercentage -ne $last) {
+        if (-not $begun -and $waited -ge $decryptionBegins) {
+            throw "The disk is encrypted, and Windows has not begun to decrypt it within $waited seconds (status $($status.ConversionStatus))."
+        }
+        if ($begun -and $status.EncryptionPercentage -ne $last) {
             $last = $status.EncryptionPercentage
             Write-Log "Encryption" "The disk is being decrypted, $last percent are left."
         }
         Start-Sleep -Seconds 10
+        $waited += 10
     }
 }
 
