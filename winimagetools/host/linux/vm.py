@@ -119,7 +119,8 @@ class LinuxVm:
 @contextmanager
 def _prepared(request: VmRequest) -> Iterator[Machine]:
     """A machine with all it needs besides QEMU; one that is thrown away leaves no logs."""
-    with _runtime() as runtime, ExitStack() as running:
+    with ExitStack() as running:
+        runtime = running.enter_context(_runtime())
         accel = accelerator.choose_accelerator(request.accel)
         if accel == "tcg":
             log.warning("Without KVM the guest takes ten to twenty times as long (accel = tcg).")
@@ -128,9 +129,14 @@ def _prepared(request: VmRequest) -> Iterator[Machine]:
             shutil.copyfile(firmware.variables, runtime / machine.VARIABLES)
         if request.tpm:
             running.enter_context(tpm.emulated_tpm(runtime))
+        planned = _machine(request, accel, firmware, runtime)
         if request.throw_away:
-            request = replace(request, logs=runtime)
-        yield _machine(request, accel, firmware, runtime)
+            planned = replace(
+                planned,
+                request=replace(request, logs=runtime),
+                scratch=running.enter_context(_scratch()),
+            )
+        yield planned
 
 
 def _machine(request: VmRequest, accel: str, firmware: Firmware | None, runtime: Path) -> Machine:
@@ -148,7 +154,7 @@ def _machine(request: VmRequest, accel: str, firmware: Firmware | None, runtime:
 def _prove(planned: Machine) -> str:
     """Watch QEMU until its disk has started, and end it."""
     logs = planned.request.logs
-    with spawn(machine.QEMU, machine.arguments(planned), tied="KILL") as program:
+    with _start(planned) as program:
         said, _ = Tail(program.error), Tail(program.output)
         with _open_monitor(logs / "qmp.log") as monitor:
             try:
@@ -163,7 +169,7 @@ def _prove(planned: Machine) -> str:
 
 def _show(planned: Machine) -> None:
     """Run QEMU until its machine is off or somebody closes its window."""
-    with spawn(machine.QEMU, machine.arguments(planned), tied="KILL") as program:
+    with _start(planned) as program:
         said, _ = Tail(program.error), Tail(program.output)
         with _open_monitor(planned.runtime / "qmp.log") as monitor:
             with suppress(BuildError):  # what QEMU said tells more
@@ -194,10 +200,9 @@ def _say_where(planned: Machine, monitor: Monitor) -> None:
 def _run(planned: Machine) -> dict[str, str]:
     """Start QEMU, follow it, and end it."""
     request = planned.request
-    words = machine.arguments(planned)
-    command = show([machine.QEMU.name, *words])
+    command = show([machine.QEMU.name, *machine.arguments(planned)])
     (request.logs / "qemu-command.txt").write_text(f"{command}\n", encoding="utf-8")
-    with spawn(machine.QEMU, words, tied="KILL") as program:
+    with _start(planned) as program:
         said, _ = Tail(program.error), Tail(program.output)
         with _open_monitor(request.logs / "qmp.log") as monitor:
             try:
@@ -213,6 +218,12 @@ def _run(planned: Machine) -> dict[str, str]:
                     f"{error.message} QEMU returned {code} and said: {said.text().strip()}"
                 ) from error
     return reports
+
+
+def _start(planned: Machine) -> AbstractContextManager[Program]:
+    """Start QEMU, which ends together with this process."""
+    scratch = {"TMPDIR": str(planned.scratch)} if planned.scratch else {}
+    return spawn(machine.QEMU, machine.arguments(planned), tied="KILL", env=scratch)
 
 
 def _open_monitor(log_file: Path) -> AbstractContextManager[Monitor]:
@@ -260,6 +271,18 @@ def _runtime() -> Iterator[Path]:
                 "Let TMPDIR name a folder with a shorter path.",
             )
         yield runtime
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for what is thrown away.
+
+    QEMU takes the name of its file away as soon as it has one open. One that is killed in between
+    leaves it.
+    """
+    folder = os.environ.get("TMPDIR") or "/var/tmp"  # noqa: S108 (QEMU's own choice)
+    with tempfile.TemporaryDirectory(prefix="winimagetools-", dir=folder) as name:
+        yield Path(name)
 
 
 def choose_firmware_for(request: VmRequest) -> Firmware | None:

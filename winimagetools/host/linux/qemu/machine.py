@@ -40,6 +40,7 @@ class Machine:
         runtime: private folder of this machine, for sockets and variables.
         bridge: of the host, for the network; empty for one of QEMU's own.
         display: where people see the screen, as QEMU calls it; empty for nowhere.
+        scratch: folder for what the machine writes where it is thrown away; None otherwise.
     """
 
     request: VmRequest
@@ -49,6 +50,7 @@ class Machine:
     runtime: Path
     bridge: str = ""
     display: str = ""
+    scratch: Path | None = None
 
 
 def arguments(machine: Machine) -> list[str]:
@@ -97,7 +99,7 @@ def _disk(machine: Machine) -> list[str]:
     request = machine.request
     # Nobody needs the disk of a build whose host went down: nothing waits for the platter.
     # Zeros that the guest writes become holes.
-    # QEMU writes to a file without a name instead, in TMPDIR or /var/tmp (qemu(1), -snapshot).
+    # QEMU writes to a file without a name instead, in TMPDIR (qemu(1), -snapshot).
     forgets = "snapshot=on," if request.throw_away else ""
     drive = (
         f"if=none,id=disk0,format={machine.disk_format},{forgets}cache=unsafe,discard=unmap,"
