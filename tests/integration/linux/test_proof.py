@@ -109,12 +109,15 @@ def test_ctrl_c(images: Callable[[str], Path], tmp_path: Path, nothing_left: Pat
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    wait_until(lambda: thrown_away(nothing_left) != [])
-    # QEMU that is killed before it takes the name of this file away leaves it where it is.
-    assert [file.parent.parent for file in thrown_away(nothing_left)] == [nothing_left]
-    process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    assert process.wait(5) == 130
+    try:
+        wait_until(lambda: thrown_away(nothing_left) != [])
+        # QEMU that is killed before it takes the name of this file away leaves it where it is.
+        assert [file.parent.parent for file in thrown_away(nothing_left)] == [nothing_left]
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.wait(5) == 130
+    finally:
+        process.kill()
     wait_until(lambda: machines(nothing_left) == [])
     assert time.monotonic() - began < 5
     assert [item.name for item in tmp_path.iterdir()] == ["win.raw"]

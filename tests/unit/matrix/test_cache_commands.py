@@ -66,3 +66,14 @@ def test_a_job_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
             job.write_text(text)
         assert main(["matrix-stage", str(job)]) == 2
         assert "is no stage of a matrix" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"name": "x"}', '{"name":' * 100_000])
+def test_what_is_kept_of_no_stage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """The same for what is left of one that failed."""
+    (tmp_path / "stage.json").write_text(text)
+    assert main(["resume", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'stage.json'} is damaged" in said and "Run the matrix again" in said

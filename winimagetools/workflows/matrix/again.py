@@ -15,6 +15,7 @@ from pathlib import Path
 from winimagetools import log
 from winimagetools.contract import Host
 from winimagetools.errors import RequestError
+from winimagetools.files.small import read_json
 from winimagetools.host import select_host
 from winimagetools.matrix.claims import claimed
 from winimagetools.matrix.stages import StagePlan
@@ -85,7 +86,7 @@ def _read(folder: Path) -> _Kept | None:
     """The stage a failed run was; None for that of an image."""
     path = folder / KEPT
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         name, cache = StageName.parse(record["name"]), Path(record["cache"])
         return _Kept(name, dict(record["parts"]), cache, str(record["disk"]))
     except FileNotFoundError:

@@ -7,13 +7,13 @@ folders, and that a file of the same name in an earlier one wins, are those of t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from winimagetools.errors import ToolMissingError
+from winimagetools.files.small import read_json
 
 FOLDERS = (Path("/etc/qemu/firmware"), Path("/usr/share/qemu/firmware"))
 _MACHINE = "pc-q35-"
@@ -84,7 +84,7 @@ def trusts(firmware: Firmware, certificate: str) -> bool:
 def _parse(path: Path) -> Firmware | None:
     """A description; None when it is of another machine, unreadable, or of what is not there."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         item = _firmware(about) if _fits(about) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -63,6 +63,7 @@ def test_others_are_passed_over(tmp_path: Path, changes: dict[str, Any]) -> None
     """Firmware of another kind or machine, and descriptions that make no sense."""
     describe(tmp_path, "10-other", **changes)
     (tmp_path / "20-broken.json").write_text("{")
+    (tmp_path / "25-deep.json").write_text('{"mapping":' * 100_000)
     describe(tmp_path, "30-gone")
     (tmp_path / "30-gone.code").unlink()
     describe(tmp_path, "40-good")
