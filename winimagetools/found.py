@@ -100,12 +100,14 @@ class MachineFacts:
         memory: bytes it has; 0 when it does not tell.
         processors: how many a build may use.
         bridges: switches a virtual machine can be attached to.
+        not_reproducible: why the same inputs give other bytes here; empty where they do not.
     """
 
     system: str
     memory: int = 0
     processors: int = 1
     bridges: tuple[str, ...] = ()
+    not_reproducible: str = ""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from winimagetools.plan import (
     DiskFile,
     VmRequest,
 )
+from winimagetools.workflows import reproducible
 from winimagetools.workflows.asked import Asked, BuildOptions
 from winimagetools.workflows.finish import (
     FREE_SPACE,
@@ -257,6 +258,8 @@ def _from_medium(
     _announce(plan)
     folder = last.enter_context(host.files.build_folder(plan.delivery.path))
     online = prepared.request.workflow is Workflow.ONLINE
+    if not online:
+        reproducible.warn(host)
     if offline_disk is None:
         check = partial(verify_written, plan.delivery.path) if verify else None
         becomes = None if online else plan.delivery

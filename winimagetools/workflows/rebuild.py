@@ -21,6 +21,7 @@ from winimagetools.image.stamping import PLACES, VARIABLE
 from winimagetools.output.report.folder import need_record
 from winimagetools.plan import Delivery
 from winimagetools.version import __version__
+from winimagetools.workflows import reproducible
 from winimagetools.workflows.build import new_windows_cloud_image
 from winimagetools.workflows.prepare import Prepared, prepare
 from winimagetools.workflows.report import fingerprinted
@@ -93,12 +94,8 @@ def rebuild(
 
 
 def _refuse(image: Path, record: Mapping[str, Any], host: Host) -> None:
-    """Refuse what never gives the same bytes. Raises RequestError."""
-    if record["workflow"] != Workflow.CLOUD.value or host.offline is not None:
-        raise RequestError(
-            f"{image.name} cannot be made again byte by byte: a running Windows had a part in it.",
-            "Only images that cloud-image made on Linux can.",
-        )
+    """Refuse what never gives the same bytes. Raises RequestError or HostError."""
+    reproducible.refuse(image.name, record["workflow"], record["reproducible"], host)
     version = record["tools"].get("winimagetools")
     if version != __version__ or not record.get("source_date_epoch"):
         raise RequestError(

@@ -54,6 +54,7 @@ from winimagetools.plan import (
 )
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
 from winimagetools.version import __version__
+from winimagetools.workflows import reproducible
 from winimagetools.workflows.prepare import Prepared
 
 _MAY_HOLD_SECRETS = ("", "unattend_xml_path")
@@ -178,6 +179,7 @@ class Recorder:
             untold=tuple(_untold(prepared.found.config)),
             source_date_epoch=plan.stamp.time,
             seed=plan.stamp.seed.hex(),
+            reproducible=reproducible.told(prepared.request.workflow, prepared.host),
             steps=log.steps_so_far(),
             checks=tuple(checks_of(image.sha256)),
             warnings=log.take_warnings(),

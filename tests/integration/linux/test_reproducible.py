@@ -21,7 +21,7 @@ from winimagetools.checks.difference import find_difference
 from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.cli.main import main
 from winimagetools.host.linux import libntfs, volume
-from winimagetools.host.linux.frozen_clock import frozen_clock
+from winimagetools.host.linux.frozen_clock import frozen_clock, obstacle
 from winimagetools.host.linux.wimlib import Wim
 from winimagetools.model import MIB
 from winimagetools.stamp import Stamp
@@ -320,6 +320,7 @@ def test_odd_trees(tmp_path: Path, in_memory: Path) -> None:
 
 def test_the_clock_of_the_library_goes_on_afterwards() -> None:
     """It is stopped for as long as a volume is written, also when that fails."""
+    assert obstacle(libntfs.load()) == ""
     with pytest.raises(KeyError), frozen_clock(libntfs.load()) as works:
         assert works
         raise KeyError

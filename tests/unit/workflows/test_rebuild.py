@@ -9,13 +9,21 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.unit.dry_build import SERVER_2022, FakeMedia, config_text, lay_out
 from tests.unit.recording_host import recording_host
 from winimagetools.contract import Host
-from winimagetools.errors import BuildError, ConfigurationError, MediaError, RequestError
+from winimagetools.errors import (
+    BuildError,
+    ConfigurationError,
+    HostError,
+    MediaError,
+    RequestError,
+)
+from winimagetools.found import MachineFacts
 from winimagetools.output.report.folder import folder_of
 from winimagetools.settings.options import WindowsImageConfig
 from winimagetools.workflows.build import new_windows_cloud_image
@@ -102,6 +110,42 @@ def test_the_same_image(image: Path) -> None:
     again(image)
     assert sorted(image.parent.iterdir()) == before
     assert image.read_bytes() == b"an image"
+
+
+def test_a_machine_whose_clock_runs(
+    image: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It does not begin to build again, and what it builds says so: once, and in its report."""
+    facts = MachineFacts("nowhere", not_reproducible="the clock runs")
+    host, _ = a_host()
+    checks = SimpleNamespace(check=host.checks.check, versions=host.checks.versions)
+    checks.machine = lambda: facts
+    host = dataclasses.replace(host, checks=checks)
+    with pytest.raises(HostError) as caught:
+        rebuild(image, host=host)
+    assert caught.value.message == (
+        "win.raw cannot be made again byte by byte on this machine: the clock runs."
+    )
+    caplog.clear()
+    made = new_windows_cloud_image("config.ini", host=host).path
+    record = json.loads((folder_of(made) / "report.json").read_text())
+    assert record["reproducible"] == "no, because the clock runs"
+    told = [
+        "The image is not reproducible: the clock runs. Windows does not mind, but whoever builds "
+        "it again gets other bytes, and verify --rebuild refuses it."
+    ]
+    assert [text for text in record["warnings"] if "reproducible" in text] == told
+    assert [each.message for each in caplog.records if "reproducible" in each.message] == told
+
+
+def test_what_a_report_says_of_it(image: Path) -> None:
+    """Windows itself writes other bytes each time."""
+    report = folder_of(image) / "report.json"
+    assert json.loads(report.read_text())["reproducible"] == "yes"
+    new_windows_cloud_image("config.ini", host=a_host(offline=True)[0])
+    assert json.loads(report.read_text())["reproducible"] == (
+        "no, because a running Windows had a part in it"
+    )
 
 
 def test_another_image(image: Path) -> None:
@@ -191,6 +235,7 @@ def test_without_a_report(image: Path) -> None:
         ("workflow", "New-WindowsOnlineImage", "a running Windows had a part in it"),
         ("tools", {"winimagetools": "0.0.1"}, "made by winimagetools 0.0.1, which is not"),
         ("source_date_epoch", 0, "made by winimagetools"),
+        ("reproducible", "no, because the clock ran", r"byte by byte: the clock ran\."),
     ],
 )
 def test_what_cannot_be_built_again(image: Path, field: str, value: object, said: str) -> None:

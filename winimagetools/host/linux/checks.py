@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
 from winimagetools.errors import HostError, Problem
 from winimagetools.found import MachineFacts
-from winimagetools.host.linux import computer, esp, grub, hivex, libwim, ntfs, versions, volume
+from winimagetools.host.linux import (
+    computer,
+    esp,
+    frozen_clock,
+    grub,
+    hivex,
+    libntfs,
+    libwim,
+    ntfs,
+    versions,
+    volume,
+)
 from winimagetools.host.linux.disks import SFDISK
 from winimagetools.host.linux.resize import NTFSFIX, NTFSRESIZE
 from winimagetools.model import DiskLayout
@@ -54,4 +66,11 @@ class LinuxChecks:
 
     def machine(self) -> MachineFacts:
         """This machine."""
-        return computer.look()
+        return dataclasses.replace(computer.look(), not_reproducible=_not_reproducible())
+
+
+def _not_reproducible() -> str:
+    try:
+        return frozen_clock.obstacle(libntfs.load())
+    except HostError:
+        return ""  # without the library nothing is built at all

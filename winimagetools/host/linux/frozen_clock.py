@@ -22,8 +22,6 @@ from ctypes import c_uint16 as c_half
 from ctypes import c_uint32 as c_word
 from ctypes import c_uint64 as c_long_word
 
-from winimagetools import log
-
 _CLOCK, _ALWAYS_THE_SAME = b"clock_gettime", "clock_getres"
 _LOADED, _DYNAMIC = 1, 2
 _STRINGS, _SYMBOLS = 5, 6
@@ -76,13 +74,26 @@ def frozen_clock(library: ctypes.CDLL) -> Iterator[bool]:
     before = c_void_p.from_address(slot).value if slot else None
     other = ctypes.cast(getattr(ctypes.CDLL(None), _ALWAYS_THE_SAME), c_void_p).value
     works = slot is not None and _put(slot, other)
-    if not works:
-        log.LOGGER.debug("The clock of libntfs-3g cannot be frozen on this machine.")
     try:
         yield works
     finally:
         if slot is not None and works:
             _put(slot, before)
+
+
+def obstacle(library: ctypes.CDLL) -> str:
+    """Why the clock of a library cannot be stopped; empty when it can. Completes "because".
+
+    Args:
+        library: libntfs-3g.
+    """
+    with frozen_clock(library) as works:
+        if works:
+            return ""
+    return (
+        "the clock of libntfs-3g cannot be stopped on this machine, which takes a 64-bit Linux "
+        "and a library that is linked dynamically"
+    )
 
 
 def _slot(inside: int) -> int | None:

@@ -163,6 +163,8 @@ class Report:
         source_date_epoch: the time everything in the image is from, in seconds since 1970.
         seed: where its ids come from, in hexadecimal; containers that are made of the disk later
             have the same ones.
+        reproducible: whether its disk can be made again byte by byte: ``yes``, or
+            ``no, because`` and why; empty where nobody has said so.
     """
 
     workflow: str
@@ -187,6 +189,7 @@ class Report:
     untold: tuple[str, ...] = ()
     source_date_epoch: int = 0
     seed: str = ""
+    reproducible: str = ""
 
 
 def as_record(report: Report) -> dict[str, Any]:

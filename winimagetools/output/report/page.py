@@ -162,6 +162,8 @@ def _summary(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if windows["boot_authority"]:
         yield "Secure Boot", escape(windows["boot_authority"])
     yield "Made", escape(_when(record["started"], record["finished"]))
+    if record["reproducible"]:
+        yield "Reproducible", escape(record["reproducible"])
     digest = image["sha256"]
     yield "SHA-256", f'<span class="hash">{escape(digest)}</span>' if digest else "not computed"
 
