@@ -28,6 +28,15 @@ class Listed:
     size: int | None
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """A file or folder in an image, and where its copy goes."""
+
+    inside: str
+    path: Path
+    is_folder: bool
+
+
 def split_place(text: str) -> tuple[Path, str]:
     r"""An image and a path inside, from ``image.qcow2:\Windows\win.ini``.
 
@@ -98,15 +107,16 @@ def copy_out(place: str, destination: Path | str, *, host: Host | None = None) -
         _must_exist(subject, inside)
         name = inside.replace("\\", "/").rpartition("/")[2]
         wanted = list(_below(subject, inside, folder / name))
-        for _, path in wanted:
-            if path.exists():
-                raise RequestError(f"{path} exists already.", "Name another folder.")
-        return [path for source, path in wanted if _take(subject, source, path)]
+        for item in wanted:
+            if item.path.exists() and not (item.is_folder and item.path.is_dir()):
+                raise RequestError(f"{item.path} exists already.", "Name another folder.")
+        return [item.path for item in wanted if _take(subject, item)]
 
 
-def _below(subject: Subject, inside: str, target: Path) -> Iterator[tuple[str, Path]]:
-    if not subject.tree.is_dir(inside):
-        yield inside, target
+def _below(subject: Subject, inside: str, target: Path) -> Iterator[_Wanted]:
+    is_folder = subject.tree.is_dir(inside)
+    yield _Wanted(inside, target, is_folder)
+    if not is_folder:
         return
     for name in subject.tree.list_dir(inside):
         # A slash in a name, which no Windows makes, would lead out of the folder.
@@ -116,12 +126,16 @@ def _below(subject: Subject, inside: str, target: Path) -> Iterator[tuple[str, P
         yield from _below(subject, _join(inside, name), target / name)
 
 
-def _take(subject: Subject, inside: str, path: Path) -> bool:
-    """Copy one file; a link or an encrypted file is left out with a warning."""
+def _take(subject: Subject, wanted: _Wanted) -> bool:
+    """Whether a file was made; a link or an encrypted file is left out with a warning."""
+    path = wanted.path
+    if wanted.is_folder:
+        path.mkdir(parents=True, exist_ok=True)
+        return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with room_for(path), open(path, "xb", opener=private_opener) as file:
-            for part in _parts(subject, inside):
+            for part in _parts(subject, wanted.inside):
                 file.write(part)
     except BuildError as error:
         path.unlink(missing_ok=True)

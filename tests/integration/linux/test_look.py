@@ -185,6 +185,7 @@ def test_ls_and_copy_out(built: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     files = read_files(tmp_path / "out")
     assert len(files["config/SYSTEM"]) == 65536
     assert len(made) == len(files)
+    assert list((tmp_path / "out/config/RegBack").iterdir()) == []
     assert made[0].stat().st_mode & 0o777 == 0o600
     with pytest.raises(RequestError, match="exists already"):
         copy_out(rf"{built}:\Windows\System32\config", tmp_path / "out")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import MemoryTree
+from winimagetools.errors import RequestError
 from winimagetools.workflows import look
 from winimagetools.workflows.look import Listed, copy_out, list_folder
 
@@ -55,6 +56,23 @@ def test_copy_out_stays_in_its_folder(
     there = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert all(path.is_relative_to(tmp_path / "out/deep/Windows") for path in there)
     assert "is left out: its name" in caplog.text
+
+
+def test_copy_out_of_empty_folders(opened: Any, tmp_path: Path) -> None:
+    """They are made as well, and may be there; a file in their place is in the way."""
+    tree = MemoryTree({"Windows/Panther/deep/gone": b""})
+    tree.remove("Windows/Panther/deep/gone")
+    opened(tree)
+    made = copy_out(r"image.raw:\Windows\Panther", tmp_path, host=SimpleNamespace())  # type: ignore[arg-type]
+    assert (made, list(tmp_path.rglob("*"))) == (
+        [],
+        [tmp_path / "Panther", tmp_path / "Panther/deep"],
+    )
+    copy_out(r"image.raw:\Windows\Panther", tmp_path, host=SimpleNamespace())  # type: ignore[arg-type]
+    (tmp_path / "Panther/deep").rmdir()
+    (tmp_path / "Panther/deep").touch()
+    with pytest.raises(RequestError, match="deep exists already"):
+        copy_out(r"image.raw:\Windows\Panther", tmp_path, host=SimpleNamespace())  # type: ignore[arg-type]
 
 
 def test_ls_shows_odd_names(opened: Any) -> None:
