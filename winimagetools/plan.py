@@ -233,15 +233,17 @@ class Requirements:
 
     Args:
         layout: how firmware starts the disk.
-        formats: containers to convert to.
+        formats: containers that qemu-img makes.
         existing_disk: a finished disk is opened, not a new one made.
         vm: Windows is started in a virtual machine.
+        form_only: a finished disk gets another form, and nobody looks into it.
     """
 
     layout: DiskLayout
     formats: tuple[DiskFormat, ...] = ()
     existing_disk: bool = False
     vm: bool = False
+    form_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from winimagetools.errors import Problem
 from winimagetools.files.space import free_bytes
 from winimagetools.found import Ability, MachineFacts
 from winimagetools.model import GIB, DiskFormat, DiskLayout
+from winimagetools.output.become import takes_qemu_img
 from winimagetools.plan import Delivery, Requirements, VmRequest
 
 _USUAL_MEMORY = 2 * GIB
-_COPY = "by a copy"
-"""How a container is made that does not take the disk as it is."""
+_QEMU_IMG = "by qemu-img"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def _workflows(host: Host) -> Iterator[Ability]:
         lacking = _lacking(host, Requirements(layout, vm=True), machine)
         yield Ability(f"online images, {layout}{what}", "", lacking)
     yield Ability("virtual machines with a TPM, for Windows 11", "", tuple(host.vm.check_tpm()))
-    golden = Requirements(DiskLayout.UEFI, existing_disk=True, vm=True)
+    # Of any container, so that one has to be converted to the one that is worked in.
+    golden = Requirements(DiskLayout.UEFI, (host.work_format,), existing_disk=True, vm=True)
     lacking = _lacking(host, golden, _machine(DiskLayout.UEFI, secure=False))
     yield Ability("golden images", "", lacking)
     finished = Requirements(DiskLayout.UEFI, existing_disk=True)
@@ -81,7 +82,7 @@ def _workflows(host: Host) -> Iterator[Ability]:
 def _containers(host: Host, folder: Path) -> Iterator[Ability]:
     for disk_format in DiskFormat:
         how = _way(host, folder, disk_format)
-        formats = (disk_format,) if how == _COPY else ()
+        formats = (disk_format,) if how == _QEMU_IMG else ()
         lacking = _lacking(host, Requirements(DiskLayout.UEFI, formats=formats))
         yield Ability(f"{disk_format} images", how, lacking, needed=True)
 
@@ -90,7 +91,9 @@ def _way(host: Host, folder: Path, disk_format: DiskFormat) -> str:
     if disk_format is host.work_format:
         return "as they are built"
     delivery = Delivery(folder / "image", disk_format, (), "image")
-    return "in place" if host.files.stays_in_place(host.work_format, delivery) else _COPY
+    if takes_qemu_img(host.work_format, delivery):
+        return _QEMU_IMG
+    return "in place" if host.files.stays_in_place(host.work_format, delivery) else "by a copy"
 
 
 def _machine(layout: DiskLayout, secure: bool) -> VmRequest:

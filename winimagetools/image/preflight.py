@@ -7,6 +7,7 @@ do about it. What a request as a whole cannot be is in :mod:`winimagetools.image
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from winimagetools.contract import Host
 from winimagetools.data import UNATTEND_TEMPLATE
-from winimagetools.errors import RequestError
+from winimagetools.errors import MediaError, RequestError
+from winimagetools.formats.images.probe import trusted_container
 from winimagetools.guest import resources
 from winimagetools.guest.config import guest_config_text
 from winimagetools.image import delivery, refusals
@@ -30,7 +32,9 @@ from winimagetools.image.request import (
     Workflow,
     split_list,
 )
+from winimagetools.image.wrapped import is_wrapped, name_inside
 from winimagetools.model import ApplyEngine, DiskFormat, DiskLayout, ImageType
+from winimagetools.output.become import takes_qemu_img
 from winimagetools.paths import is_iso
 from winimagetools.plan import AddPackage, Delivery, Requirements, VmRequest
 from winimagetools.settings.findings import Findings
@@ -310,11 +314,37 @@ def _unattend(found: Findings) -> Path | None:
 
 def requirements(request: Request, host: Host) -> Requirements:
     """What ``host`` must have for ``request``."""
-    made_as, delivery = host.work_format, request.delivery
-    stays = delivery.disk_format is made_as or host.files.stays_in_place(made_as, delivery)
     return Requirements(
         layout=request.layout,
-        formats=() if stays else (delivery.disk_format,),
+        formats=tuple(_converted(request, host)),
         existing_disk=request.workflow in (Workflow.GOLDEN, Workflow.TEST),
         vm=request.workflow in (Workflow.ONLINE, Workflow.GOLDEN),
+        form_only=request.workflow is Workflow.CONVERT,
     )
+
+
+def _converted(request: Request, host: Host) -> Iterator[DiskFormat]:
+    """The containers qemu-img makes: for the work on a disk that is taken, and at the end."""
+    delivery, made_as = request.delivery, host.work_format
+    if request.workflow is Workflow.TEST:
+        if not host.disks.opens(delivery.disk_format):
+            yield made_as
+        return
+    if request.workflow is Workflow.GOLDEN:
+        container = _golden_container(request.golden)
+        if container is None or not host.disks.changes(container):
+            yield made_as
+        else:
+            made_as = container
+    if takes_qemu_img(made_as, delivery):
+        yield delivery.disk_format
+
+
+def _golden_container(golden: Path) -> DiskFormat | None:
+    """What a golden image is; None where that shows only when it is unwrapped or looked at."""
+    if is_wrapped(golden):
+        raw = f".{DiskFormat.RAW.extension}"
+        return DiskFormat.RAW if name_inside(golden).casefold().endswith(raw) else None
+    with suppress(MediaError):
+        return trusted_container(golden)
+    return None

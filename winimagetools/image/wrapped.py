@@ -25,6 +25,13 @@ def layers_of(image: Path) -> tuple[str, ...]:
     return layers
 
 
+def name_inside(image: Path) -> str:
+    """The name of what is wrapped, as far as that of the wrapping tells."""
+    while image.suffix.casefold()[1:] in _LAYERS:
+        image = image.with_suffix("")
+    return image.name
+
+
 def is_wrapped(image: Path) -> bool:
     """Whether the name is one of a wrapping, of those that are not read too."""
     return image.suffix.casefold()[1:] in (*_LAYERS, *_FOREIGN)

@@ -107,6 +107,20 @@ def obstacle(disk_format: DiskFormat, *, compress: bool, fixed: bool) -> str:
     return ""
 
 
+def takes_qemu_img(made_as: DiskFormat, delivery: Delivery) -> bool:
+    """Whether qemu-img makes the container of a delivery, on any file system.
+
+    Args:
+        made_as: container the disk has before.
+        delivery: what it becomes.
+    """
+    if delivery.disk_format is made_as:
+        return False
+    fixed, compress = delivery.fixed_vhd, delivery.compress_qcow2
+    reason = obstacle(delivery.disk_format, compress=compress, fixed=fixed)
+    return made_as is not DiskFormat.RAW or bool(reason)
+
+
 def stays_in_place(folder: Path, disk_format: DiskFormat, *, compress: bool, fixed: bool) -> bool:
     """Whether a raw disk becomes a container without a second copy of its data.
 

@@ -16,10 +16,11 @@ from winimagetools.image import preflight
 from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Workflow
 from winimagetools.image.wrapped import refuse_wrapped
+from winimagetools.model import DiskFormat
 from winimagetools.output.report.folder import check_place, folder_of, read_record, write_record
 from winimagetools.output.report.pictures import read_pictures
 from winimagetools.output.report.provenance import load_key
-from winimagetools.plan import Delivery, DiskFile
+from winimagetools.plan import Delivery, DiskFile, Requirements
 from winimagetools.settings.options import OPTIONS, WindowsImageConfig
 from winimagetools.stamp import Stamp
 from winimagetools.workflows.asked import Asked, BuildOptions
@@ -54,7 +55,11 @@ def convert_image(
     found = read_config(config_file_path, overrides=asked.overrides, strict=asked.strict)
     request = preflight.read_request(found, Workflow.CONVERT, host)
     delivery = with_checksum(request.delivery, asked.checksum)
-    found.attempt("image_path", lambda: _check_disk(disk, delivery), None)
+    taken = found.attempt("image_path", lambda: _check_disk(disk, delivery), host.work_format)
+    if taken is not host.work_format:
+        needs = Requirements(request.layout, (host.work_format,), form_only=True)
+        lacking = host.checks.check(needs)
+        found.problems += [problem for problem in lacking if problem not in found.problems]
     found.settle()
     record = read_record(disk) if asked.report else None
     if record is not None:
@@ -99,7 +104,8 @@ def stamp_of(record: dict[str, Any] | None) -> Stamp | None:
         return None
 
 
-def _check_disk(disk: Path, delivery: Delivery) -> None:
+def _check_disk(disk: Path, delivery: Delivery) -> DiskFormat:
+    """The container of the disk. Raises RequestError or MediaError when it is of no use."""
     if not disk.is_file():
         raise RequestError(f"The disk {disk} does not exist.", "Check the path.")
     if delivery.path.exists() and delivery.path.samefile(disk):
@@ -107,7 +113,7 @@ def _check_disk(disk: Path, delivery: Delivery) -> None:
             f"{delivery.path} is the disk itself.", "Let image_path name another file."
         )
     refuse_wrapped(disk)
-    trusted_container(disk)
+    return trusted_container(disk)
 
 
 def _count_steps(host: Host, delivery: Delivery) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tarfile
 from dataclasses import replace
@@ -56,6 +57,50 @@ def test_every_container(tmp_path: Path, disk: Path, container: str) -> None:
     assert options["virtual_disk_format"] == container
     names = [step["name"] for step in report["steps"]]
     assert {"Take Windows from the medium", f"Copy {disk.name}"} <= set(names)
+
+
+@pytest.fixture
+def without_qemu_img(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH with everything but qemu-img, which the folders of the system have not either."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for place in reversed(os.get_exec_path()):
+        for path in Path(place).glob("*"):
+            link = folder / path.name
+            if path.name != "qemu-img":
+                link.unlink(missing_ok=True)
+                link.symlink_to(path)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_without_qemu_img(
+    tmp_path: Path,
+    disk: Path,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is missed where it is used, before anything is done, and nowhere else."""
+    name = str(tmp_path / "config.ini")
+    vhd, out = tmp_path / "disk.vhd", tmp_path / "out.vhdx"
+    dynamic = ["--set", "virtual_disk_format=VHD", "--set", f"image_path={vhd}"]
+    assert main(["convert", str(disk), name, *dynamic]) == 0
+    before = vhd.read_bytes()
+    request.getfixturevalue("without_qemu_img")
+    more = ["--set", "virtual_disk_format=VHDX", "--set", f"image_path={out}"]
+    assert main(["convert", str(disk), name, *more]) == 0
+    assert main(["test-image", str(out)]) == 0
+    assert main(["cloud-image", name, *more]) == 0
+    capsys.readouterr()
+    for line in (
+        ["convert", str(disk), name, *dynamic],
+        ["convert", str(out), name, *more, "--set", f"image_path={tmp_path / 'other.vhdx'}"],
+        ["cloud-image", name, *dynamic],
+        ["shrink", str(vhd)],
+    ):
+        assert main(line) == 3
+        said = capsys.readouterr().err
+        assert "qemu-img was not found" in said and "Step 1" not in said
+    assert vhd.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_everything_is_there() -> None:
         "  yes  tests of finished images",
         "  yes  RAW images, as they are built",
         "  yes  QCOW2 images, in place",
-        "  yes  VHD images, by a copy",
+        "  yes  VHD images, by qemu-img",
         "  yes  VHDX images, in place",
         "  yes  VMDK images, in place",
         "missing 1: KVM does not run here. Use another machine.",

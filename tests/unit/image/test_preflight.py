@@ -14,6 +14,7 @@ from winimagetools.config import read_config
 from winimagetools.contract import Host
 from winimagetools.errors import HostError, ToolMissingError
 from winimagetools.host.linux.checks import LinuxChecks
+from winimagetools.host.linux.disks import LinuxDisks
 from winimagetools.host.windows.checks import WindowsChecks
 from winimagetools.host.windows.powershell import PowerShell
 from winimagetools.host.windows.vm import HyperV
@@ -26,7 +27,7 @@ from winimagetools.model import (
     DiskLayout,
     ImageType,
 )
-from winimagetools.plan import Delivery, Requirements, VmRequest
+from winimagetools.plan import Requirements, VmRequest
 from winimagetools.run import Tool
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -308,11 +309,17 @@ def test_the_engine_of_the_apply(host: Host) -> None:
     assert keys(host, Workflow.CLOUD, apply_engine="dism") == ["apply_engine"]
 
 
+def on_linux(host: Host) -> Host:
+    """The host with what Linux asks for."""
+    checks, disks = LinuxChecks(), LinuxDisks()
+    return dataclasses.replace(host, checks=checks, disks=disks, work_format=DiskFormat.RAW)
+
+
 def test_a_golden_image_on_linux_needs_its_tools(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is missing is said before anything is copied."""
-    linux = dataclasses.replace(host, checks=LinuxChecks())
+    linux = on_linux(host)
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("winimagetools.run._SYSTEM_FOLDERS", ())
     options = {"gold_image_path": "gold.vhdx", "image_path": "finished.vhdx"}
@@ -321,28 +328,87 @@ def test_a_golden_image_on_linux_needs_its_tools(
     assert "ntfsfix" in str(caught.value) and "qemu-img" in str(caught.value)
 
 
+def linux_without_qemu_img(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A Linux host that has every program but qemu-img."""
+    find = Tool.find
+
+    def without(tool: Tool) -> str:
+        return find(tool) if tool.name == "qemu-img" else tool.name
+
+    monkeypatch.setattr(Tool, "find", without)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("winimagetools.run._SYSTEM_FOLDERS", ())
+    for name in ("libwim.load", "ntfs.find_library", "hivex.find_library", "grub.check_installed"):
+        monkeypatch.setattr(f"winimagetools.host.linux.{name}", lambda: None)
+    return on_linux(host)
+
+
+KVM = {"image_type": "KVM", "disk_layout": "UEFI"}
+
+
+@pytest.mark.parametrize(
+    ("workflow", "options", "asked"),
+    [
+        (Workflow.CLOUD, {"virtual_disk_format": "RAW"}, False),
+        (Workflow.CLOUD, {"virtual_disk_format": "RAW", "compression_format": "tar.gz"}, False),
+        (Workflow.CLOUD, {"virtual_disk_format": "QCOW2"}, False),
+        (Workflow.CLOUD, {"virtual_disk_format": "QCOW2", "compress_qcow2": True}, True),
+        (Workflow.ONLINE, {"virtual_disk_format": "VHDX"}, False),
+        (Workflow.CLOUD, {"virtual_disk_format": "VMDK"}, False),
+        (Workflow.CLOUD, {"virtual_disk_format": "VHD"}, True),
+        (Workflow.CLOUD, {"virtual_disk_format": "VHD", "vhd_subformat": "fixed"}, False),
+        (Workflow.CONVERT, {"virtual_disk_format": "QCOW2"}, False),
+        (Workflow.CONVERT, {"virtual_disk_format": "VHD"}, True),
+        (Workflow.TEST, {"virtual_disk_format": "VHD", "image_path": "gold.vhd"}, False),
+        (Workflow.GOLDEN, {"virtual_disk_format": "QCOW2", "gold_image_path": "gold.raw"}, False),
+        (Workflow.GOLDEN, {"virtual_disk_format": "VHD", "gold_image_path": "gold.raw"}, True),
+        (Workflow.GOLDEN, {"virtual_disk_format": "RAW", "gold_image_path": "gold.vhdx"}, True),
+        (Workflow.GOLDEN, {"virtual_disk_format": "RAW", "gold_image_path": "gold.raw.gz"}, False),
+        (Workflow.GOLDEN, {"virtual_disk_format": "RAW", "gold_image_path": "g.RAW.tgz"}, False),
+        (Workflow.GOLDEN, {"virtual_disk_format": "RAW", "gold_image_path": "gold.qcow2.gz"}, True),
+        (Workflow.GOLDEN, {"virtual_disk_format": "RAW", "gold_image_path": "gold.zip"}, True),
+    ],
+    ids=str,
+)
+def test_qemu_img_is_asked_for_where_it_is_used(
+    host: Host,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    workflow: Workflow,
+    options: dict[str, object],
+    asked: bool,
+) -> None:
+    """The file system makes no difference: where data cannot stay in place they are copied."""
+    (folder / "gold.raw").write_bytes(b"a disk")
+    for name in ("gold.raw.gz", "g.RAW.tgz", "gold.qcow2.gz", "gold.zip"):
+        (folder / name).write_bytes(b"wrapped")
+    linux = linux_without_qemu_img(host, monkeypatch)
+    values = {**CLOUD, "image_path": "win.img", **KVM, **options}
+    Path("config.ini").write_text(config_text({key: str(value) for key, value in values.items()}))
+    request = preflight.understand(read_config("config.ini"), workflow, linux)
+    problems = linux.checks.check(preflight.requirements(request, linux))
+    assert [each.message.split()[0] for each in problems] == (["qemu-img"] if asked else [])
+
+
+def test_another_form_takes_no_other_program(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in the disk is read or written, so neither libwim nor sfdisk is missed."""
+    linux = on_linux(host)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("winimagetools.run._SYSTEM_FOLDERS", ())
+    monkeypatch.setattr("ctypes.util.find_library", lambda _: None)
+    Path("config.ini").write_text(config_text({**CLOUD, "virtual_disk_format": "VMDK"}))
+    request = preflight.understand(read_config("config.ini"), Workflow.CONVERT, linux)
+    assert linux.checks.check(preflight.requirements(request, linux)) == []
+
+
 def test_requirements_name_what_is_converted(host: Host) -> None:
-    """qemu-img is only needed where the container changes."""
+    """On Windows qemu-img makes all but the container Windows works in."""
     request = read(host, Workflow.CLOUD, image_type="KVM", compression_format="gz")
     assert preflight.requirements(request, host) == Requirements(
         DiskLayout.BIOS, formats=(DiskFormat.QCOW2,)
     )
     plain = read(host, Workflow.CLOUD)
     assert preflight.requirements(plain, host).formats == ()
-
-
-def test_what_stays_in_place_is_not_converted(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then nobody has to install qemu-img for it."""
-    request = read(host, Workflow.CLOUD, image_type="KVM")
-    asked = []
-
-    def stays(made_as: DiskFormat, delivery: Delivery) -> bool:
-        asked.append((made_as, delivery.disk_format))
-        return True
-
-    monkeypatch.setattr(host.files, "stays_in_place", stays)
-    assert preflight.requirements(request, host).formats == ()
-    assert asked == [(host.work_format, DiskFormat.QCOW2)]
 
 
 @pytest.mark.parametrize(

@@ -31,20 +31,23 @@ Look = Callable[[], object]
 
 def wanted(requirements: Requirements) -> Iterator[Look]:
     """What a request needs, each as a function that looks for it."""
+    if requirements.formats:
+        yield QEMU_IMG.find
     if requirements.existing_disk:
         yield ntfs.find_library
         if requirements.vm:  # it is changed, not only looked at
             yield from (hivex.find_library, NTFSRESIZE.find, NTFSFIX.find, volume.NTFSINFO.find)
-            yield QEMU_IMG.find
-        return
+    elif not requirements.form_only:
+        yield from _for_new_disk(requirements.layout)
+
+
+def _for_new_disk(layout: DiskLayout) -> Iterator[Look]:
     yield from (libwim.load, ntfs.find_library, hivex.find_library)
     yield from (volume.MKNTFS.find, volume.NTFSINFO.find, SFDISK.find)
-    if requirements.layout is DiskLayout.UEFI:
+    if layout is DiskLayout.UEFI:
         yield from (esp.MFORMAT.find, esp.MMD.find, esp.MCOPY.find)
     else:
         yield from (grub.check_installed,)
-    if requirements.formats:
-        yield QEMU_IMG.find
 
 
 class LinuxChecks:

@@ -44,6 +44,7 @@ from winimagetools.host.linux.resize import (
 )
 from winimagetools.model import MIB, DiskFormat
 from winimagetools.output.become import become, make_in_place, obstacle
+from winimagetools.output.convert import QEMU_IMG
 from winimagetools.output.image_files import ImageFiles
 from winimagetools.output.raw_disk import RawDisk, copy_disk
 
@@ -226,6 +227,8 @@ def _remade(path: Path, change: Callable[[Apart, int, Path], RawDisk]) -> None:
         with open_existing(path, read_only=True) as disk:
             check_changeable(disk.image, disk.windows)
             container, fixed = disk.image.format, disk.image.fixed
+            if obstacle(container, compress=False, fixed=fixed):
+                QEMU_IMG.find()  # which is used last
             old_size = disk.image.size
             apart = take_apart(disk.image, disk.table, disk.windows, work)
         with NtfsVolume(apart.volume) as volume:

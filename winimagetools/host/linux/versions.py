@@ -43,7 +43,8 @@ def _asked(requirements: Requirements) -> Iterator[tuple[str, Callable[[], str]]
         uefi = requirements.layout is DiskLayout.UEFI
         yield from _programs(esp.MCOPY if uefi else grub.GRUB_MKIMAGE)
     yield "libhivex", functools.partial(_library, "libhivex", hivex.find_library)
-    yield from _programs(QEMU_IMG)
+    if requirements.formats:
+        yield from _programs(QEMU_IMG)
     if requirements.vm:
         yield from _programs(machine.QEMU)
         if requirements.layout is DiskLayout.UEFI:

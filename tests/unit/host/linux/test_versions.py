@@ -6,7 +6,7 @@ import pytest
 
 from winimagetools.errors import ToolMissingError
 from winimagetools.host.linux import versions
-from winimagetools.model import DiskLayout
+from winimagetools.model import DiskFormat, DiskLayout
 from winimagetools.plan import Requirements
 from winimagetools.run import Tool
 
@@ -45,5 +45,8 @@ def test_what_a_request_is_done_with(monkeypatch: pytest.MonkeyPatch) -> None:
     assert online["qemu-system-x86_64"] == "1.0"
     assert online["UEFI firmware"] == "code.fd"
     assert "swtpm" not in online
-    golden = dict(versions.versions(Requirements(DiskLayout.UEFI, existing_disk=True, vm=True)))
+    assert "qemu-img" not in online
+    needs = Requirements(DiskLayout.UEFI, (DiskFormat.RAW,), existing_disk=True, vm=True)
+    golden = dict(versions.versions(needs))
+    assert golden["qemu-img"] == "1.0"
     assert "sfdisk" not in golden and golden["libntfs-3g"] == "a file"
