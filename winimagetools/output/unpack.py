@@ -37,12 +37,12 @@ _WITHOUT_HOLES = (".qcow2", ".vhdx", ".vmdk")
 class _Member(tarfile.TarInfo):
     """A member whose header is read; refuses one that would fill the memory."""
 
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        found = super().frombuf(buf, encoding, errors)
-        if found.type in _DESCRIBING and found.size > _LARGEST_DESCRIPTION:
-            raise tarfile.ReadError(f"the name of a file in it has {found.size} bytes")
-        return found
+    # The entry point that tarfile leaves to subclasses: every header goes through it. Since the
+    # security updates of Python of 2026 none goes through frombuf() any more.
+    def _proc_member(self, archive: tarfile.TarFile) -> Self:
+        if self.type in _DESCRIBING and self.size > _LARGEST_DESCRIPTION:
+            raise tarfile.ReadError(f"the name of a file in it has {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc,no-any-return]
 
 
 @dataclass(frozen=True)
