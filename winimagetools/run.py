@@ -206,6 +206,7 @@ def spawn(
     arguments: Sequence[str | os.PathLike[str]],
     *,
     input_text: str | None = None,
+    open_input: bool = False,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     tied: Literal["", "KILL", "TERM"] = "",
@@ -218,6 +219,7 @@ def spawn(
         tool: the program.
         arguments: its arguments, one item each.
         input_text: text for its standard input; nothing is connected otherwise.
+        open_input: connect its standard input, for whoever starts it to write to and close.
         env: variables added to this process's environment.
         cwd: folder to run it in.
         tied: the signal with which the kernel ends it when this process dies, be it killed: for
@@ -237,9 +239,10 @@ def spawn(
         argv = [*tie, *argv]
     log.LOGGER.debug("running: %s", shown)
     program: Program | None = None
+    connected = open_input or input_text is not None
     try:
         with held_signals():
-            program = Program(_start(argv, input_text is not None, env or {}, cwd), shown)
+            program = Program(_start(argv, connected, env or {}, cwd), shown)
         if input_text is not None:
             _feed(cast(IO[bytes], program.input), input_text)
         yield program
@@ -253,6 +256,8 @@ def spawn(
             program.end()
             program.output.close()
             program.error.close()
+            if open_input and program.input is not None:
+                program.input.close()
 
 
 @contextmanager

@@ -254,7 +254,7 @@ COMMANDS: tuple[Command, ...] = (
         (),
         "make many images from one file, and only those that are missing",
         "arguments.matrix_arguments",
-        "matrix.matrix",
+        "many.matrix",
     ),
     Command(
         ("matrix-stage",),

@@ -21,6 +21,7 @@ from winimagetools.matrix.outcome import (
 from winimagetools.matrix.stages import TITLES
 from winimagetools.matrix.store import StageStore, State
 from winimagetools.net.cache import default_cache
+from winimagetools.run import Program
 from winimagetools.settings.declaration import parse_size
 from winimagetools.workflows.matrix.run import (
     STAGES,
@@ -34,14 +35,15 @@ from winimagetools.workflows.matrix.stage import run_job
 _UNITS = {"h": 3600.0, "d": 24 * 3600.0, "w": 7 * 24 * 3600.0}
 
 
-def matrix(arguments: argparse.Namespace) -> int:
-    """Exit code 1 when an image could not be made."""
+def matrix(arguments: argparse.Namespace, ahead: Program | None = None) -> int:
+    """Exit code 1 when an image could not be made; ``ahead`` will run Snakemake."""
     if arguments.list:
         return _list(arguments)
     engine = Engine(
         keep_going=arguments.keep_going,
         executor=arguments.executor,
         options=tuple(arguments.engine_option),
+        ahead=ahead,
     )
     report = make_matrix(arguments.file, arguments.only, strict=arguments.strict, engine=engine)
     lines = _summary(report)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from winimagetools.matrix.description import Limits
-from winimagetools.matrix.stages import Needs, StagePlan
+from winimagetools.matrix.stages import TITLES, Needs, StagePlan
 from winimagetools.matrix.store import StageName
 from winimagetools.model import MIB
 
@@ -21,6 +21,8 @@ JOBS, DONE, RESULTS, LOGS = "jobs", "done", "results", "logs"
 """Folders of a run."""
 RUNNER = "winimagetools.workflows.matrix.engine"
 """The module that runs Snakemake on this machine."""
+_PRIORITIES = {kind: len(TITLES) - number for number, kind in enumerate(TITLES)}
+"""What others wait for comes first."""
 
 
 def snakefile(
@@ -58,6 +60,7 @@ def _rule(stage: StagePlan, made: set[StageName], needs: Needs, command: Sequenc
             f"rule {name.kind}_{name.digest[:16]}:",
             *(f"    input: {json.dumps(path)}" for path in inputs),
             f"    output: {json.dumps(done(name))}",
+            f"    priority: {_PRIORITIES[name.kind]}",
             f"    resources: mem_mb={_mib(needs.memory)}, disk_mb={_mib(needs.disk)}, "
             f"machines={needs.machines}",
             f"    {_action(name, command)}",

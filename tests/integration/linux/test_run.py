@@ -251,6 +251,19 @@ def test_spawn_hands_over_both_streams(program: Path) -> None:
         assert started.shown == "fake-tool 'a b'"
 
 
+def test_spawn_leaves_the_input_open(program: Path) -> None:
+    """A program reads what it is asked later, until the input is closed."""
+    program.write_text('#!/bin/sh\nwhile read line; do echo "got $line"; done\necho end\n')
+    with spawn(FAKE, [], open_input=True) as started:
+        assert started.input is not None
+        for text in ("a", "b"):
+            started.input.write(f"{text}\n".encode())
+            assert started.output.read(100) == f"got {text}\n".encode()
+        started.input.close()
+        assert started.wait(30) == 0
+        assert started.output.read(100) == b"end\n"
+
+
 def test_a_program_that_is_asked_to_end_can_tidy_up(program: Path, tmp_path: Path) -> None:
     """It gets the signal for that, and its own exit code counts."""
     program.write_text("#!/bin/sh\ntrap 'touch tidy; exit 3' TERM\necho on\nsleep 30 & wait\n")

@@ -132,6 +132,7 @@ def test_rules() -> None:
         f'rule all:\n    input: ["done/{offline}", "done/{image}"]\n\n'
         "rule offline_aaaaaaaaaaaaaaaa:\n"
         f'    output: "done/{offline}"\n'
+        "    priority: 5\n"
         "    resources: mem_mb=8192, disk_mb=3, machines=1\n"
         f"    shell: \"exec python -m '{{{{odd}}}} name' jobs/{offline}.json "
         f'--log-file logs/{offline}.log"\n'
@@ -139,6 +140,7 @@ def test_rules() -> None:
         "rule image_1111111111111111:\n"
         f'    input: "done/{offline}"\n'
         f'    output: "done/{image}"\n'
+        "    priority: 2\n"
         "    resources: mem_mb=1, disk_mb=1, machines=0\n"
         f"    shell: \"exec python -m '{{{{odd}}}} name' jobs/{image}.json "
         f'--log-file logs/{image}.log"\n'
@@ -156,6 +158,7 @@ def test_rules_that_are_python() -> None:
         f'rule all:\n    input: ["done/{image}"]\n\n'
         "rule image_1111111111111111:\n"
         f'    output: "done/{image}"\n'
+        "    priority: 2\n"
         "    resources: mem_mb=1, disk_mb=1, machines=0\n"
         f'    run: run_stage("jobs/{image}.json", "logs/{image}.log")\n'
     )

@@ -1,15 +1,17 @@
 """Snakemake on this machine, with a process beside it that has imported what makes stages.
 
-``python -m winimagetools.workflows.matrix.engine STAGE FOLDER ARGUMENTS`` runs Snakemake; STAGE is
-a list in JSON: a module and its first words. For each rule Snakemake calls :func:`run_stage`, and
-the process beside it forks a copy of itself that does what ``python -m MODULE WORDS`` does, without
-the half second that starting Python takes. Snakemake decides when, as for any other rule.
+``python -m winimagetools.workflows.matrix.engine`` runs Snakemake as soon as a line of standard
+input, :func:`request`, says what is to be made; until then it imports what that takes, which is
+as long as a matrix is decided on. For each rule Snakemake calls :func:`run_stage`, and the process
+beside it forks a copy of itself that does what ``python -m MODULE WORDS`` does, without the half
+second that starting Python takes. Snakemake decides when, as for any other rule.
 
 Copies are asked to end when Snakemake is gone, and end with the process they are copies of.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import importlib
@@ -19,16 +21,26 @@ import runpy
 import select
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
 
-from winimagetools.errors import CommandError
+from winimagetools.errors import CommandError, WinImageError
 
 ENGINE = "snakemake"
-PRELOADED = ("winimagetools.cli.main", "winimagetools.workflows.matrix.stage")
-"""What every stage imports."""
+PRELOADED = (
+    *("winimagetools.cli.main", "winimagetools.cli.arguments", "winimagetools.cli.matrix"),
+    *("winimagetools.workflows.matrix.stage", "winimagetools.net.on_demand"),
+    *("cyclonedx.model.bom", "cyclonedx.output.json"),
+)
+"""What stages import, together with the host."""
+_OF_ENGINE = "snakemake.cli"
+"""What Snakemake imports first, which is nearly everything."""
+_STANDARD_INPUT = 0
 _PDEATHSIG = 1
 _READ = 1 << 16
 
@@ -54,7 +66,7 @@ class _Asker:
                 self._reader.start()
             self._count += 1
             self._asked[self._count] = ended
-            line = json.dumps([self._count, *words]).encode() + b"\n"
+            line = json.dumps([self._count, Path.cwd().as_posix(), *words]).encode() + b"\n"
             while line:
                 line = line[os.write(self._requests, line) :]
         return ended.result()
@@ -93,7 +105,7 @@ class _Server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def serve(self) -> list[str] | None:
-        """Serve until Snakemake is gone: None here, in a copy the words of its stage."""
+        """Serve until Snakemake is gone: None here, in a copy its folder and its words."""
         poll = select.poll()
         poll.register(self._requests, select.POLLIN)
         poll.register(self._woken, select.POLLIN)
@@ -188,42 +200,111 @@ def run_stage(job: str, log_file: str) -> None:
         raise CommandError(f"python -m {' '.join(words)}", code, "")
 
 
-def main(stage: list[str], arguments: list[str], folder: str) -> None:
-    """Run Snakemake, or in a copy of this process a stage.
+def request(stage: Sequence[str], folder: Path, arguments: Sequence[str]) -> str:
+    """What the process that runs Snakemake waits for.
 
     Args:
-        stage: a module and its first words.
+        stage: a module and its first words, which, followed by a job and a log, make a stage.
+        folder: of the run; stages begin there, and what Snakemake leaves goes with it.
         arguments: those of Snakemake.
-        folder: of the run; stages begin there.
     """
-    global _asker
+    return json.dumps({"stage": stage, "folder": str(folder), "arguments": arguments}) + "\n"
+
+
+def main() -> None:
+    """Run Snakemake, or in a copy of this process a stage; neither where nobody asks for it."""
     requests, answers = os.pipe(), os.pipe()
     if os.fork():
         os.close(requests[0])
         os.close(answers[1])
-        _asker = _Asker(requests[1], answers[0])
-        _stage[:] = stage
-        _run_module([ENGINE, *arguments])
-        return
+        _run_engine(_Asker(requests[1], answers[0]))
     os.close(requests[1])
     os.close(answers[0])
+    _close_input()
+    _serve(_Server(requests[0], answers[1]))
+
+
+def _run_engine(asker: _Asker) -> NoReturn:
+    """Import Snakemake, wait for what it is to do, and do that."""
+    global _asker
+    _import_early(_OF_ENGINE)
+    asked = sys.stdin.readline()
+    if not asked:
+        _leave(0)  # there was nothing to make, or it was refused
+    _close_input()
+    record = json.loads(asked)
+    _asker = asker
+    _stage[:] = record["stage"]
+    _keep_files_in(record["folder"])
+    _leave(_run_module([ENGINE, *record["arguments"]]))
+
+
+def _serve(server: _Server) -> NoReturn:
+    """Make copies of this process until Snakemake is gone; in a copy, make its stage."""
     for module in PRELOADED:
-        importlib.import_module(module)
+        _import_early(module)
+    from winimagetools.host import select_host  # not in the process of Snakemake
+
+    with suppress(WinImageError):
+        select_host()
     gc.freeze()  # what is imported stays, and its memory shared
-    os.chdir(folder)
-    words = _Server(requests[0], answers[1]).serve()
-    if words is not None:
-        _run_module(words)
+    words = server.serve()
+    if words is None:
+        _leave(0)
+    os.chdir(words[0])
+    _leave(_run_module(words[1:]))
 
 
-def _run_module(words: Sequence[str]) -> None:
-    """What ``python -m`` does."""
+def _import_early(module: str) -> None:
+    """Import what will be needed; what is missing is missed by whoever needs it."""
+    with suppress(ImportError):
+        importlib.import_module(module)
+
+
+def _close_input() -> None:
+    """Nothing that is started from here on reads what others are asked."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, _STANDARD_INPUT)
+    os.close(nothing)
+
+
+def _keep_files_in(folder: str) -> None:
+    """Let what Snakemake leaves when it is killed go with the folder of its run."""
+    os.environ["TMPDIR"] = os.environ["XDG_CACHE_HOME"] = folder
+    tempfile.tempdir = None
+
+
+def _run_module(words: Sequence[str]) -> int:
+    """Do what ``python -m`` does and return its exit code."""
     sys.argv[1:] = words[1:]
-    runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            sys.stderr.write(f"{ended.code}\n")
+            return 1
+        return ended.code or 0
+    return 0
+
+
+def _leave(code: int) -> NoReturn:
+    """End this process without taking Python apart, which takes as long as a short stage.
+
+    Snakemake leaves timers that would look for further jobs a second later, and Python would
+    wait for them.
+    """
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
     # Under its other name, by which the rules import it, it is a module of its own.
     from winimagetools.workflows.matrix import engine
 
-    engine.main(json.loads(sys.argv[1]), sys.argv[3:], sys.argv[2])
+    engine.main()

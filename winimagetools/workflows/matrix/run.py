@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,6 @@ from winimagetools.matrix.snakefile import (
     JOBS,
     LOGS,
     RESULTS,
-    RUNNER,
     done,
     engine_arguments,
     snakefile,
@@ -55,7 +54,8 @@ from winimagetools.matrix.store import StageName, StageStore, State
 from winimagetools.net.cache import default_cache
 from winimagetools.output.report.provenance import load_key
 from winimagetools.run import Program, Tail, Tool, spawn, tied
-from winimagetools.workflows.matrix.engine import ENGINE, can_fork
+from winimagetools.workflows.matrix.ahead import started_engine
+from winimagetools.workflows.matrix.engine import ENGINE, can_fork, request
 from winimagetools.workflows.matrix.plan import MatrixPlan, Sealed, plan_matrix, read_cells
 from winimagetools.workflows.matrix.refuse import folder_problem, refuse
 
@@ -121,12 +121,15 @@ class Engine:
         executor: the name of an executor plugin of Snakemake; empty for this machine.
         options: further arguments of Snakemake.
         stage: the module and the words that, followed by a job and a log, make a stage.
+        ahead: the process of :func:`winimagetools.workflows.matrix.ahead.engine_ahead`, to be
+            used where stages are copies of a process; None starts one.
     """
 
     keep_going: bool = False
     executor: str = ""
     options: tuple[str, ...] = ()
     stage: tuple[str, ...] = ("winimagetools", "--quiet", "matrix-stage")
+    ahead: Program | None = None
 
     @property
     def forks(self) -> bool:
@@ -320,10 +323,20 @@ def _stage_command(engine: Engine) -> list[str]:
     return command if engine.executor else tied(command)
 
 
-def _engine_command(folder: Path, engine: Engine) -> list[str]:
-    """What runs Snakemake, which ends when this process does."""
-    words = [RUNNER, json.dumps(engine.stage), str(folder)] if engine.forks else [ENGINE]
-    return tied([sys.executable, "-m", *words], "KILL")
+@contextmanager
+def _started(folder: Path, arguments: Sequence[str], engine: Engine) -> Iterator[Program]:
+    """Snakemake at work, which ends when this process does."""
+    if not engine.forks:
+        first, *more = tied([sys.executable, "-m", ENGINE], "KILL")
+        with spawn(Tool(first, "python3", "run Snakemake"), [*more, *arguments]) as program:
+            yield program
+        return
+    waiting = nullcontext(engine.ahead) if engine.ahead is not None else started_engine()
+    with waiting as program:
+        if program.input is not None:
+            with suppress(BrokenPipeError), program.input as asked:  # its exit code tells more
+                asked.write(request(engine.stage, folder, arguments).encode())
+        yield program
 
 
 def _run(
@@ -338,13 +351,11 @@ def _run(
         executor=engine.executor,
         more=engine.options,
     )
-    first, *more = _engine_command(folder, engine)
-    with spawn(Tool(first, "python3", "run Snakemake"), [*more, *arguments]) as program:
+    with _started(folder, arguments, engine) as program:
         output, error = Tail(program.output), Tail(program.error)
         with _ended_in_order(program, here=not engine.executor):
-            while program.running():
+            while not _ended_within(program, _PAUSE):
                 _take_results(folder, stages, results)
-                time.sleep(_PAUSE)
         code, said = program.wait(), f"{output.text()}{error.text()}"
     said = log.mask(said.strip())
     (folder / LOGS / "engine.log").write_text(f"{said}\n", encoding="utf-8")
@@ -356,6 +367,14 @@ def _run(
             "Look at the options it was given.",
         )
     return results
+
+
+def _ended_within(program: Program, seconds: float) -> bool:
+    try:
+        program.wait(seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 @contextmanager
