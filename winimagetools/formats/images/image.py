@@ -9,6 +9,17 @@ from pathlib import Path
 from winimagetools.errors import MediaError
 from winimagetools.model import DiskFormat
 
+_CONVERT = "Make an image of its own of it with qemu-img convert."
+_MERGE = {
+    DiskFormat.VHD: "Merge it with its parent on Windows: Convert-VHD.",
+    DiskFormat.VHDX: "Merge it with its parent on Windows: Convert-VHD.",
+}
+"""qemu-img takes such a VHD for a whole one, and such a VHDX not at all."""
+
+
+class DifferencingDiskError(MediaError):
+    """The image holds what differs from another one, its parent."""
+
 
 class Image(ABC):
     """The disk in an image file, for reading; a context manager.
@@ -87,10 +98,15 @@ class Image(ABC):
             f"The {self.format} image {self.path} is damaged: {reason}.", "Use another copy of it."
         )
 
+    def _differencing(self) -> DifferencingDiskError:
+        return DifferencingDiskError(
+            f"The {self.format} image {self.path} holds only the differences to another disk.",
+            _MERGE.get(self.format, _CONVERT),
+        )
+
     def _incomplete(self, reason: str) -> MediaError:
         return MediaError(
-            f"The {self.format} image {self.path} cannot be read: {reason}.",
-            "Make an image of its own of it with qemu-img convert.",
+            f"The {self.format} image {self.path} cannot be read: {reason}.", _CONVERT
         )
 
 

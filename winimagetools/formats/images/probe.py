@@ -8,7 +8,7 @@ from pathlib import Path
 
 from winimagetools.errors import MediaError
 from winimagetools.formats.images import qcow2, vhd, vhdx, vmdk
-from winimagetools.formats.images.image import Image, RawImage
+from winimagetools.formats.images.image import DifferencingDiskError, Image, RawImage
 from winimagetools.formats.images.references import BEGINNING, describes_others, names_others
 from winimagetools.model import DiskFormat
 
@@ -61,7 +61,8 @@ def trusted_container(path: Path) -> DiskFormat:
     beginning of a QCOW2 into it, which names other files of this machine.
 
     Raises:
-        MediaError: see :func:`container_of`; or it names other files, which QEMU would open.
+        MediaError: see :func:`container_of`; or it names other files, which QEMU would open, or
+            Windows; or QEMU would take it for a whole disk.
     """
     if path.suffix.lower() == f".{DiskFormat.RAW.extension}":
         return DiskFormat.RAW
@@ -72,7 +73,30 @@ def trusted_container(path: Path) -> DiskFormat:
                 f"{path} has data in other files, or in no way that is known here.",
                 "Make an image of its own of it with qemu-img convert, if you know who made it.",
             )
+    refuse_differencing(path, found)
     return found
+
+
+def refuse_differencing(path: Path, container: DiskFormat) -> None:
+    """Refuse a VHD or VHDX that has a parent.
+
+    Windows would open the parent, wherever it is. QEMU takes such a VHD for a whole disk.
+
+    Args:
+        path: disk image.
+        container: what it is.
+
+    Raises:
+        DifferencingDiskError: it has one.
+    """
+    if container not in (DiskFormat.VHD, DiskFormat.VHDX):
+        return
+    try:
+        READERS[container](path).close()
+    except DifferencingDiskError:
+        raise
+    except (MediaError, OSError):
+        return  # of other faults QEMU and Windows know more
 
 
 def open_image(path: Path) -> Image:

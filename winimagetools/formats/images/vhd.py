@@ -35,7 +35,7 @@ class VhdImage(Image):
         if creator in _GEOMETRY_COUNTS:
             self.size = cylinders * heads * sectors * _SECTOR
         if kind == _DIFFERENCING:
-            raise self._incomplete("it holds only the differences to another disk")
+            raise self._differencing()
         if kind not in (_FIXED, _GROWING):
             raise self._damaged(f"its kind is {kind}")
         self._table: tuple[int, ...] | None = None

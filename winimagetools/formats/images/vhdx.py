@@ -84,7 +84,7 @@ class VhdxImage(Image):
         self.size = int.from_bytes(self._stored(base + places[_DISK_SIZE], 8), "little")
         self.sector = int.from_bytes(self._stored(base + places[_SECTOR_SIZE], 4), "little")
         if flags & _HAS_PARENT:
-            raise self._incomplete("it holds only the differences to another disk")
+            raise self._differencing()
         if self.sector not in (512, 4096) or not self._block or self._block % (1 << 20):
             raise self._damaged("its metadata make no sense")
 

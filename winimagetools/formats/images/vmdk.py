@@ -56,7 +56,7 @@ class VmdkImage(Image):
         text = self._stored(at, min(length, 1 << 20)) if at else b""
         differs = b"parentCID" in text and not _NO_PARENT.search(text)
         if differs or names_others(self._stored(0, min(BEGINNING, self._length))):
-            raise self._incomplete("it holds only the differences to another disk")
+            raise self._differencing()
 
     def _read_table(self, number: int) -> tuple[int, ...]:
         at = self._directory[number]

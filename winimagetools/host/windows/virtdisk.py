@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools.errors import BuildError, MediaError
-from winimagetools.formats.images.probe import container_of
+from winimagetools.formats.images.probe import container_of, refuse_differencing
 from winimagetools.model import DiskFormat
 from winimagetools.paths import is_iso
 
@@ -95,11 +95,19 @@ def storage_type(path: Path) -> StorageType:
 
 
 def _type_of(path: Path) -> StorageType:
-    """The storage type of a file that is there: of a disk by its content, whatever its name."""
+    """The storage type of a file that is there: of a disk by its content, whatever its name.
+
+    Raises:
+        BuildError: see :func:`storage_type`.
+        DifferencingDiskError: it has a parent.
+    """
     found = None
     with suppress(MediaError):  # Windows says better what is wrong with it
-        found = None if is_iso(path) else _DEVICES.get(container_of(path))
-    return StorageType(found, Guid.of(VENDOR_MICROSOFT)) if found else storage_type(path)
+        found = None if is_iso(path) else container_of(path)
+    if found not in _DEVICES:
+        return storage_type(path)
+    refuse_differencing(path, found)
+    return StorageType(_DEVICES[found], Guid.of(VENDOR_MICROSOFT))
 
 
 class VirtualDisk:
