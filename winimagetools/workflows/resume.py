@@ -1,10 +1,17 @@
-"""Going on with an image whose virtual machine failed, on the disk that was kept of it."""
+"""Going on with an image whose virtual machine failed, on the disk that was kept of it.
+
+The disk is all that is left of a long build, so it stays until the image has its name, whenever
+this is stopped. That the machine was done is written down: a Windows that has generalized itself
+must not start again, so whoever comes after a failure goes on with its disk.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +21,9 @@ from winimagetools.contract import Host
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.files.small import read_json
 from winimagetools.host import select_host
+from winimagetools.ini import write_atomically
 from winimagetools.model import DiskFormat
+from winimagetools.output.become import takes_qemu_img
 from winimagetools.output.report.folder import check_place, folder_of
 from winimagetools.plan import Delivery, DiskBus, DiskFile, VmRequest
 from winimagetools.workflows.build import STATE, BuildReport
@@ -25,11 +34,19 @@ from winimagetools.workflows.later_report import read_report, write_later
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What is needed to go on: the machine, how the disk is delivered, and whether it shrinks."""
+    """What is needed to go on.
+
+    Args:
+        machine: with the kept disk.
+        delivery: how that is delivered.
+        shrink: it is made smaller before.
+        done: in the folder: what the machine left when it was done; empty while it was not.
+    """
 
     machine: VmRequest
     delivery: Delivery
     shrink: bool
+    done: str = ""
 
 
 def read_state(folder: Path) -> State:
@@ -41,7 +58,8 @@ def read_state(folder: Path) -> State:
     try:
         data = read_json(folder / STATE)
         machine, delivery = data["machine"], data["delivery"]
-        state = State(_machine(machine, folder), _delivery(delivery), data["shrink"])
+        done = Path(data.get("done", "")).name
+        state = State(_machine(machine, folder), _delivery(delivery), data["shrink"], done)
         secret = delivery["password"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(
@@ -84,7 +102,8 @@ def resume_image(
 ) -> BuildReport:
     """Start a failed machine again on its disk, and deliver the image when it is finished.
 
-    The folder stays, without the disk when that became the image. The image gets a report when
+    A machine that was done when something else failed is not started again. The folder stays,
+    without the disk when that became the image. The image gets a report when
     the failed run would have written one; its provenance is not signed, as no key is kept.
 
     Args:
@@ -107,13 +126,10 @@ def resume_image(
     record = read_report(folder)
     if record is not None:
         check_place(state.delivery.path)
-    machine = _again(state.machine, folder)
-    with log.step("Run the stage in the virtual machine"):
-        _run(host, machine)
-    make_small(host, machine.disk, shrink=state.shrink)
-    image = package(host, DiskFile(machine.disk), state.delivery, stamp_of(record))
-    with log.step("Deliver the image"):
-        size, sha256 = _deliver(host, state.delivery, image, mode, record, machine.logs)
+    logs = _let_finish(host, state, folder)
+    make_small(host, state.machine.disk, shrink=state.shrink)
+    size, sha256 = _deliver(host, state, mode, record, logs)
+    host.files.remove(state.machine.disk)
     return BuildReport(
         path=state.delivery.path,
         description=state.delivery.describe(),
@@ -124,27 +140,55 @@ def resume_image(
     )
 
 
-def _deliver(
-    host: Host,
-    delivery: Delivery,
-    image: DiskFile,
-    mode: int | None,
-    record: dict[str, Any] | None,
-    logs: Path,
-) -> tuple[int, str]:
-    """Put image and report in their places; the bytes of the image, and its SHA-256.
+def _let_finish(host: Host, state: State, folder: Path) -> Path:
+    """Let the machine finish its disk, unless it has done so; the folder with what it left."""
+    if state.done:
+        log.info("The machine was done when this failed last: its disk becomes the image.")
+        return folder / state.done
+    machine = _again(state.machine, folder)
+    with log.step("Run the stage in the virtual machine"):
+        _run(host, machine)
+    path = folder / STATE
+    text = json.dumps({**read_json(path), "done": machine.logs.name}, indent=2)
+    write_atomically(path, f"{text}\n".encode())
+    return machine.logs
 
-    The folder of the failed run may lie on another file system by now, so the report is made
-    beside the image.
+
+def _deliver(
+    host: Host, state: State, mode: int | None, record: dict[str, Any] | None, logs: Path
+) -> tuple[int, str]:
+    """Make image and report, and put them in their places; its bytes and its SHA-256.
+
+    Everything half made lies in a private folder beside the image, which may be on another file
+    system than the folder of the failed run.
     """
-    size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
-    sha256 = image.sha256 or sha256
+    delivery = state.delivery
     with host.files.build_folder(delivery.path) as private:
-        report = private / "report" if record is not None else None
-        if record is not None and report is not None:
-            write_later(report, record, delivery, image.path, (size, sha256), logs)
-        host.files.publish(image.path, delivery.path, mode, report)
+        disk = _take(host, state, private)
+        image = package(host, DiskFile(disk), delivery, stamp_of(record))
+        with log.step("Deliver the image"):
+            size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
+            sha256 = image.sha256 or sha256
+            report = private / "report" if record is not None else None
+            if record is not None and report is not None:
+                write_later(report, record, delivery, image.path, (size, sha256), logs)
+            host.files.publish(image.path, delivery.path, mode, report)
     return size, sha256
+
+
+def _take(host: Host, state: State, private: Path) -> Path:
+    """The kept disk under another name: the same file where it is only read from here on."""
+    kept, delivery = state.machine.disk, state.delivery
+    disk = private / kept.name
+    # What becomes a container in place is used up by that.
+    read_only = delivery.disk_format is host.work_format
+    if read_only or takes_qemu_img(host.work_format, delivery):
+        with suppress(OSError):  # on another file system
+            disk.hardlink_to(kept)
+            return disk
+    with log.step(f"Copy {kept.name}"):
+        host.disks.copy(kept, disk)
+    return disk
 
 
 def _again(machine: VmRequest, folder: Path) -> VmRequest:
