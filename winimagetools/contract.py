@@ -362,12 +362,7 @@ class Files(Protocol):
         """Convert between containers with qemu-img; the source stays."""
 
     def stays_in_place(self, made_as: DiskFormat, delivery: Delivery) -> bool:
-        """Whether the container of a delivery is made without a second copy of the disk.
-
-        Args:
-            made_as: container the disk has before.
-            delivery: what it becomes.
-        """
+        """Whether a disk in the container ``made_as`` is delivered without a second copy of it."""
 
     def become(
         self,
@@ -377,10 +372,11 @@ class Files(Protocol):
         *,
         compress: bool = False,
         fixed: bool = False,
+        keep: bool = False,
         checksum: bool = False,
         stamp: Stamp | None = None,
     ) -> None:
-        """Turn a disk image into another container; the source is gone afterwards.
+        """Turn a disk image into another container.
 
         Args:
             source: the image.
@@ -388,6 +384,7 @@ class Files(Protocol):
             disk_format: its kind.
             compress: compress the clusters of a QCOW2.
             fixed: make a VHD with all of its disk in it instead of a dynamic one.
+            keep: the source, a raw disk, stays, and may lie in another folder; else it is gone.
             checksum: compute the SHA-256 on the way, which :meth:`measure` then knows.
             stamp: its ids and times; None for new ones.
         """

@@ -269,11 +269,13 @@ class _Files(_Part):
         *,
         compress: bool = False,
         fixed: bool = False,
+        keep: bool = False,
         checksum: bool = False,
         stamp: Stamp | None = None,
     ) -> None:
         self.convert(source, destination, disk_format, compress)
-        self.remove(source)
+        if not keep:
+            self.remove(source)
 
     def compress(
         self,

@@ -12,11 +12,12 @@ import ctypes
 import mmap
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
+from io import FileIO
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -166,12 +167,30 @@ class _Cache:
 
 
 def _read_plainly(part: Stretch, view: memoryview) -> None:
-    done = 0
     with part.path.open("rb", buffering=0) as file:
-        file.seek(part.offset)
-        while done < part.length and (count := file.readinto(view[done:])):
-            done += count
+        done = read_into(file, part.offset, view)
     view[done:] = bytes(part.length - done)
+
+
+def read_into(file: FileIO, position: int, view: memoryview) -> int:
+    """Fill a buffer from a place of a file; how many bytes there were."""
+    done = 0
+    file.seek(position)
+    while done < len(view) and (count := file.readinto(view[done:])):
+        done += count
+    return done
+
+
+def expect(file: FileIO, start: int, end: int) -> None:
+    """Let the system fetch a range of some MiB into the page cache, while others are used.
+
+    What it fetches unasked comes in small pieces, which takes a virtual machine more time than
+    to hash them.
+    """
+    advise: Callable[..., None] | None = getattr(os, "posix_fadvise", None)
+    if advise is not None and end > start:
+        with suppress(OSError):
+            advise(file.fileno(), start, end - start, os.POSIX_FADV_WILLNEED)
 
 
 def _open_direct(path: Path) -> int | None:

@@ -43,7 +43,7 @@ def sha256_of_parts(
     digest, done = hashlib.sha256(), 0
     for part in read_ahead(parts):
         if isinstance(part, int):
-            _add_zeros(digest.update, part)
+            add_zeros(digest.update, part)
             done += part
         else:
             digest.update(part)
@@ -52,7 +52,8 @@ def sha256_of_parts(
     return digest.hexdigest()
 
 
-def _add_zeros(update: Callable[[bytes], object], count: int) -> None:
+def add_zeros(update: Callable[[bytes], object], count: int) -> None:
+    """Hand over so many zeros."""
     whole, rest = divmod(count, sparse.CHUNK)
     for _ in range(whole):
         update(sparse.ZEROS)
@@ -95,7 +96,7 @@ class Sha256Beside:
     def update_zeros(self, count: int) -> None:
         """Add ``count`` zeros."""
         self._send()
-        self._submit(lambda: _add_zeros(self._digest.update, count))
+        self._submit(lambda: add_zeros(self._digest.update, count))
 
     def hexdigest(self) -> str:
         """The SHA-256 of everything, in hexadecimal."""

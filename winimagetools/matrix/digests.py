@@ -15,10 +15,12 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 from winimagetools.files import sparse
+from winimagetools.files.ahead import expect, read_into
 from winimagetools.files.hash import sha256_of
 from winimagetools.files.small import read_json
 
@@ -27,6 +29,7 @@ _SETTLED = 3.0
 _BLOCK = 64 * 1024
 _ZEROS = bytes(_BLOCK)
 _READ = 16 * _BLOCK
+_AHEAD = 8 * _READ
 _Known = dict[str, list[object]]
 """Path below what was asked for → size, time, inode and SHA-256."""
 
@@ -42,25 +45,38 @@ def content_digest(path: Path) -> str:
     It is the same however many of the zeros are holes, and no hole is read: a disk image of 40
     GB takes as long as what is in it.
     """
-    digest, last = hashlib.sha256(str(path.stat().st_size).encode()), -1
+    digest = hashlib.sha256(str(path.stat().st_size).encode())
     with path.open("rb", buffering=0) as file:
-        for extent in sparse.extents(file.fileno()):
-            if extent.offset is None:
-                continue
-            end = extent.offset + extent.length
-            position = max(extent.offset // _BLOCK, last + 1) * _BLOCK
-            while position < end:
-                file.seek(position)
-                data = file.read(min(_READ, -(-(end - position) // _BLOCK) * _BLOCK))
-                if not data:
-                    break
-                for start in range(0, len(data), _BLOCK):
-                    block = data[start : start + _BLOCK]
-                    last = (position + start) // _BLOCK
-                    if block != _ZEROS[: len(block)]:
-                        digest.update(last.to_bytes(8, "little") + block)
-                position += len(data)
+        for position, data in _blocks(file):
+            for start in range(0, len(data), _BLOCK):
+                block = data[start : start + _BLOCK]
+                if block[0] or block[-1] or bytes(block) != _ZEROS[: len(block)]:
+                    digest.update(((position + start) // _BLOCK).to_bytes(8, "little"))
+                    digest.update(block)
     return digest.hexdigest()
+
+
+def _blocks(file: FileIO) -> Iterator[tuple[int, memoryview]]:
+    """Whole blocks with all that is no hole, and their places; good until the next are asked for.
+
+    They stay in the page cache, from where images are made of a disk soon.
+    """
+    buffer, done, expected = memoryview(bytearray(_READ)), 0, 0
+    for extent in sparse.extents(file.fileno()):
+        if extent.offset is None:
+            continue
+        end = extent.offset + extent.length
+        position = max(extent.offset // _BLOCK * _BLOCK, done)
+        while position < end:
+            if expected < min(position + _AHEAD, end):
+                expect(file, max(position, expected), position + 2 * _AHEAD)
+                expected = position + 2 * _AHEAD
+            wanted = buffer[: -(-(end - position) // _BLOCK) * _BLOCK]
+            count = read_into(file, position, wanted)
+            if not count:
+                break
+            yield position, buffer[:count]
+            position = done = position + -(-count // _BLOCK) * _BLOCK
 
 
 class Digests(Protocol):

@@ -6,8 +6,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from winimagetools import log
+from winimagetools.files.copy import copy_file
 from winimagetools.files.hash import Sha256Beside
 from winimagetools.files.space import room_for
+from winimagetools.formats.containers.layout import Layout
 from winimagetools.model import DiskFormat
 from winimagetools.output import in_place, pack
 from winimagetools.output.convert import convert, restamp_vhd
@@ -54,13 +56,100 @@ def become(
     if not reason:
         disk = RawDisk.of(source)
         made = make_in_place(disk, destination, disk_format, checksum=checksum, stamp=stamp)
-        return make_copy(disk, destination, disk_format, stamp) if made is None else made
+        if made is None:
+            return make_copy(disk, destination, disk_format, stamp, checksum=checksum)
+        return made
+    _convert(
+        source,
+        destination,
+        disk_format,
+        reason,
+        compress=compress,
+        fixed=fixed,
+        stamp=stamp,
+    )
+    source.unlink()
+    return ""
+
+
+def make_beside(
+    source: Path,
+    destination: Path,
+    disk_format: DiskFormat,
+    *,
+    compress: bool = False,
+    fixed: bool = False,
+    checksum: bool = False,
+    stamp: Stamp | None = None,
+) -> str:
+    """Make a container of a raw disk, which stays, with the same bytes as :func:`become`.
+
+    Its data is read once and written once, or shared where the file system can do that.
+
+    Args:
+        source: the raw disk.
+        destination: the container to make, which may lie elsewhere.
+        disk_format: container to make; RAW for a copy.
+        compress: compress the clusters of a QCOW2.
+        fixed: make a VHD with all of its disk in it.
+        checksum: compute the SHA-256 while the data is at hand.
+        stamp: identifiers and times of the container; None for new ones.
+
+    Returns:
+        The SHA-256 in hexadecimal; empty when it was not asked for, or was not at hand.
+
+    Raises:
+        DiskFullError: no room for the destination.
+        BuildError: the container cannot hold such a disk.
+        CommandError: qemu-img failed.
+    """
+    stamp = stamp or Stamp.fresh()
+    if reason := obstacle(disk_format, compress=compress, fixed=fixed):
+        _convert(
+            source,
+            destination,
+            disk_format,
+            reason,
+            compress=compress,
+            fixed=fixed,
+            stamp=stamp,
+        )
+        return ""
+    if in_place.shares_in(destination.parent):
+        copied = destination.with_name(f".{destination.name}.{DiskFormat.RAW.extension}")
+        with room_for(destination):
+            copy_file(source, copied)
+        if disk_format is DiskFormat.RAW:
+            copied.rename(destination)
+            return ""
+        return become(copied, destination, disk_format, fixed=fixed, checksum=checksum, stamp=stamp)
+    disk = RawDisk.of(source)
+    layout = in_place.plan(disk, disk_format, destination.name, stamp)
+    return _write(layout, disk, destination, checksum=checksum)
+
+
+def _write(layout: Layout, disk: RawDisk, destination: Path, *, checksum: bool) -> str:
+    with (
+        log.Progress(f"Writing {destination.name}", layout.size) as progress,
+        room_for(destination),
+    ):
+        return in_place.copy(layout, disk, destination, progress.update, checksum=checksum)
+
+
+def _convert(
+    source: Path,
+    destination: Path,
+    disk_format: DiskFormat,
+    reason: str,
+    *,
+    compress: bool,
+    fixed: bool,
+    stamp: Stamp,
+) -> None:
     log.info(f"{disk_format} is written by qemu-img: {reason}.")
     convert(source, destination, disk_format, compress, fixed=fixed)
     if disk_format is DiskFormat.VHD:
         restamp_vhd(destination, stamp.uuid("container"), stamp.time)
-    source.unlink()
-    return ""
 
 
 def make_copy(
@@ -69,6 +158,8 @@ def make_copy(
     disk_format: DiskFormat,
     stamp: Stamp,
     foretold: Foretold | None = None,
+    *,
+    checksum: bool = False,
 ) -> str:
     """Make a container of a raw disk by copying its data, with the same bytes as in place.
 
@@ -78,6 +169,7 @@ def make_copy(
         disk_format: its kind; VHD means a fixed one.
         stamp: its identifiers and times.
         foretold: a checksum, which counts where it is that of the container to make.
+        checksum: compute the SHA-256 otherwise.
 
     Returns:
         The SHA-256 in hexadecimal; empty when it is not at hand.
@@ -89,13 +181,10 @@ def make_copy(
     folder = disk.main.parent
     log.info(f"{disk_format} is copied: the file system of {folder} moves no ranges of files.")
     layout = in_place.plan(disk, disk_format, destination.name, stamp)
-    with (
-        log.Progress(f"Writing {destination.name}", layout.size) as progress,
-        room_for(destination),
-    ):
-        in_place.copy(layout, disk, destination, progress.update)
+    found = foretold.sha256_of(layout) if foretold is not None else ""
+    made = _write(layout, disk, destination, checksum=checksum and not found)
     _remove(disk)
-    return foretold.sha256_of(layout) if foretold is not None else ""
+    return found or made
 
 
 def obstacle(disk_format: DiskFormat, *, compress: bool, fixed: bool) -> str:

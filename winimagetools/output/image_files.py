@@ -19,7 +19,7 @@ from winimagetools.files.space import room_for
 from winimagetools.formats.images.probe import container_of
 from winimagetools.model import DiskFormat
 from winimagetools.output import pack, unpack
-from winimagetools.output.become import become, stays_in_place
+from winimagetools.output.become import become, make_beside, stays_in_place
 from winimagetools.output.convert import convert
 from winimagetools.output.report import folder
 from winimagetools.plan import Delivery
@@ -60,10 +60,12 @@ class ImageFiles:
         *,
         compress: bool = False,
         fixed: bool = False,
+        keep: bool = False,
         checksum: bool = False,
         stamp: Stamp | None = None,
     ) -> None:
-        found = become(
+        make = make_beside if keep else become
+        found = make(
             source,
             destination,
             disk_format,

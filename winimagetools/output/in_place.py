@@ -7,10 +7,12 @@ the ranges with data (Btrfs, XFS). The first one uses the image up.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +21,9 @@ from typing import BinaryIO
 from winimagetools.errors import BuildError
 from winimagetools.files import ranges
 from winimagetools.files.ahead import Part, read_ahead
-from winimagetools.files.hash import sha256_of_parts
+from winimagetools.files.hash import add_zeros, sha256_of_parts
+from winimagetools.files.large import LargeFile
 from winimagetools.files.ranges import RangesUnsupportedError
-from winimagetools.files.sparse import SparseWriter
 from winimagetools.formats.containers.layout import Layout, Piece
 from winimagetools.formats.containers.qcow2 import qcow2_layout
 from winimagetools.formats.containers.vhd import LARGEST as LARGEST_VHD
@@ -142,31 +144,49 @@ def _where(layout: Layout, disk: RawDisk) -> Iterator[Part]:
             yield part
 
 
-def copy(layout: Layout, disk: RawDisk, destination: Path, on_progress: OnProgress) -> None:
-    """Write a container from its beginning to its end, where its data cannot stay in place.
+def copy(
+    layout: Layout,
+    disk: RawDisk,
+    destination: Path,
+    on_progress: OnProgress,
+    *,
+    checksum: bool = False,
+) -> str:
+    """Write a container in one pass, where its data cannot stay in place; the disk stays.
 
     Args:
         layout: the container.
         disk: the raw disk it is made of.
         destination: the container to make.
         on_progress: gets the bytes done so far.
+        checksum: compute the SHA-256 of what is written, meanwhile.
+
+    Returns:
+        The SHA-256 in hexadecimal; empty when it was not asked for.
 
     Raises:
         OSError: it failed; there is no destination.
     """
+    digest, done = hashlib.sha256() if checksum else None, 0
     try:
-        with destination.open("xb") as file:
-            written = SparseWriter(file)
-            for part in content(layout, disk):
+        with LargeFile(destination) as file, ThreadPoolExecutor(1, "write") as beside:
+            for part in read_ahead(_where(layout, disk)):
                 if isinstance(part, int):
-                    written.write_zeros(part)
+                    if digest is not None:
+                        add_zeros(digest.update, part)
+                    done += part
                 else:
-                    written.write(part)
-                on_progress(written.size)
-            written.close()
+                    writing = beside.submit(file.write, part, done)
+                    if digest is not None:
+                        digest.update(part)
+                    writing.result()
+                    done += len(part)
+                on_progress(done)
+            file.truncate(done)
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
+    return digest.hexdigest() if digest is not None else ""
 
 
 @contextmanager
@@ -198,6 +218,11 @@ def way_for(disk: RawDisk, layout: Layout) -> Way | None:
 def works_in(folder: Path) -> bool:
     """Whether the file system of a folder lets any container be made in place."""
     return any(_works(way, folder) for way in (REBUILD, SHARE))
+
+
+def shares_in(folder: Path) -> bool:
+    """Whether files in a folder can share data."""
+    return _works(SHARE, folder)
 
 
 def _works(way: Way, folder: Path) -> bool:

@@ -17,6 +17,7 @@ from winimagetools.image.delivery import with_checksum
 from winimagetools.image.request import Workflow
 from winimagetools.image.wrapped import refuse_wrapped
 from winimagetools.model import DiskFormat
+from winimagetools.output.convert import container_to_read
 from winimagetools.output.report.folder import check_place, folder_of, read_record, write_record
 from winimagetools.output.report.pictures import read_pictures
 from winimagetools.output.report.provenance import load_key
@@ -64,10 +65,9 @@ def convert_image(
     record = read_record(disk) if asked.report else None
     if record is not None:
         check_place(delivery.path)
-    log.expect_steps(_count_steps(host, delivery))
+    log.expect_steps(_count_steps(host, disk, delivery))
     with host.files.build_folder(delivery.path) as folder:
-        copy = DiskFile(copy_disk(host, disk, folder, delivery))
-        image = package(host, copy, delivery, stamp_of(record))
+        image = _make(host, disk, folder, delivery, stamp_of(record))
         with log.step("Deliver the image"):
             size, sha256 = host.files.measure(image.path, delivery.checksum and not image.sha256)
             sha256 = image.sha256 or sha256
@@ -85,6 +85,32 @@ def convert_image(
         steps=tuple(log.take_steps()),
         report=folder_of(delivery.path) if record is not None else None,
     )
+
+
+def _make(
+    host: Host, disk: Path, folder: Path, delivery: Delivery, stamp: Stamp | None
+) -> DiskFile:
+    """The image, in the private folder; a raw disk is read once, unless the image is wrapped."""
+    if not _is_read_once(host, disk, delivery):
+        return package(host, DiskFile(copy_disk(host, disk, folder, delivery)), delivery, stamp)
+    image = folder / delivery.disk_name(delivery.disk_format)
+    with log.step(f"Make the {delivery.disk_format} of {disk.name}"):
+        host.files.become(
+            disk,
+            image,
+            delivery.disk_format,
+            compress=delivery.compress_qcow2,
+            fixed=delivery.fixed_vhd,
+            keep=True,
+            checksum=delivery.checksum,
+            stamp=stamp,
+        )
+    return DiskFile(image)
+
+
+def _is_read_once(host: Host, disk: Path, delivery: Delivery) -> bool:
+    raw = host.work_format is DiskFormat.RAW
+    return raw and not delivery.compression and container_to_read(disk) is DiskFormat.RAW
 
 
 def stamp_of(record: dict[str, Any] | None) -> Stamp | None:
@@ -116,7 +142,9 @@ def _check_disk(disk: Path, delivery: Delivery) -> DiskFormat:
     return trusted_container(disk)
 
 
-def _count_steps(host: Host, delivery: Delivery) -> int:
+def _count_steps(host: Host, disk: Path, delivery: Delivery) -> int:
+    if _is_read_once(host, disk, delivery):
+        return 2
     converted = delivery.disk_format is not host.work_format
     return sum((True, converted, bool(delivery.compression), True))
 

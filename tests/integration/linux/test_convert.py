@@ -56,7 +56,7 @@ def test_every_container(tmp_path: Path, disk: Path, container: str) -> None:
     options = {item["key"]: item["value"] for item in report["options"]}
     assert options["virtual_disk_format"] == container
     names = [step["name"] for step in report["steps"]]
-    assert {"Take Windows from the medium", f"Copy {disk.name}"} <= set(names)
+    assert {"Take Windows from the medium", f"Make the {container} of {disk.name}"} <= set(names)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -13,12 +14,13 @@ import pytest
 from tests.unit.formats.containers.test_containers import WHOLE, read_disk
 from winimagetools.errors import BuildError, DiskFullError
 from winimagetools.files import ranges
+from winimagetools.files.large import LargeFile
 from winimagetools.files.ranges import RangesUnsupportedError
 from winimagetools.formats.containers.layout import Layout
 from winimagetools.model import GIB, MIB, DiskFormat
 from winimagetools.output import become as become_module
 from winimagetools.output import in_place
-from winimagetools.output.become import become, make_in_place
+from winimagetools.output.become import become, make_beside, make_in_place
 from winimagetools.output.image_files import ImageFiles
 from winimagetools.output.raw_disk import RawDisk
 from winimagetools.plan import Delivery
@@ -189,10 +191,56 @@ def test_where_the_file_system_cannot_do_it(
     made, expected = raw.with_name("disk.x"), _content(raw, _plan(raw, disk_format))
     monkeypatch.setattr("winimagetools.log.LOGGER.propagate", True)
     caplog.set_level("INFO")
-    assert become(raw, made, disk_format, checksum=True, stamp=STAMP) == ""
+    sha256 = hashlib.sha256(expected).hexdigest()
+    assert become(raw, made, disk_format, checksum=True, stamp=STAMP) == sha256
     assert (made.read_bytes() == expected) is True
     assert f"the file system of {raw.parent} moves no ranges of files" in caplog.text
     assert list(raw.parent.iterdir()) == [made]
+
+
+@pytest.mark.parametrize("shares", [False, True])
+@pytest.mark.parametrize("disk_format", [*FORMATS, DiskFormat.RAW])
+def test_beside_a_disk_that_stays(
+    raw: Path, disk_format: DiskFormat, shares: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes as in place, also in another folder; the disk is not touched."""
+    monkeypatch.setattr(in_place, "shares_in", lambda _: shares)
+    made = raw.parent / "images" / "disk.x"
+    made.parent.mkdir()
+    before, status = raw.read_bytes(), raw.stat()
+    expected = _content(raw, _plan(raw, disk_format))
+    found = make_beside(raw, made, disk_format, fixed=True, checksum=True, stamp=STAMP)
+    assert (made.read_bytes() == expected) is True
+    assert found in {hashlib.sha256(expected).hexdigest(), ""}
+    assert bool(found) is (disk_format is not DiskFormat.RAW or not shares)
+    assert (raw.read_bytes() == before) is True
+    assert raw.stat().st_mtime_ns == status.st_mtime_ns
+    assert (list(made.parent.iterdir()), made.stat().st_mode & 0o777) == ([made], 0o600)
+    made.unlink()
+    assert make_beside(raw, made, disk_format, fixed=True, stamp=STAMP) == ""
+    assert (made.read_bytes() == expected) is True
+
+
+def test_beside_a_disk_without_room(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left of what was begun, and the disk stays."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(in_place, "shares_in", lambda _: False)
+    monkeypatch.setattr(LargeFile, "write", full)
+    with pytest.raises(DiskFullError):
+        make_beside(raw, raw.with_name("disk.x"), DiskFormat.QCOW2)
+    assert list(raw.parent.iterdir()) == [raw]
+
+
+def test_beside_a_disk_by_qemu_img(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot stay in place is read from the disk itself, which stays."""
+    calls = _qemu_img(monkeypatch)
+    made = raw.with_name("disk.x")
+    assert make_beside(raw, made, DiskFormat.QCOW2, compress=True, checksum=True) == ""
+    assert calls == [("disk.raw", "disk.x", DiskFormat.QCOW2, True, False)]
+    assert sorted(path.name for path in raw.parent.iterdir()) == ["disk.raw", "disk.x"]
 
 
 def test_another_container_is_never_taken_for_a_raw_disk(
