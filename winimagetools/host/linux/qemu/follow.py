@@ -25,6 +25,9 @@ _ASK_INTERVAL = 5.0
 _UNANSWERED = 3
 _LONGEST_LINE = 64 << 10
 """Bytes kept of a line that does not end; a report has a hundredth."""
+MOST_REPORTED, MOST_LOGGED = 8 << 20, 64 << 20
+"""Bytes a guest may write to its port for reports, and to each other one, which are files of this
+host: a whole run with every option makes some ten thousand."""
 _GLANCE = 0.25
 _NOTHING = "The firmware found nothing to start on the disk."
 _NOT_STARTED = {
@@ -66,19 +69,31 @@ def why_not_started(said: bytes) -> str:
 
 
 class Growing:
-    """The new lines of a file that another program writes.
+    """The new lines of a file that a guest writes.
 
     Args:
         path: the file; it may not be there yet.
+        most: bytes it may have; a guest that writes on and on would fill the file system.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, most: int = MOST_LOGGED) -> None:
+        self._path, self._most = path, most
         self._at = 0
         self._rest = b""
 
+    def check(self) -> None:
+        """Raise BuildError when the file is larger than it may be."""
+        with suppress(FileNotFoundError):
+            size = self._path.stat().st_size
+            if size > self._most:
+                raise BuildError(
+                    f"The guest wrote {log.size(size)} to a port of its machine "
+                    f"({self._path.name}), more than the {log.size(self._most)} that are taken.",
+                    "Something in it writes without end: see what in the last lines of that file.",
+                )
+
     def news(self) -> bytes:
-        """What was added since the last call."""
+        """What was added since the last call, up to a MiB of it."""
         with suppress(FileNotFoundError), self._path.open("rb") as file:
             file.seek(self._at)
             added = file.read(1 << 20)
@@ -88,9 +103,12 @@ class Growing:
 
     def lines(self) -> list[str]:
         """Whole lines that were added."""
-        *whole, rest = (self._rest + self.news()).split(b"\n")
-        self._rest = rest[-_LONGEST_LINE:]
-        return [line.decode(errors="replace") for line in whole]
+        found: list[str] = []
+        while news := self.news():
+            *whole, rest = (self._rest + news).split(b"\n")
+            self._rest = rest[-_LONGEST_LINE:]
+            found += (line.decode(errors="replace") for line in whole)
+        return found
 
 
 class Follower:
@@ -114,7 +132,7 @@ class Follower:
         self._clock = clock
         self._watch = Watch(request.silence, request.time_limit, clock())
         self._reports: list[Report] = []
-        self._lines = Growing(request.logs / REPORTS)
+        self._lines = Growing(request.logs / REPORTS, MOST_REPORTED)
         self._firmware = [Growing(request.logs / name) for name in (SERIAL, FIRMWARE_LOG)]
         self._firmware_said = b""
         self._asked = self._told = clock()
@@ -183,6 +201,8 @@ class Follower:
         )
 
     def _hear(self) -> None:
+        for growing in (self._lines, *self._firmware):
+            growing.check()
         for line in self._lines.lines():
             report = parse_report(line)
             if report is None:

@@ -91,6 +91,7 @@ class StartProof:
 
     def _hear(self) -> None:
         for port in self._ports:
+            port.check()
             self._said += port.news()
         self._started = self._started or any(sign in self._said for sign in _STARTED)
         self._said = self._said[-_KEPT:]

@@ -104,6 +104,39 @@ def test_what_is_said_last_counts(tmp_path: Path) -> None:
     assert follow(tmp_path, FakeQemu(Events(OFF))) == {"StatusFinal": "ready"}
 
 
+def test_what_is_said_last_counts_after_much(tmp_path: Path) -> None:
+    """However much came before it."""
+    says(tmp_path / "reports.jsonl", "noise of a driver\n" * 200_000 + DONE)()
+    assert follow(tmp_path, FakeQemu(Events(OFF))) == {"StatusFinal": "ready"}
+
+
+@pytest.mark.parametrize(
+    ("port", "most", "told"),
+    [
+        ("reports.jsonl", 8 << 20, "8.0 MiB"),
+        ("serial.log", 64 << 20, "64.0 MiB"),
+        ("firmware.log", 64 << 20, "64.0 MiB"),
+    ],
+)
+def test_a_guest_that_writes_without_end(tmp_path: Path, port: str, most: int, told: str) -> None:
+    """Is given up before it fills the file system, whatever it has reported before."""
+
+    def fill(size: int) -> Callable[[], object]:
+        (tmp_path / port).touch()
+        return lambda: os.truncate(tmp_path / port, size)
+
+    steps = (says(tmp_path / "reports.jsonl", BEGUN), fill(most), fill(most + 1), None)
+    qemu = FakeQemu(Events(*steps))  # type: ignore[arg-type]
+    with pytest.raises(BuildError) as caught:
+        follow(tmp_path, qemu, silence=100.0)
+    assert caught.value.message == (
+        f"The guest wrote {told} to a port of its machine ({port}), more than the {told} that are "
+        "taken."
+    )
+    assert len(qemu.events._steps) <= 1
+    assert qemu.pictures[-1].endswith("end")
+
+
 @pytest.mark.parametrize(
     ("event", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,15 @@ def test_a_machine_that_ends_before(tmp_path: Path) -> None:
     qemu = machine(tmp_path)
     qemu.alive = False
     with pytest.raises(BuildError, match="ended before its firmware"):
+        watch(tmp_path, qemu)
+
+
+@pytest.mark.parametrize("port", ["serial.log", "firmware.log"])
+def test_a_guest_that_writes_without_end(tmp_path: Path, port: str) -> None:
+    """Is given up before its time is over."""
+    (tmp_path / port).touch()
+    qemu = machine(tmp_path, lambda _: lambda: os.truncate(tmp_path / port, (64 << 20) + 1))
+    with pytest.raises(BuildError, match=rf"wrote 64\.0 MiB to a port of its machine \({port}\)"):
         watch(tmp_path, qemu)
 
 
