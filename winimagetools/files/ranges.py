@@ -1,8 +1,9 @@
-"""Ranges of files moved by the file system itself, without their data: Linux only.
+"""Ranges of files taken and moved by the file system itself, without their data: Linux only.
 
-``fallocate(2)`` cuts ranges out of a file and inserts holes (ext4 since Linux 3.15 and 4.1, XFS
-likewise); ``FICLONERANGE`` of ``ioctl_ficlonerange(2)`` lets two files share data (XFS and
-Btrfs). Both work on whole blocks of the file system, and both fail where they are not known.
+``fallocate(2)`` takes room for data that come later, cuts ranges out of a file and inserts holes
+(ext4 since Linux 3.15 and 4.1, XFS likewise); ``FICLONERANGE`` of ``ioctl_ficlonerange(2)`` lets
+two files share data (XFS and Btrfs). All of it works on whole blocks of the file system, and
+fails where it is not known.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import errno
 import os
 import struct
 
-_COLLAPSE_RANGE, _INSERT_RANGE = 0x08, 0x20
-"""FALLOC_FL_COLLAPSE_RANGE and FALLOC_FL_INSERT_RANGE of linux/falloc.h."""
+_KEEP_SIZE, _COLLAPSE_RANGE, _INSERT_RANGE = 0x01, 0x08, 0x20
+"""FALLOC_FL_KEEP_SIZE and its like of linux/falloc.h."""
 _FICLONERANGE = 0x4020940D
 """_IOW(0x94, 13, struct file_clone_range) of linux/fs.h."""
 _UNKNOWN = {
@@ -29,6 +30,21 @@ _UNKNOWN = {
 
 class RangesUnsupportedError(Exception):
     """This file system, or this system, has no such operation; nothing was changed."""
+
+
+def reserve(handle: int, offset: int, length: int) -> None:
+    """Give a range of an open file blocks where it has none; they read as zeros, like a hole.
+
+    Args:
+        handle: a file that is open for writing; its length stays.
+        offset: where the range begins.
+        length: its bytes.
+
+    Raises:
+        RangesUnsupportedError: it does not work here.
+        OSError: it failed, perhaps in the middle.
+    """
+    _fallocate(handle, _KEEP_SIZE, offset, length)
 
 
 def collapse(handle: int, offset: int, length: int) -> None:

@@ -34,13 +34,23 @@ class Layout:
         give: for contents that are written by somebody else.
         table: first cluster of the master file table.
         laid: gets what there is without the root, and where contents are.
+        foretell: gets the first cluster and how many there will be, before any content is given.
 
     Attributes:
         expected: bytes of each content that somebody else writes, by record, by name.
     """
 
-    def __init__(self, calls: Calls, blobs: Blobs, give: Give, table: int, laid: LaidOut) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        blobs: Blobs,
+        give: Give,
+        table: int,
+        laid: LaidOut,
+        foretell: Callable[[int, int], None] = lambda _first, _count: None,
+    ) -> None:
         self._calls, self._blobs, self._give, self.laid = calls, blobs, give, laid
+        self._foretell = foretell
         self._cluster = laid.cluster
         self._zone = calls.find_zone(table)
         self._corner = self._frontier = 0
@@ -90,6 +100,13 @@ class Layout:
             corner = max(_CORNER, len(nodes) * _NAME)
             self._corner = self._zone.value
             self._frontier = self._corner + corner // self._cluster
+            inodes = {node.inode for node in nodes}
+            self._foretell(self._frontier, sum(map(self._clusters, inodes)))
+
+    def _clusters(self, inode: Inode) -> int:
+        """How many clusters of contents a file will have that somebody else writes."""
+        sizes = [size_of(source) for _, source in inode.streams]
+        return sum(-(-size // self._cluster) for size in sizes if size > _SHORT)
 
     def _fill_root(self, root: Node) -> None:
         root.inode.record = ROOT_RECORD

@@ -25,6 +25,7 @@ from winimagetools.host.linux.apply.follow import coming
 from winimagetools.host.linux.apply.layout import Layout
 from winimagetools.host.linux.apply.merge import Merger
 from winimagetools.host.linux.apply.processes import Crew
+from winimagetools.host.linux.apply.reserved import Reserved
 from winimagetools.host.linux.apply.self_check import LaidOut, check_laid_out, count_files
 from winimagetools.host.linux.apply.table import Table
 from winimagetools.host.linux.apply.tree import ImageTree, Node
@@ -162,7 +163,7 @@ def _layouter(
         with mmap.mmap(shadow, job.size) as volume:
             empty = count_files(volume, _CLUSTER)
         with frozen_clock(libntfs.load()):
-            layout, table = _lay_out(root, shadow, blobs, units)
+            layout, table = _lay_out(job, root, shadow, blobs, units)
         del root  # it is half of the memory of this process
         total = sum(size for streams in layout.expected.values() for _, size in streams)
         _NUMBER.pack_into(counters, 0, total)
@@ -196,13 +197,17 @@ def _read(job: Job, blobs: Blobs) -> tuple[Node, int]:
     return tree.root, merger.bare
 
 
-def _lay_out(root: Node, shadow: int, blobs: Blobs, units: Units) -> tuple[Layout, list[int]]:
+def _lay_out(
+    job: Job, root: Node, shadow: int, blobs: Blobs, units: Units
+) -> tuple[Layout, list[int]]:
     """Lay the tree out; also where the records are."""
     first = _NUMBER.unpack(os.pread(shadow, 8, _TABLE_AT))[0]
     calls = Calls(f"/proc/self/fd/{shadow}", _CLUSTER)
-    layout = Layout(calls, blobs, units.add, first, LaidOut(shadow, _CLUSTER))
+    reserved = Reserved(job.target, job.start, job.size, _CLUSTER)
+    layout = Layout(calls, blobs, units.add, first, LaidOut(shadow, _CLUSTER), reserved.take)
     layout.lay_out(root)
     units.finish()
+    reserved.give_back(layout.laid.contents)
     table = calls.table_places(max(layout.expected, default=0) + 1)
     calls.unmount()
     return layout, table
