@@ -110,13 +110,16 @@ def _links(description: Description, cell: CellOutcome) -> str:
     links += [("report", page)] if page.is_file() else []
     links += [("publish", Path(cell.published))] if cell.published else []
     return " ".join(
-        f'<a href="{escape(_relative(description, path))}">{escape(text)}</a>'
+        f'<a href="{escape(_address(description, path))}">{escape(text)}</a>'
         for text, path in links
     )
 
 
-def _relative(description: Description, path: Path) -> str:
-    return quote(path.relative_to(description.images).as_posix())
+def _address(description: Description, path: Path) -> str:
+    """Relative in the folder of the page, so that it can be moved or served as a whole."""
+    if path.is_relative_to(description.images):
+        return quote(path.relative_to(description.images).as_posix())
+    return path.as_uri()
 
 
 def _stages(cells: Sequence[CellOutcome]) -> str:

@@ -312,8 +312,11 @@ def test_online(
     assert main(["cache", "verify", "--cache", str(folder / "cache")]) == 0
 
 
-def test_golden(folder: Path) -> None:
-    """One golden image is installed for all targets, and a copy of it finished for each."""
+def test_golden(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One golden image is installed for all targets, and a copy of it finished for each.
+
+    A copy whose machine failed goes on where it was.
+    """
     program("qemu-system-x86_64", "qemu-system-x86")
     path = write(
         folder,
@@ -329,10 +332,20 @@ def test_golden(folder: Path) -> None:
         """,
         'workflow = "golden"',
     )
+    name = "windows-server-2022-serverstandard-bios-hyper-v"
+    (folder / "fail").write_text(f"{name}\n")
     report = make(path)
-    assert [cell.message for cell in report.cells] == ["", ""]
-    assert count(report, "made") == {OFFLINE: 1, "finished": 1, "golden": 2, IMAGE: 2}
+    assert named(report, "failed") == [name]
+    assert count(report, "made") == {OFFLINE: 1, "finished": 1, "golden": 1, IMAGE: 1}
     assert boot(Path(report.cells[0].image), "qcow2", "bios").started
+    (folder / "fail").unlink()
+    done = replace(linux_host(), vm=Played((guest.BEGUN, guest.DONE), finish))
+    monkeypatch.setattr(again, "select_host", lambda: done)
+    assert main(shlex.split(cell(report, name).hint.rpartition(": ")[2])[1:]) == 0
+    second = make(path)
+    assert [item.status for item in second.cells] == ["reused", "made"]
+    assert count(second, "made") == {IMAGE: 1}
+    assert main(["verify", cell(second, name).image]) == 0
 
 
 def test_publication(folder: Path) -> None:

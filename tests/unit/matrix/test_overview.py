@@ -89,6 +89,17 @@ def test_links_are_relative(page: str) -> None:
     assert parsed.links == ["a%20b.qcow2", "a%20b.qcow2.report/report.html"]
 
 
+def test_links_out_of_the_folder(tmp_path: Path) -> None:
+    """An image that is kept elsewhere has a link that names the whole path."""
+    values = dict.fromkeys(("medium", "edition", "firmware", "target", "container"), "")
+    image = tmp_path / "other" / "a b.raw"
+    cells = [CellOutcome("a", values, "reused", (), image=str(image))]
+    description = Description(tmp_path / "m.toml", Path(), images=tmp_path / "images")
+    parsed = _Page()
+    parsed.feed(overview_html(description, cells, 1))
+    assert parsed.links == [f"{tmp_path.as_uri()}/other/a%20b.raw"]
+
+
 def test_failures(page: str) -> None:
     """What failed, what to do and where everything is, in no language but text."""
     assert "It &lt;b&gt;broke&lt;/b&gt;. Mend it." in page
