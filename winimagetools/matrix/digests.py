@@ -1,9 +1,4 @@
-"""SHA-256 of what goes into a stage; large files are read once, until they change.
-
-A file counts as unchanged while its path, size, time of the last write and inode are the same.
-One that was written to in the last seconds is read again the next time, because a second write
-within the same tick of the clock of its file system would not show.
-"""
+"""SHA-256 of what goes into a stage."""
 
 from __future__ import annotations
 
@@ -11,27 +6,19 @@ import hashlib
 import hmac
 import json
 import os
-import time
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 from winimagetools.files import sparse
 from winimagetools.files.ahead import expect, read_into
-from winimagetools.files.hash import sha256_of
-from winimagetools.files.small import read_json
+from winimagetools.files.digests import DigestMemory
 
-_SETTLED = 3.0
-"""Seconds after which a write shows in the time of a file; FAT counts in two."""
 _BLOCK = 64 * 1024
 _ZEROS = bytes(_BLOCK)
 _READ = 16 * _BLOCK
 _AHEAD = 8 * _READ
-_Known = dict[str, list[object]]
-"""Path below what was asked for → size, time, inode and SHA-256."""
 
 
 def digest_of(parts: Mapping[str, str]) -> str:
@@ -95,14 +82,14 @@ class PathDigests:
 
 
 class FileDigests:
-    """SHA-256 of files and folders that are read.
+    """SHA-256 of files and folders that are read, once until they change.
 
     Args:
         folder: where they are remembered; it is made when needed.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._memory = DigestMemory(folder)
         self._done: dict[Path, str] = {}
 
     def of(self, path: Path) -> str:
@@ -113,35 +100,17 @@ class FileDigests:
         """
         path = path.absolute()
         if path not in self._done:
-            self._done[path] = self._look(path)
+            found = self._memory.of(path, dict(_files(path)))
+            self._done[path] = found[""] if list(found) == [""] else digest_of(found)
         return self._done[path]
 
     def knows(self, path: Path) -> bool:
         """Whether the SHA-256 of a file is known, so that it need not be read."""
         path = path.absolute()
         try:
-            known = _read(self._place(path), path)
-            return all(_is_known(file.stat(), known.get(name)) for name, file in _files(path))
+            return self._memory.knows(path, dict(_files(path)))
         except OSError:
             return False
-
-    def _place(self, path: Path) -> Path:
-        return self._folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
-
-    def _look(self, path: Path) -> str:
-        place = self._place(path)
-        known = _read(place, path)
-        now = {name: _of_file(file, known.get(name)) for name, file in _files(path)}
-        settled = {
-            name: entry
-            for name, entry in now.items()
-            if time.time_ns() - int(str(entry[1])) > _SETTLED * 1e9
-        }
-        if settled != known:
-            _write(place, path, settled)
-        if list(now) == [""]:
-            return str(now[""][3])
-        return digest_of({name: str(entry[3]) for name, entry in now.items()})
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
@@ -156,39 +125,6 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
             yield part.name, part
     else:
         yield "", path
-
-
-def _of_file(path: Path, known: list[object] | None) -> list[object]:
-    status = path.stat()
-    if known is not None and _is_known(status, known):
-        return known
-    return [*_identity(status), sha256_of(path)]
-
-
-def _identity(status: os.stat_result) -> list[object]:
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
-
-
-def _is_known(status: os.stat_result, known: list[object] | None) -> bool:
-    return known is not None and known[:3] == _identity(status)
-
-
-def _read(place: Path, path: Path) -> _Known:
-    try:
-        record = read_json(place)
-        files: _Known = record["files"] if record["path"] == str(path) else {}
-        return {name: [*entry[:3], str(entry[3])] for name, entry in files.items()}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
-        return {}
-
-
-def _write(place: Path, path: Path, files: _Known) -> None:
-    """Remember them; where that is not possible they are computed again."""
-    new = place.with_name(f".{place.name}-{uuid.uuid4().hex}")
-    with suppress(OSError, ValueError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps({"path": str(path), "files": files}), encoding="utf-8")
-        new.replace(place)
 
 
 def sealed(key: bytes, text: str) -> str:

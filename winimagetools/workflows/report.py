@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools import log
-from winimagetools.errors import MediaError
+from winimagetools.errors import DownloadError, MediaError
 from winimagetools.facts.boot_authority import BootManager
 from winimagetools.facts.releases import wants_tpm
 from winimagetools.files.collisions import Input
+from winimagetools.files.digests import DigestMemory
 from winimagetools.files.fingerprint import Fingerprints
 from winimagetools.formats.images.probe import open_image
 from winimagetools.formats.partition_table import TYPE_EFI, TYPE_MSR
@@ -26,6 +27,7 @@ from winimagetools.image.describe import describe_guest
 from winimagetools.image.platform_needs import machine_devices
 from winimagetools.image.refusals import inputs
 from winimagetools.model import DiskFormat, DiskLayout
+from winimagetools.net.cache import default_cache
 from winimagetools.output.report.facts import (
     Agent,
     ImageFacts,
@@ -113,7 +115,8 @@ class Recorder:
             return
         check_place(prepared.request.delivery.path)
         self._sources = list(fingerprinted(prepared))
-        with Fingerprints([source.path for source in self._sources]) as self._fingerprints:
+        paths = [source.path for source in self._sources]
+        with Fingerprints(paths, _memory()) as self._fingerprints:
             yield
 
     def write(self, prepared: Prepared, made: Made, size: int, sha256: str) -> Path | None:
@@ -196,6 +199,14 @@ def _tools(prepared: Prepared) -> tuple[tuple[str, str], ...]:
     own = (("winimagetools", __version__), ("Python", sys.version.split()[0]))
     host = prepared.host
     return (*own, *host.checks.versions(preflight.requirements(prepared.request, host)))
+
+
+def _memory() -> DigestMemory | None:
+    """Where the sums of media are remembered; None for an account without a home folder."""
+    try:
+        return DigestMemory(default_cache() / "digests")
+    except DownloadError:
+        return None
 
 
 def fingerprinted(prepared: Prepared) -> Iterator[Input]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from winimagetools.files import fingerprint
+from winimagetools.files import digests, fingerprint
+from winimagetools.files.digests import DigestMemory
 from winimagetools.files.fingerprint import Fingerprint, Fingerprints
 
 
@@ -56,3 +58,32 @@ def test_a_build_that_failed_waits_for_nothing(
     with Fingerprints([tmp_path / "first", tmp_path / "second"]):
         assert reading.wait(10)
     assert asked == ["first"]
+
+
+def test_large_files_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And small ones read each time; without a memory all are."""
+    monkeypatch.setattr(fingerprint, "LARGE", 4)
+    asked: list[str] = []
+
+    def known(path: Path, on_progress: Callable[[int], None]) -> str:
+        asked.append(path.name)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    for module in (fingerprint, digests):
+        monkeypatch.setattr(module, "sha256_of", known)
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(b"1234")
+    small.write_bytes(b"123")
+    os.utime(large, (1, 1))
+    memory = DigestMemory(tmp_path / "memory")
+    expected = [
+        Fingerprint(4, hashlib.sha256(b"1234").hexdigest()),
+        Fingerprint(3, hashlib.sha256(b"123").hexdigest()),
+    ]
+    for _ in range(2):
+        with Fingerprints([large, small], memory) as taken:
+            assert taken.results() == expected
+    assert asked == ["large", "small", "small"]
+    with Fingerprints([large, small]) as taken:
+        assert taken.results() == expected
+    assert asked == ["large", "small", "small", "large", "small"]

@@ -23,6 +23,7 @@ from winimagetools.errors import (
     MediaError,
     RequestError,
 )
+from winimagetools.files import fingerprint
 from winimagetools.found import MachineFacts
 from winimagetools.output.report.folder import folder_of
 from winimagetools.settings.options import WindowsImageConfig
@@ -136,6 +137,24 @@ def test_a_machine_whose_clock_runs(
     ]
     assert [text for text in record["warnings"] if "reproducible" in text] == told
     assert [each.message for each in caplog.records if "reproducible" in each.message] == told
+
+
+def test_nothing_is_taken_from_memory(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build believes what is remembered of a large medium; to build it again, it is read."""
+    monkeypatch.setattr(fingerprint, "LARGE", 1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(image.parent / "cache"))
+    Path("install.wim").write_bytes(b"a medium")
+    os.utime("install.wim", (1, 1))
+    assert build() == image
+    (memory,) = (image.parent / "cache" / "winimagetools" / "digests").iterdir()
+    files = json.loads(memory.read_text())["files"]
+    true, wrong = files[""][-1], "ab" * 32
+    memory.write_text(memory.read_text().replace(true, wrong))
+    build()
+    inputs = json.loads((folder_of(image) / "report.json").read_text())["inputs"]
+    assert wrong in [item["sha256"] for item in inputs]
+    with pytest.raises(MediaError, match=r"wim_file_path install\.wim has another content now"):
+        again(image)
 
 
 def test_what_a_report_says_of_it(image: Path) -> None:
