@@ -14,11 +14,12 @@ This module owns the list of the folders this process works in, for as long as i
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from winimagetools import log
@@ -29,6 +30,10 @@ from winimagetools.files.target import target_problem
 _LOCK_NAME = "lock"
 _held: dict[Path, int] = {}
 """The folders of the builds of this process, with the handles of their locks."""
+_ours: set[Path] = set()
+"""Folders in which nobody but this process makes anything."""
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+"""flock(2) on a file system that has no locks: NFS without its daemon, some of clusters."""
 _LOCK_OFFSET = 1 << 20
 """Windows forbids others to read a locked range: lock beyond the process number."""
 
@@ -124,9 +129,31 @@ class BuildFolder:
                 f"Another build (process {owner}) is writing {self.image_path}.",
                 "Wait until it has ended, or choose another image_path.",
             ) from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            if not any(self.path.is_relative_to(folder) for folder in _ours):
+                raise RequestError(
+                    f"Files in {self.image_path.parent} cannot be locked: {error.strerror}.",
+                    "Mount it with locks, or let image_path name a folder on another file system.",
+                ) from error
         with suppress(FileNotFoundError):
             return os.path.samestat(status, name.lstat())
         return False
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make it known that nobody else makes anything in a folder, so that locks can be missing.
+
+    Args:
+        folder: made by this process, for itself.
+    """
+    _ours.add(folder.absolute())
+    try:
+        yield
+    finally:
+        _ours.discard(folder.absolute())
 
 
 def check_not_replaced(folder: Path) -> None:

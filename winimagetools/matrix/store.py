@@ -28,6 +28,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from winimagetools.errors import BuildError, HostError
+from winimagetools.files.build_folder import alone_in
 from winimagetools.files.hash import sha256_of
 from winimagetools.files.small import read_json
 from winimagetools.matrix.digests import FileDigests, content_digest
@@ -220,7 +221,8 @@ class StageStore:
         folder = self.work / f"{name}.{uuid.uuid4().hex}"
         folder.mkdir(mode=0o700)
         try:
-            yield folder
+            with alone_in(folder):
+                yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

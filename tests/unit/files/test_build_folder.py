@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from winimagetools.errors import BuildError, RequestError
-from winimagetools.files.build_folder import BuildFolder
+from winimagetools.files.build_folder import BuildFolder, alone_in
 from winimagetools.output.image_files import ImageFiles
 
 
@@ -183,6 +183,28 @@ def test_a_folder_that_cannot_be_written_is_refused(
         BuildFolder(tmp_path / "image.raw"),
     ):
         raise AssertionError("must not begin")
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build is refused there, but not in a folder that no other process makes anything in."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(RequestError) as caught, BuildFolder(tmp_path / "image.raw"):
+        pass
+    assert caught.value.message == f"Files in {tmp_path} cannot be locked: No locks available."
+    (tmp_path / "own").mkdir()
+    with alone_in(tmp_path / "own"):
+        with BuildFolder(tmp_path / "own" / "image.raw") as folder:
+            assert folder.is_dir()
+        with pytest.raises(RequestError), BuildFolder(tmp_path / "image.raw"):
+            pass
+    assert list((tmp_path / "own").iterdir()) == []
+    with pytest.raises(RequestError), BuildFolder(tmp_path / "own" / "image.raw"):
+        pass
 
 
 def test_the_topmost_folder() -> None:
