@@ -21,11 +21,13 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 
 from winimagetools import log
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.files.access import private_opener
 from winimagetools.files.target import target_problem
+from winimagetools.run import held_signals
 
 _LOCK_NAME = "lock"
 _held: dict[Path, int] = {}
@@ -55,6 +57,25 @@ class BuildFolder:
         self._lock = -1
 
     def __enter__(self) -> Path:
+        try:
+            with held_signals():
+                self._begin()
+        except BaseException as error:
+            if self._lock >= 0:  # a signal that was held back is the reason
+                self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self.path
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with held_signals():
+            self._end(error)
+
+    def _begin(self) -> None:
         problem = target_problem(self.image_path)
         if problem is not None:
             raise RequestError(problem.message, problem.hint)
@@ -68,11 +89,8 @@ class BuildFolder:
         _held[self.path] = self._lock
         if _empty(self.path):
             log.warning(f"{self.path} was left by a build that was stopped; it was emptied.")
-        return self.path
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
+    def _end(self, error: BaseException | None) -> None:
         try:
             check_not_replaced(self.path)
         except BuildError as replaced:

@@ -38,6 +38,7 @@ from winimagetools.plan import (
     DiskFile,
     VmRequest,
 )
+from winimagetools.run import held_signals
 from winimagetools.workflows import reproducible
 from winimagetools.workflows.asked import Asked, BuildOptions
 from winimagetools.workflows.finish import (
@@ -256,7 +257,7 @@ def _from_medium(
     log.expect_steps(steps if offline_disk is None else steps - 3 - bool(plan.offline) + verify)
     _announce_replaced(plan.delivery.path)
     _announce(plan)
-    folder = last.enter_context(host.files.build_folder(plan.delivery.path))
+    folder = _build_folder(host, plan.delivery.path, last)
     online = prepared.request.workflow is Workflow.ONLINE
     if not online:
         reproducible.warn(host)
@@ -278,6 +279,12 @@ def _from_medium(
     return Made(image, plan, manager, folder / FIRST_BOOT)
 
 
+def _build_folder(host: Host, image: Path, last: ExitStack) -> Path:
+    """The folder to work in, which is removed last whenever Ctrl-C comes."""
+    with held_signals():
+        return last.enter_context(host.files.build_folder(image))
+
+
 def _golden_image(
     prepared: Prepared, recorder: Recorder, _opened: ExitStack, last: ExitStack
 ) -> Made:
@@ -286,7 +293,7 @@ def _golden_image(
     look_at_golden(prepared)
     prepared.found.settle()
     _announce_replaced(request.delivery.path)
-    folder = last.enter_context(host.files.build_folder(request.delivery.path))
+    folder = _build_folder(host, request.delivery.path, last)
     password = prepared.found.config.zip_password
     disk_path, made_as = take_golden(host, request, folder, password)
     with host.disks.open(disk_path) as disk:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from winimagetools.errors import BuildError, RequestError
+from winimagetools.files import build_folder
 from winimagetools.files.build_folder import BuildFolder, alone_in
 from winimagetools.output.image_files import ImageFiles
 
@@ -266,3 +268,36 @@ def test_the_cause_is_told_not_its_consequence(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), BuildFolder(tmp_path / "image.raw") as folder:
         replace(folder, "gone")
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["_make_private", "_empty"])
+def test_ctrl_c_while_it_begins(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No half made folder is left, and the build does not begin."""
+    function, began = getattr(build_folder, moment), []
+
+    def interrupted(folder: Path) -> object:
+        done = function(folder)
+        signal.raise_signal(signal.SIGINT)
+        return done
+
+    monkeypatch.setattr(build_folder, moment, interrupted)
+    with pytest.raises(KeyboardInterrupt), BuildFolder(tmp_path / "image.raw") as folder:
+        began.append(folder)
+    assert began == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder goes first."""
+    function = build_folder._empty
+
+    def interrupted(folder: Path) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return function(folder)
+
+    with pytest.raises(KeyboardInterrupt), BuildFolder(tmp_path / "image.raw") as folder:
+        (folder / "disk").touch()
+        monkeypatch.setattr(build_folder, "_empty", interrupted)
+    assert list(tmp_path.iterdir()) == []
