@@ -168,7 +168,11 @@ def _file_handler(file: Path) -> logging.Handler:
                 f"{file} is not a log of winimagetools, so nothing is added to it.",
                 "Let --log-file name another file.",
             )
+        # A named pipe that nobody reads is refused by this, where opening it would wait for ever.
+        looked = os.open(file, os.O_WRONLY | os.O_NONBLOCK) if file.is_fifo() else None
         handler = _FileHandler(file, encoding="utf-8", errors="backslashreplace")
+        if looked is not None:
+            os.close(looked)
     except OSError as error:
         raise RequestError(
             f"The log {file} cannot be written: {error.strerror}.",

@@ -124,10 +124,10 @@ def test_an_unreadable_file_says_why(
 ) -> None:
     """The message ends in the words of the system, or of the error where it has none."""
 
-    def refuse(_: Path, _mode: str) -> None:
+    def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     path = tmp_path / "a.ini"
     with pytest.raises(RequestError) as caught:
         get_ini_file_value(path, "a")

@@ -12,6 +12,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from winimagetools.files.kind import read_small
+
 LARGEST = 32 << 20
 """Bytes; the largest of them, the report of an image with thousands of drivers, has a tenth."""
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
@@ -27,8 +29,7 @@ def read_text(path: Path) -> str:
         OSError: it cannot be read.
         ValueError: it is too large, or not UTF-8.
     """
-    with path.open("rb") as file:
-        data = file.read(LARGEST + 1)
+    data = read_small(path, LARGEST + 1)
     if len(data) > LARGEST:
         raise ValueError(f"it has more than {LARGEST} bytes")
     return data.decode("utf-8")

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools.errors import RequestError
+from winimagetools.files.kind import read_small
 
 _BLANKS = "".join(map(chr, range(0x21)))
 """The API takes the space and all control characters (^Z too) for blanks."""
@@ -177,16 +178,7 @@ class IniFile:
                 the disk or the ISO that was meant for another argument.
         """
         try:
-            with path.open("rb") as stream:
-                start = stream.read(_LOOKED_AT)
-                _refuse_binary(start, path)
-                rest = stream.read(LARGEST)
-                if len(rest) == LARGEST:
-                    raise RequestError(
-                        f"{path} has more than {LARGEST} bytes, so it is no ini file.",
-                        "Check the path.",
-                    )
-                return cls(start + rest, str(path))
+            data = read_small(path, LARGEST + 1)
         except FileNotFoundError as error:
             raise RequestError(
                 f"The ini file {path} does not exist.", "Check the path, or create the file first."
@@ -196,6 +188,12 @@ class IniFile:
                 f"The ini file {path} cannot be read: {error.strerror or error}.",
                 "It must be a text file that you may read.",
             ) from error
+        _refuse_binary(data[:_LOOKED_AT], path)
+        if len(data) > LARGEST:
+            raise RequestError(
+                f"{path} has more than {LARGEST} bytes, so it is no ini file.", "Check the path."
+            )
+        return cls(data, str(path))
 
     @property
     def encoding(self) -> Encoding:

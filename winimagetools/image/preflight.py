@@ -16,6 +16,7 @@ from pathlib import Path
 from winimagetools.contract import Host
 from winimagetools.data import UNATTEND_TEMPLATE
 from winimagetools.errors import MediaError, RequestError
+from winimagetools.files.kind import kind_of
 from winimagetools.formats.images.probe import trusted_container
 from winimagetools.guest import resources
 from winimagetools.guest.config import guest_config_text
@@ -72,6 +73,8 @@ class _Paths:
             self.found.add(key, f"The {kind} {text} does not exist.", refusals.path_hint(text))
         elif folder is not None and path.is_dir() != folder:
             self.found.add(key, f"{text} is not a {kind}.", f"Give the path of a {kind}.")
+        elif (other := kind_of(path)) and not path.is_dir():
+            self.found.add(key, f"{text} is {other}, not a {kind}.", f"Give the path of a {kind}.")
         else:
             return path
         return None

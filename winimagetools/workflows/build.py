@@ -17,6 +17,7 @@ from winimagetools.checks.first_boot import judge_first_boot
 from winimagetools.contract import Disk, Host, InstallMedia
 from winimagetools.errors import BuildError, RequestError
 from winimagetools.facts.boot_authority import BootManager
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.files.target import describe_replaced
 from winimagetools.host import select_host
 from winimagetools.host.carry_out import change_files, take_steps
@@ -155,6 +156,7 @@ def resize_vhd_image(
         free_space: bytes to leave spare.
         host: the machine to work on; this one by default.
     """
+    refuse_other_than_file(Path(virtual_disk_path))
     refuse_wrapped(Path(virtual_disk_path))
     host = host or select_host()
     with log.step(f"Shrink {virtual_disk_path}"):
@@ -174,6 +176,7 @@ def extend_image(image: Path | str, size: int = 0, *, host: Host | None = None) 
         RequestError: the disk is larger already.
         BuildError: it failed; the image is as it was.
     """
+    refuse_other_than_file(Path(image))
     refuse_wrapped(Path(image))
     host = host or select_host()
     with log.step(f"Extend {image}"):
@@ -316,6 +319,7 @@ def _golden_image(
 
 
 def _check_offline_disk(path: Path) -> None:
+    refuse_other_than_file(path)
     if not path.is_file():
         raise RequestError(
             f"The disk {path} does not exist.",

@@ -10,6 +10,7 @@ from winimagetools import log
 from winimagetools.config import read_config
 from winimagetools.contract import Host
 from winimagetools.errors import RequestError
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.formats.images.probe import trusted_container
 from winimagetools.host import select_host
 from winimagetools.image import preflight
@@ -132,6 +133,7 @@ def stamp_of(record: dict[str, Any] | None) -> Stamp | None:
 
 def _check_disk(disk: Path, delivery: Delivery) -> DiskFormat:
     """The container of the disk. Raises RequestError or MediaError when it is of no use."""
+    refuse_other_than_file(disk)
     if not disk.is_file():
         raise RequestError(f"The disk {disk} does not exist.", "Check the path.")
     if delivery.path.exists() and delivery.path.samefile(disk):

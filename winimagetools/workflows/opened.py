@@ -10,6 +10,7 @@ from winimagetools import log
 from winimagetools.checks.subject import Subject
 from winimagetools.contract import Host
 from winimagetools.errors import MediaError, raise_problems
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.image.request import Request
 from winimagetools.image.wrapped import foreign_wrapping, layers_of
 from winimagetools.model import DiskFormat, DiskLayout
@@ -29,9 +30,11 @@ def opened_image(
         thorough: compare everything in the NTFS volume.
 
     Raises:
+        RequestError: it is no file.
         MediaError: it holds no Windows that can be looked at.
         HostError: this machine lacks something.
     """
+    refuse_other_than_file(image)
     if not image.is_file():
         raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")
     if foreign := foreign_wrapping(image):

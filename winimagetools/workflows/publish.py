@@ -8,6 +8,7 @@ from typing import Any
 
 from winimagetools.contract import Host, ReadOnlyTree
 from winimagetools.errors import MediaError, RequestError
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.formats.images import vhd
 from winimagetools.formats.images.probe import open_image
 from winimagetools.host import select_host
@@ -37,6 +38,7 @@ def look_at_image(path: Path, host: Host | None = None) -> PublishedImage:
         MediaError: it is no image, or not the one the report is about.
     """
     path = path.absolute()
+    refuse_other_than_file(path)
     if not path.is_file():
         raise RequestError(f"The image {path} does not exist.", "Give the path of a file.")
     record = read_record(path)

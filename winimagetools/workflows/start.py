@@ -13,6 +13,7 @@ from winimagetools.checks.subject import Subject
 from winimagetools.contract import Host
 from winimagetools.errors import BuildError, MediaError, RequestError, raise_problems
 from winimagetools.facts.releases import wants_tpm
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.formats.images.probe import trusted_container
 from winimagetools.host import select_host
 from winimagetools.image.boot_manager import read_boot_manager
@@ -113,6 +114,7 @@ def _check_machine(host: Host, request: VmRequest) -> None:
 
 
 def _refuse(path: Path) -> None:
+    refuse_other_than_file(path)
     if not path.is_file():
         raise RequestError(f"The image {path} does not exist.", "Give the path of a disk image.")
     refuse_wrapped(path)

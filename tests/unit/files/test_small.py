@@ -48,6 +48,8 @@ def test_no_file(make: object, tmp_path: Path) -> None:
     make(tmp_path / "a.json")
     with pytest.raises((ValueError, IsADirectoryError)):
         read_json(tmp_path / "a.json")
+    with pytest.raises(OSError, match=r"nobody writes to this pipe|Is a directory"):
+        read_text(tmp_path / "a.json")
 
 
 def test_numbers_that_are_none() -> None:

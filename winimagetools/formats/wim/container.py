@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from winimagetools.errors import MediaError
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.formats.iso import MediaTree
 
 HEADER_SIZE = 208
@@ -103,11 +104,12 @@ def in_tree(tree: MediaTree, path: str) -> WimBytes:
 
 
 def on_disk(path: Path, stack: ExitStack) -> WimBytes:
-    """A file of this machine, closed with ``stack``. Raises MediaError."""
+    """A file of this machine, closed with ``stack``. Raises MediaError, RequestError for pipes."""
     if path.is_dir():
         raise MediaError(
             f"{path} is a folder.", "Give the ISO, or the install.wim, .esd or .swm in it."
         )
+    refuse_other_than_file(path)
     try:
         stream = stack.enter_context(path.open("rb"))
         size = stream.seek(0, os.SEEK_END)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools.errors import MediaError
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.formats.iso import MediaTree, is_iso_file, open_source
 from winimagetools.formats.wim.container import (
     AGAIN,
@@ -212,6 +213,8 @@ def _choices(images: Sequence[WimImage], name: str) -> str:
 
 @contextmanager
 def _open(path: Path) -> Iterator[WimBytes]:
+    if not path.is_dir():
+        refuse_other_than_file(path)
     if is_iso(path) or is_iso_file(path):
         with open_source(path) as tree:
             yield in_tree(tree, find_install_file(tree))
@@ -231,11 +234,14 @@ def locate_media(text: str, resolve: Callable[[str], Path]) -> Path:
 
     Raises:
         MediaError: there is no such file, or the path is one of Windows and this is not.
+        RequestError: it is a pipe, a socket or a device.
     """
     if not text.strip():
         raise MediaError("No installation medium is given.", "Set wim_file_path.")
     path = resolve(text)
     if path.exists():
+        if not path.is_dir():
+            refuse_other_than_file(path)
         return path
     if is_windows_path(text) and not Path(text).drive:
         raise MediaError(

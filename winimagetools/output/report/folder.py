@@ -17,6 +17,7 @@ from typing import Any
 from winimagetools import log
 from winimagetools.errors import MediaError, RequestError
 from winimagetools.files.hash import sha256_of
+from winimagetools.files.kind import refuse_other_than_file
 from winimagetools.files.small import read_json, read_text
 from winimagetools.output.report import provenance, sums
 from winimagetools.output.report.facts import SCHEMA, Report, as_read, as_record
@@ -175,7 +176,8 @@ def read_record(image: Path) -> dict[str, Any] | None:
 
 
 def need_record(image: Path) -> dict[str, Any]:
-    """The same of an image that has to have one. Raises MediaError."""
+    """The same of an image that has to have one. Raises MediaError, or RequestError for no file."""
+    refuse_other_than_file(image)
     record = read_record(image)
     if not image.is_file():
         raise MediaError(f"The image {image} does not exist.", "Give the path of a file.")

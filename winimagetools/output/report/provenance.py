@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from winimagetools.errors import HostError, MediaError, RequestError
+from winimagetools.files.kind import read_small
 from winimagetools.files.small import parse_json, read_json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 _NAME = "winimagetools"
+_LARGEST_KEY = 1 << 20
 _MISSING = HostError(
     "securesystemslib is not installed; it is needed to sign and verify provenance.",
     "Install it: pip install 'winimagetools[report]'",
@@ -68,7 +70,7 @@ def load_key(path: Path) -> Any:
     except ImportError as error:
         raise _MISSING from error
     try:
-        return CryptoSigner(load_pem_private_key(path.read_bytes(), None))
+        return CryptoSigner(load_pem_private_key(read_small(path, _LARGEST_KEY), None))
     except OSError as error:
         raise RequestError(f"The key {path} cannot be read: {error.strerror}.") from error
     except (ValueError, TypeError) as error:  # not PEM, of another kind, or encrypted
@@ -139,7 +141,7 @@ def _public(path: Path) -> Any:
     from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
     try:
-        return SSlibKey.from_crypto(load_pem_public_key(path.read_bytes()))
+        return SSlibKey.from_crypto(load_pem_public_key(read_small(path, _LARGEST_KEY)))
     except OSError as error:
         raise RequestError(f"The key {path} cannot be read: {error.strerror}.") from error
     except (ValueError, TypeError) as error:

@@ -89,7 +89,7 @@ def _read(folder: Path) -> _Kept | None:
         record = read_json(path)
         name, cache = StageName.parse(record["name"]), Path(record["cache"])
         return _Kept(name, dict(record["parts"]), cache, str(record["disk"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestError(
