@@ -18,8 +18,8 @@ import pytest
 from fixtures import media
 from fixtures.security import from_sddl
 from fixtures.windows_tree import ADMINISTRATORS_ONLY, WINDOWS_FOLDER
+from tests.ntfs import check_file
 from winimagetools import run
-from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.errors import BuildError, DiskFullError, Interrupted, MediaError
 from winimagetools.formats.partition_table import PartitionPlan
 from winimagetools.formats.security_descriptor import inherited_descriptor, private_descriptor

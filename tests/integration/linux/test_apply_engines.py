@@ -27,7 +27,7 @@ from tests.integration.linux.apply_engines import (
 )
 from tests.integration.linux.test_apply import bulky_wim, make_disk, make_volume
 from tests.integration.linux.test_containers import mounted
-from winimagetools.checks.ntfs.volume import check_file
+from tests.ntfs import check_file
 from winimagetools.errors import DiskFullError, Interrupted, MediaError
 from winimagetools.files import sparse
 from winimagetools.formats.ntfs_used import read_used

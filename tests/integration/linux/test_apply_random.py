@@ -15,7 +15,7 @@ from fixtures import odd_tree, windows_tree
 from fixtures.filetree import Bulk, FileTree
 from tests.integration.linux.apply_engines import both, described, size_in_use
 from tests.integration.linux.test_apply import make_disk
-from winimagetools.checks.ntfs.volume import check_file
+from tests.ntfs import check_file
 from winimagetools.host.staged_tree import StagedTree
 from winimagetools.run import Tool, run
 

@@ -13,9 +13,10 @@ import pytest
 from fixtures import odd_tree
 from fixtures.ntfs_editor import ALLOCATION, NtfsEditor
 from tests.integration.linux.ntfs_damage import DAMAGES
+from tests.ntfs import check_file
 from tests.unit.checks.subjects import facts, subject
 from winimagetools.checks.ntfs.check import check_ntfs
-from winimagetools.checks.ntfs.volume import check_file, check_volume
+from winimagetools.checks.ntfs.volume import check_volume
 from winimagetools.checks.result import Result, State
 from winimagetools.contract import RawVolume
 from winimagetools.host.linux import volume

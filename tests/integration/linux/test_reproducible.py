@@ -17,8 +17,8 @@ from dissect.util.stream import RangeStream
 from fixtures import odd_tree, virtio
 from fixtures.media import MediaSpec
 from tests.integration.linux.build import Job, as_ordinary_user, command
+from tests.ntfs import check_file
 from winimagetools.checks.difference import find_difference
-from winimagetools.checks.ntfs.volume import check_file
 from winimagetools.cli.main import main
 from winimagetools.host.linux import libntfs, volume
 from winimagetools.host.linux.frozen_clock import frozen_clock, obstacle

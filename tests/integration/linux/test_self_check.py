@@ -12,7 +12,7 @@ from fixtures import odd_tree
 from fixtures.ntfs_editor import ALLOCATION, BITMAP, CLUSTER, DATA, NtfsEditor
 from tests.integration.linux.apply_engines import extract_parallel, size_in_use
 from tests.integration.linux.test_apply import make_disk
-from winimagetools.checks.ntfs.volume import check_file
+from tests.ntfs import check_file
 from winimagetools.formats.ntfs_used import read_used
 from winimagetools.host.linux.apply.table import Table
 

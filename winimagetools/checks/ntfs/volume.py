@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from struct import unpack_from
 
 from winimagetools.checks.ntfs import views
@@ -39,26 +37,6 @@ def check_volume(read: Read, size: int, *, fresh: bool = False) -> tuple[Finding
     except Damage as error:
         report.damage(error)
     return report.findings()
-
-
-def check_file(
-    path: Path, start: int = 0, size: int = 0, *, fresh: bool = False
-) -> tuple[Finding, ...]:
-    """The same for a volume in a file of this machine.
-
-    Args:
-        path: a volume, or a raw disk it is on.
-        start: where it begins.
-        size: bytes of its partition; 0 for the rest of the file.
-        fresh: as above.
-    """
-    with path.open("rb", buffering=0) as file:
-        length = size or os.fstat(file.fileno()).st_size - start
-        return check_volume(
-            lambda offset, count: os.pread(file.fileno(), count, start + offset),
-            length,
-            fresh=fresh,
-        )
 
 
 @contextmanager
