@@ -74,6 +74,17 @@ def read_ahead(parts: Iterable[Part]) -> Iterator[bytes | int | memoryview]:
             pool.shutdown(cancel_futures=True)
 
 
+def is_cached(path: Path) -> bool:
+    """Whether all of a file is in the page cache; False also where nobody knows."""
+    if not hasattr(os, "O_DIRECT"):  # mincore(2) is not everywhere either
+        return False
+    cache = _Cache(path)
+    try:
+        return cache.holds(Stretch(path, 0, path.stat().st_size))
+    finally:
+        cache.close()
+
+
 def _next(waiting: _Waiting, free: deque[mmap.mmap]) -> Iterator[bytes | int | memoryview]:
     found, buffer = waiting.popleft()
     yield found.result() if isinstance(found, Future) else found

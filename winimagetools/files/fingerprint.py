@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from winimagetools.files.digests import DigestMemory
-from winimagetools.files.hash import sha256_of
+from winimagetools.files.hash import sha256_beside
 
 LARGE = 64 << 20
 """Bytes from which on a file is worth remembering: it takes 40 ms to read them."""
@@ -73,7 +73,7 @@ class Fingerprints:
         lines, size = hashlib.sha256(), 0
         for file in _files_in(path):
             name = file.relative_to(path).as_posix()
-            line = f"{sha256_of(file, self._go_on)}  {name}\n"
+            line = f"{sha256_beside(file, self._go_on)}  {name}\n"
             lines.update(line.encode("utf-8", "surrogateescape"))
             size += file.stat().st_size
         return Fingerprint(size, lines.hexdigest())
@@ -81,7 +81,7 @@ class Fingerprints:
     def _of_file(self, path: Path) -> Fingerprint:
         size = path.stat().st_size
         if self._memory is None or size < LARGE:
-            return Fingerprint(size, sha256_of(path, self._go_on))
+            return Fingerprint(size, sha256_beside(path, self._go_on))
         path = path.absolute()
         return Fingerprint(size, self._memory.of(path, {"": path}, self._go_on)[""])
 

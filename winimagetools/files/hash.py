@@ -10,8 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from winimagetools.files import sparse
-from winimagetools.files.ahead import Part, Stretch, read_ahead
+from winimagetools.files.ahead import Part, Stretch, is_cached, read_ahead
 
+_PIECE = 256 << 10
+"""Bytes that are hashed while they still are in the cache of a core."""
 _MOST_WAITING = 8
 """Pieces of a MiB that may wait to be hashed."""
 
@@ -34,6 +36,28 @@ def sha256_of(path: Path, on_progress: Callable[[int], None] = lambda _: None) -
         for extent in extents
     )
     return sha256_of_parts(parts, on_progress)
+
+
+def sha256_beside(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> str:
+    """The same as :func:`sha256_of`, for a build that needs the cores meanwhile.
+
+    What is in the page cache is hashed piece by piece where it was read, without other threads:
+    a seventh less work, though it takes a little longer.
+
+    Args:
+        path: the file.
+        on_progress: gets the bytes done so far.
+    """
+    if not is_cached(path):
+        return sha256_of(path, on_progress)
+    digest, done = hashlib.sha256(), 0
+    piece = memoryview(bytearray(_PIECE))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            digest.update(piece[:count])
+            done += count
+            on_progress(done)
+    return digest.hexdigest()
 
 
 def sha256_of_parts(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from winimagetools.files.ahead import CHUNK, Part, Stretch, _Cache, read_ahead
+from winimagetools.files.ahead import CHUNK, Part, Stretch, _Cache, is_cached, read_ahead
 
 _SIZE = 5 * CHUNK + 777
 
@@ -68,6 +68,16 @@ def test_the_page_cache_tells_what_it_holds(file: Path) -> None:
     assert cache.holds(Stretch(file, 4097, CHUNK))
     assert not cache.holds(Stretch(file, _SIZE + 1, 1))
     cache.close()
+
+
+def test_a_whole_file_in_the_cache(file: Path, tmp_path: Path) -> None:
+    """What was just written is there; of nothing, and of what is too large, nobody knows."""
+    assert is_cached(file)
+    disk = tmp_path / "disk"
+    disk.touch()
+    assert not is_cached(disk)
+    os.truncate(disk, 1 << 40)
+    assert not is_cached(disk)
 
 
 def test_a_disk_may_be_larger_than_the_memory(tmp_path: Path) -> None:

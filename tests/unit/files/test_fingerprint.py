@@ -52,7 +52,7 @@ def test_a_build_that_failed_waits_for_nothing(
         while True:
             on_progress(0)
 
-    monkeypatch.setattr(fingerprint, "sha256_of", endless)
+    monkeypatch.setattr(fingerprint, "sha256_beside", endless)
     for name in ("first", "second"):
         (tmp_path / name).touch()
     with Fingerprints([tmp_path / "first", tmp_path / "second"]):
