@@ -80,6 +80,7 @@ class Layout:
             stack += [node for node in reversed(folder.children or ()) if node.children is not None]
         self._add_short_names()  # the library refuses one where a file has two names
         self._add_links()
+        self.laid.clear()
         self._short.clear()
         self._links.clear()
 

@@ -18,6 +18,9 @@ from winimagetools.formats.ntfs_used import Runs, Used, read_used
 from winimagetools.host.linux.apply.calls import LayoutError
 from winimagetools.host.linux.clusters import clear
 
+_MANY = 64
+"""Contents after which the memory at their places is looked at."""
+
 
 class LaidOut:
     """What was laid out.
@@ -36,20 +39,38 @@ class LaidOut:
         self.shadow, self.cluster = shadow, cluster
         self.files = self.folders = 0
         self.contents: Runs = []
+        self._new: Runs = []
+        self._waiting = 0
 
     def give(self, runs: Runs) -> None:
-        """Remember the places of one more content.
+        """Remember the places of one more content."""
+        for run in runs:
+            _append(self.contents, run)
+            _append(self._new, run)
+        self._waiting += 1
+        if self._waiting == _MANY:
+            self.clear()
+
+    def clear(self) -> None:
+        """Remove what is in memory where contents come; to be called after the last one.
 
         A place may have been one of metadata that are gone, in a volume that becomes full. What
-        they left in memory is removed, or else it would be copied over the content in the end.
+        they left would be copied over the content in the end. It is looked for in many places at
+        once, as looking takes as long as writing a record.
         """
-        for first, count in runs:
+        for first, count in self._new:
             if _has_data(self.shadow, first * self.cluster, count * self.cluster):
                 clear(self.shadow, first * self.cluster, count * self.cluster)
-            if self.contents and sum(self.contents[-1]) == first:
-                self.contents[-1] = self.contents[-1][0], self.contents[-1][1] + count
-            else:
-                self.contents.append((first, count))
+        self._new.clear()
+        self._waiting = 0
+
+
+def _append(runs: Runs, run: tuple[int, int]) -> None:
+    """Add a run, to the last one where it follows that."""
+    if runs and sum(runs[-1]) == run[0]:
+        runs[-1] = runs[-1][0], runs[-1][1] + run[1]
+    else:
+        runs.append(run)
 
 
 def count_files(volume: mmap.mmap, cluster: int) -> tuple[int, int]:
