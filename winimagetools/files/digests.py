@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from winimagetools.files.hash import sha256_of
+from winimagetools.files.hash import sha256_beside
 from winimagetools.files.small import read_json
 
 _SETTLED = 3.0
@@ -86,7 +86,7 @@ def _look(
 ) -> _Entry:
     if known is not None and _is_known(status, known):
         return known
-    return (*_identity(status), sha256_of(file, on_progress))
+    return (*_identity(status), sha256_beside(file, on_progress))
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:

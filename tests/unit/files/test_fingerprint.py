@@ -70,7 +70,7 @@ def test_large_files_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     for module in (fingerprint, digests):
-        monkeypatch.setattr(module, "sha256_of", known)
+        monkeypatch.setattr(module, "sha256_beside", known)
     large, small = tmp_path / "large", tmp_path / "small"
     large.write_bytes(b"1234")
     small.write_bytes(b"123")
