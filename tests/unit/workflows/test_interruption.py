@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.dry_build import SERVER_2022, FakeMedia, config_text, lay_out
 from tests.unit.recording_host import recording_host
+from winimagetools import interruption
 from winimagetools.contract import Host
 from winimagetools.workflows.build import new_windows_cloud_image
 
@@ -44,7 +45,8 @@ class Files:
         return getattr(self._files, name)
 
     def build_folder(self, _image: Path) -> Folder:
-        """The one."""
+        """The one; a command before this in the same process was complete, and this begins."""
+        interruption.begin()
         return self._folder
 
 
