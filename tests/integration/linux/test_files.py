@@ -81,7 +81,7 @@ def test_a_source_that_is_no_disk_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.qcow2").write_bytes(b"nothing of the kind" * 100)
     with pytest.raises(CommandError, match="not in qcow2 format"):
         ImageFiles().convert(tmp_path / "a.qcow2", tmp_path / "b.raw", DiskFormat.RAW, False)
-    with pytest.raises(MediaError, match="cannot be read as a disk image"):
+    with pytest.raises(MediaError, match="does not exist"):
         ImageFiles().image_format(tmp_path / "missing.qcow2")
 
 

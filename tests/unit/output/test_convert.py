@@ -156,7 +156,7 @@ def test_a_disk_one_may_not_read_is_not_waited_for(
     """Nor one that is empty or not there: neither gets better by itself."""
     source = tmp_path / "gold.vhdx"
     waited: list[float] = []
-    for expected in ("No such file", "is empty"):
+    for expected in ("does not exist", "is empty"):
         with pytest.raises(MediaError, match=expected):
             container_to_read(source, sleep=waited.append)
         source.touch()

@@ -39,6 +39,8 @@ def container_of(path: Path) -> DiskFormat:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(length - vhd.FOOTER, 0))
             end = file.read(len(vhd.MAGIC))
+    except FileNotFoundError as error:
+        raise MediaError(f"The image {path} does not exist.", "Give the path of a file.") from error
     except OSError as error:
         raise MediaError(f"{path} cannot be read as a disk image: {error.strerror}.") from error
     if describes_others(beginning):

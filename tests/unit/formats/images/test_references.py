@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,12 @@ def test_what_a_guest_wrote(tmp_path: Path) -> None:
     """Into a raw disk is its own business."""
     (tmp_path / "disk.raw").write_bytes(qcow(backing=4096))
     assert trusted_container(tmp_path / "disk.raw") is DiskFormat.RAW
+
+
+@pytest.mark.parametrize("ask", [container_of, trusted_container])
+def test_an_image_that_is_not_there(ask: Callable[[Path], DiskFormat], tmp_path: Path) -> None:
+    """Is no damaged one."""
+    with pytest.raises(MediaError) as caught:
+        ask(tmp_path / "disk.vhdx")
+    assert caught.value.message == f"The image {tmp_path / 'disk.vhdx'} does not exist."
+    assert caught.value.hint == "Give the path of a file."
