@@ -78,9 +78,8 @@ class LinuxVm:
     def describe(self, request: VmRequest) -> Sequence[str]:
         """The command line, with names in place of the folders of a run."""
         accel = "tcg" if request.accel == "tcg" else "kvm"
-        if request.throw_away:
-            request = replace(request, logs=Path("RUN"))
         planned = _machine(request, accel, choose_firmware_for(request), Path("RUN"))
+        planned = replace(planned, heard=not request.throw_away)
         return [show([machine.QEMU.name, *machine.arguments(planned)])]
 
     def start(self, request: VmRequest) -> None:
@@ -91,7 +90,7 @@ class LinuxVm:
             HostError: this machine cannot run it.
         """
         with _prepared(request) as planned:
-            _show(planned)
+            _show(replace(planned, heard=False))
 
     def prove_start(self, request: VmRequest) -> str:
         """Start a machine until its disk has shown that it starts; what was seen, a sentence.

@@ -41,6 +41,7 @@ class Machine:
         bridge: of the host, for the network; empty for one of QEMU's own.
         display: where people see the screen, as QEMU calls it; empty for nowhere.
         scratch: folder for what the machine writes where it is thrown away; None otherwise.
+        heard: whether anybody reads what the guest says on its ports; else it is kept nowhere.
     """
 
     request: VmRequest
@@ -51,6 +52,7 @@ class Machine:
     bridge: str = ""
     display: str = ""
     scratch: Path | None = None
+    heard: bool = True
 
 
 def arguments(machine: Machine) -> list[str]:
@@ -67,7 +69,7 @@ def arguments(machine: Machine) -> list[str]:
         *_firmware(machine),
         *_disk(machine),
         *_network(machine),
-        *_ports(request.logs),
+        *_ports(request.logs if machine.heard else None),
         *_monitor(machine.runtime),
         *_display(machine.display or _vnc(request.vnc)),
         *_tpm(machine),
@@ -126,10 +128,11 @@ def _network(machine: Machine) -> list[str]:
     return ["-netdev", bridge, "-device", f"{device},netdev=net0,romfile="]
 
 
-def _ports(logs: Path) -> list[str]:
+def _ports(logs: Path | None) -> list[str]:
     ports = []
     for name, file in (("com1", SERIAL), ("com2", REPORTS), ("firmware", FIRMWARE_LOG)):
-        ports += ["-chardev", f"file,id={name},path={_value(logs / file)}"]
+        kept = f"file,id={name},path={_value(logs / file)}" if logs is not None else ""
+        ports += ["-chardev", kept or f"null,id={name}"]
     ports += ["-serial", "chardev:com1", "-serial", "chardev:com2"]
     return [*ports, "-device", "isa-debugcon,iobase=0x402,chardev=firmware"]
 

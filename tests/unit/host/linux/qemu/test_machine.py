@@ -131,6 +131,17 @@ def test_commas() -> None:
     assert "socket,id=qmp,path=/r,,s/qmp,server=on,wait=off" in words
 
 
+def test_a_machine_nobody_listens_to() -> None:
+    """What its guest says goes nowhere: it may say it for days, and would fill a file system."""
+    less, more = differing(replace(UEFI, heard=False))
+    assert less == [
+        "file,id=com1,path=/logs/serial.log",
+        "file,id=com2,path=/logs/reports.jsonl",
+        "file,id=firmware,path=/logs/firmware.log",
+    ]
+    assert more == ["null,id=com1", "null,id=com2", "null,id=firmware"]
+
+
 def test_a_machine_that_forgets() -> None:
     """QEMU writes elsewhere and is gone when the guest is off."""
     request = replace(UEFI.request, throw_away=True)
