@@ -90,8 +90,8 @@ def family(process: int) -> list[int]:
     """A process and all that it started, which may end meanwhile."""
     found = [process]
     for each in found:
-        for task in Path(f"/proc/{each}/task").glob("*/children"):
-            with suppress(OSError):
+        with suppress(OSError):
+            for task in Path(f"/proc/{each}/task").glob("*/children"):
                 found += map(int, task.read_text().split())
     return found
 
@@ -336,7 +336,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wanted = {each.strip() for each in options.only.split(",")}
         if unknown := wanted - {each.name for each in measured}:
             sys.exit(f"Nothing is called {', '.join(sorted(unknown))}.")
-        wanted |= {each.against for each in measured if each.name in wanted}
+        for each in reversed(measured):  # what is compared with stands in front
+            wanted |= {each.against} if each.name in wanted else set()
         measured = [each for each in measured if each.name in wanted]
     if options.growth:
         measured += growing(folder, work)
