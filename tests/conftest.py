@@ -6,6 +6,8 @@ import logging
 import os
 import platform
 import shutil
+import signal
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -27,6 +29,17 @@ def log_as_imported() -> None:
     log.LOGGER.handlers.clear()
     log.LOGGER.propagate = True
     log.LOGGER.setLevel(logging.NOTSET)
+
+
+@pytest.fixture(autouse=True)
+def obey_ctrl_c() -> Iterator[None]:
+    """Let SIGINT be heard, here and by what a test starts.
+
+    Whatever a script starts in the background, perhaps this run of the tests, ignores it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

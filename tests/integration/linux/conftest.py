@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -113,14 +112,3 @@ def client(tmp_path: Path) -> Client:
 def hasty(tmp_path: Path) -> Client:
     """One that waits for a second only, for servers that make it wait."""
     return Client(tmp_path / "cache", patience=1)
-
-
-@pytest.fixture(autouse=True)
-def obey_ctrl_c() -> Iterator[None]:
-    """Let SIGINT be heard, here and by what a test starts.
-
-    Whatever a script starts in the background, perhaps this run of the tests, ignores it.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
