@@ -65,7 +65,7 @@ class Layout:
         return self._zone is not None
 
     def lay_out(self, root: Node) -> None:
-        """All of it.
+        """All of it; the folders of the tree are empty afterwards.
 
         Raises:
             LayoutError: a call failed.
@@ -78,6 +78,7 @@ class Layout:
             folder = stack.pop()
             self._fill(folder)
             stack += [node for node in reversed(folder.children or ()) if node.children is not None]
+            folder.children = []  # what is laid out makes room for what is remembered of it
         self._add_short_names()  # the library refuses one where a file has two names
         self._add_links()
         self.laid.clear()
