@@ -23,6 +23,7 @@ from tests.integration.linux.processes import machines
 from tests.integration.linux.test_vm import wait_until
 from tests.needs import program
 from winimagetools.cli.main import main
+from winimagetools.files.copy import copy_file
 from winimagetools.files.sparse import extents
 from winimagetools.output.convert import QEMU_IMG
 from winimagetools.run import run
@@ -48,6 +49,13 @@ def digest(path: Path) -> list[tuple[int, str]]:
     return found
 
 
+def own(image: Path, folder: Path) -> Path:
+    """A copy of an image and its report, to be changed."""
+    shutil.copytree(f"{image}.report", folder / f"{image.name}.report")
+    copy_file(image, folder / image.name)
+    return folder / image.name
+
+
 def dry_run(image: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
     """The command that would be run."""
     capsys.readouterr()
@@ -57,18 +65,20 @@ def dry_run(image: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
 
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("layout", ["BIOS", "UEFI"])
-def test_it_runs_until_the_guest_powers_off(layout: str, images: Callable[[str], Path]) -> None:
+def test_it_runs_until_the_guest_powers_off(
+    layout: str, images: Callable[[str], Path], tmp_path: Path
+) -> None:
     """The guest starts and powers off; its image has the same bytes and the same time."""
-    image = images(layout)
+    image = own(images(layout), tmp_path)
     guest.play(image, guest.BEGUN, guest.DONE)
     before = digest(image), image.stat().st_mtime_ns
     assert main(["boot", str(image), "--accel", "tcg", "--screen", "vnc", *MEMORY]) == 0
     assert (digest(image), image.stat().st_mtime_ns) == before
 
 
-def test_ctrl_c(images: Callable[[str], Path], nothing_left: Path) -> None:
+def test_ctrl_c(images: Callable[[str], Path], tmp_path: Path, nothing_left: Path) -> None:
     """A viewer is told where to look; Ctrl-C ends all of it, and nothing is left."""
-    image = images("BIOS")
+    image = own(images("BIOS"), tmp_path)
     guest.play(image, guest.BEGUN, "hang")
     words = ["boot", str(image), "--accel", "tcg", "--screen", "vnc", *MEMORY]
     process = subprocess.Popen(
