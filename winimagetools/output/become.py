@@ -59,15 +59,7 @@ def become(
         if made is None:
             return make_copy(disk, destination, disk_format, stamp, checksum=checksum)
         return made
-    _convert(
-        source,
-        destination,
-        disk_format,
-        reason,
-        compress=compress,
-        fixed=fixed,
-        stamp=stamp,
-    )
+    _convert(source, destination, disk_format, reason, stamp, compress=compress, fixed=fixed)
     source.unlink()
     return ""
 
@@ -106,13 +98,7 @@ def make_beside(
     stamp = stamp or Stamp.fresh()
     if reason := obstacle(disk_format, compress=compress, fixed=fixed):
         _convert(
-            source,
-            destination,
-            disk_format,
-            reason,
-            compress=compress,
-            fixed=fixed,
-            stamp=stamp,
+            source, destination, disk_format, reason, compress=compress, fixed=fixed, stamp=stamp
         )
         return ""
     if in_place.shares_in(destination.parent):
@@ -141,10 +127,10 @@ def _convert(
     destination: Path,
     disk_format: DiskFormat,
     reason: str,
+    stamp: Stamp,
     *,
     compress: bool,
     fixed: bool,
-    stamp: Stamp,
 ) -> None:
     log.info(f"{disk_format} is written by qemu-img: {reason}.")
     convert(source, destination, disk_format, compress, fixed=fixed)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from winimagetools.matrix.snakefile import RUNNER
 from winimagetools.run import Program, Tool, spawn, tied
 from winimagetools.workflows.matrix.engine import can_fork
 
@@ -31,6 +32,6 @@ def engine_ahead() -> Iterator[Program | None]:
 @contextmanager
 def started_engine() -> Iterator[Program]:
     """The process that will run Snakemake, which waits for a line of its input."""
-    first, *more = tied([sys.executable, "-m", f"{__package__}.engine"], "KILL")
+    first, *more = tied([sys.executable, "-m", RUNNER], "KILL")
     with spawn(Tool(first, "python3", "run Snakemake"), more, open_input=True) as program:
         yield program
